@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""The handler's entry point: `python3 -m postfix_rest_inetd`, with the connection on fd 0 and 1.
+
+Exit status: 0 when the connection came to its end, 64 (EX_USAGE) for a wrong command line, 70
+(EX_SOFTWARE) after an exception that nobody expected. There is no argparse: it costs more than the
+rest of the start.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+
+from . import __version__, journal, model
+
+# sysexits.h
+EXIT_USAGE = 64
+EXIT_SOFTWARE = 70
+
+HELP = f"""\
+Usage: python3 -m postfix_rest_inetd [OPTION]...
+
+Answer Postfix's requests on standard input from a REST backend. To be started
+by systemd (Accept=yes), inetd or spawn(8), once per connection; the connection's
+local address tells which endpoint of the configuration it belongs to.
+
+  --config FILE    the configuration (/etc/postfix-rest-inetd/config.json)
+  --mode MODE      only endpoints of this mode: {", ".join(model.MODES)}
+  --endpoint NAME  the endpoint of this name, whatever the local address;
+                   required when standard input is not a socket
+  --help           show this and exit
+  --version        show the version and exit
+
+Operators want postfix-rest-inetd(8): postfix-rest-inetd --help
+"""
+
+
+class UsageError(Exception):
+    """The command line is wrong; the text says why."""
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the command line says; returns the exit status."""
+    silent = journal.guard_stderr()
+    try:
+        values = _parse(arguments)
+    except UsageError as error:
+        if silent:
+            _tell_journal(f"wrong command line: {error}")
+        else:
+            journal.write_stderr(f"{error}; see --help")
+        return EXIT_USAGE
+    for shown, text in (("--help", HELP), ("--version", f"postfix-rest-inetd {__version__}\n")):
+        if shown in values:
+            sys.stdout.write(text)
+            return 0
+    try:
+        from .handler import Options, serve
+
+        config = values.get("--config", "/etc/postfix-rest-inetd/config.json")
+        return serve(Options(config, values.get("--mode"), values.get("--endpoint")))
+    except Exception as error:  # noqa: BLE001 - its words may hold a secret and go nowhere
+        from .entry import of_exception
+
+        _tell_journal(of_exception(error))
+        return EXIT_SOFTWARE
+
+
+def _tell_journal(detail: str) -> None:
+    from .entry import of_trouble
+
+    journal.send(of_trouble("", None, model.INTERNAL_ERROR, detail))
+
+
+def _parse(arguments: list[str]) -> dict[str, str]:
+    """The options and their values.
+
+    Raises:
+        UsageError: there is something in the command line that is not known.
+    """
+    values: dict[str, str] = {}
+    rest = iter(arguments)
+    for argument in rest:
+        option, equals, value = argument.partition("=")
+        if option in ("--help", "--version") and not equals:
+            return {option: ""}
+        if option not in ("--config", "--mode", "--endpoint"):
+            raise UsageError(f"{option!r} is not an option")
+        values[option] = value if equals else next(rest, "")
+        if not values[option]:
+            raise UsageError(f"{option} needs a value")
+    if "--mode" in values:
+        values["--mode"] = values["--mode"].lower()
+        if values["--mode"] not in model.MODES:
+            raise UsageError(f"--mode is one of {', '.join(model.MODES)}")
+    if "--endpoint" not in values and not _is_socket(0):
+        raise UsageError("standard input is not a socket, so --endpoint is required")
+    return values
+
+
+def _is_socket(descriptor: int) -> bool:
+    try:
+        return stat.S_ISSOCK(os.fstat(descriptor).st_mode)
+    except OSError:
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

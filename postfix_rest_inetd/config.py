@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: MIT
+"""config.json to Config: all of its problems are found at once, and nothing in it is guessed.
+
+The file is the one of postfix-rest-connector 1.1.0 and 3.x, with more optional keys (keys.py). As
+there, `null` stands for a key that is not given. Different from JSON's usual readers, a key that
+stands twice in an object is a problem, and so is a key that nobody knows: the nearest known key is
+named. Two endpoints on one address are a problem, whatever their modes.
+
+Reading is bounded: a regular file of at most MAX_CONFIG_BYTES. The files that it names (tokens,
+certificates) are not read here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+
+from . import keys, model
+from .endpoint import Endpoint, LocalAddress
+from .errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+DEFAULT_PATH = "/etc/postfix-rest-inetd/config.json"
+DEFAULT_USER_AGENT = "Postfix REST Connector"
+MAX_CONFIG_BYTES = 4 * 1024 * 1024
+
+_LOCALHOST = b"\x7f\0\0\1"
+
+
+class Config:
+    """A configuration that can be used."""
+
+    __slots__ = ("endpoints", "user_agent")
+
+    def __init__(self, user_agent: str, endpoints: list[Endpoint]) -> None:
+        """All checked."""
+        self.user_agent = user_agent
+        self.endpoints = endpoints
+
+
+class _Object(dict[str, object]):
+    """A JSON object that remembers the keys that stood in it more than once."""
+
+    __slots__ = ("repeated",)
+
+    def __init__(self, pairs: list[tuple[str, object]]) -> None:
+        super().__init__(pairs)
+        seen = set()
+        self.repeated = []
+        for key, _ in pairs:
+            if key in seen:
+                self.repeated.append(key)
+            seen.add(key)
+
+
+def load(path: str) -> Config:
+    """Read and check a file.
+
+    Raises:
+        ConfigError: it cannot be used; all of its problems are listed.
+    """
+    return parse(_read(path), path)
+
+
+def parse(content: bytes, source: str) -> Config:
+    """Check the content of a file; `source` is named in the error.
+
+    Raises:
+        ConfigError: it cannot be used; all of its problems are listed.
+    """
+    problems: list[tuple[str, str]] = []
+    document = _document(content, source)
+    _find_repeated(document, "$", problems)
+    if not isinstance(document, _Object):
+        raise ConfigError(source, [("$", 'must be an object, as in {"endpoints": []}')])
+    known: dict[str, Callable[[Any], Any]] = {"user-agent": keys.header_value, "endpoints": _list}
+    values, _ = _read_keys(document, known, ("endpoints",), "$", problems)
+    endpoints = [
+        _endpoint(entry, f"$.endpoints[{index}]", problems)
+        for index, entry in enumerate(values.get("endpoints", []))
+    ]
+    _find_shared_addresses([e for e in endpoints if e is not None], problems)
+    if problems:
+        raise ConfigError(source, problems)
+    return Config(
+        values.get("user-agent", DEFAULT_USER_AGENT), [e for e in endpoints if e is not None]
+    )
+
+
+def _read(path: str) -> bytes:
+    try:
+        # A FIFO in its place must not block anyone: hence O_NONBLOCK, which files ignore.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ConfigError(path, [("", "this is not a regular file")])
+            content = file.read(MAX_CONFIG_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "the path has a NUL in it"
+        raise ConfigError(path, [("", f"cannot be read: {reason}")]) from None
+    if len(content) > MAX_CONFIG_BYTES:
+        raise ConfigError(path, [("", f"is larger than {MAX_CONFIG_BYTES} bytes")])
+    return content
+
+
+def _document(content: bytes, source: str) -> object:
+    try:
+        return json.loads(
+            content.decode("utf-8-sig"), object_pairs_hook=_Object, parse_constant=_no_constant
+        )
+    except UnicodeDecodeError as error:
+        text = f"is not UTF-8: byte {error.start + 1}"
+    except json.JSONDecodeError as error:
+        text = f"is not JSON: line {error.lineno}, column {error.colno}: {error.msg}"
+    except ValueError as error:  # from _no_constant, and for integers of thousands of digits
+        text = f"is not JSON: {error}"
+    except RecursionError:
+        text = "is nested too deeply"
+    raise ConfigError(source, [("", text)]) from None
+
+
+def _no_constant(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON number")
+
+
+def _find_repeated(value: object, path: str, problems: list[tuple[str, str]]) -> None:
+    if isinstance(value, _Object):
+        problems += [(_join(path, key), "stands here more than once") for key in value.repeated]
+        for key, inner in value.items():
+            _find_repeated(inner, _join(path, key), problems)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            _find_repeated(inner, f"{path}[{index}]", problems)
+
+
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise ValueError("must be a list")  # noqa: TRY004 - as in keys.py
+    return value
+
+
+def _read_keys(
+    document: Mapping[str, object],
+    known: Mapping[str, Callable[[Any], Any]],
+    required: Iterable[str],
+    path: str,
+    problems: list[tuple[str, str]],
+) -> tuple[dict[str, Any], set[str]]:
+    """The checked values of an object's keys, and the keys that it names or seems to mean.
+
+    What is wrong goes to `problems`; a misspelt key is not reported as missing too.
+    """
+    values: dict[str, Any] = {}
+    named: set[str] = set()
+    for key, value in document.items():
+        if key not in known:
+            nearest = _nearest(key, known)
+            named.update(nearest)
+            hint = f"; did you mean {nearest[0]}?" if nearest else ""
+            problems.append((_join(path, key), f"is not a known key{hint}"))
+        elif value is not None:
+            named.add(key)
+            try:
+                values[key] = known[key](value)
+            except ValueError as error:
+                problems.append((_join(path, key), str(error)))
+    problems += [(_join(path, key), "is required") for key in required if key not in named]
+    return values, named
+
+
+def _endpoint(entry: object, path: str, problems: list[tuple[str, str]]) -> Endpoint | None:
+    """An endpoint, or None when there is something wrong with it."""
+    if not isinstance(entry, _Object):
+        problems.append((path, "must be an object"))
+        return None
+    before = len(problems)
+    values, named = _read_keys(entry, keys.ENDPOINT_KEYS, keys.REQUIRED, path, problems)
+    problems += [(_join(path, key), text) for key, text in _contradictions(values, named)]
+    if len(problems) > before:
+        return None
+    endpoint = Endpoint()
+    endpoint.json_path = path
+    endpoint.address = LocalAddress(
+        None if "bind-path" in values else values.get("bind-address", _LOCALHOST),
+        values.get("bind-port", 0),
+        values.get("bind-path"),
+    )
+    for key in keys.ENDPOINT_KEYS:
+        if not key.startswith("bind-"):
+            setattr(endpoint, key.replace("-", "_"), values.get(key, keys.DEFAULTS.get(key)))
+    return endpoint
+
+
+def _contradictions(values: dict[str, Any], named: set[str]) -> Iterable[tuple[str, str]]:
+    """What is wrong between the keys of an endpoint."""
+    if "auth-token" not in named and "auth-token-file" not in named:
+        yield "auth-token", "is required, or else auth-token-file"
+    if "auth-token" in named and "auth-token-file" in named:
+        yield "auth-token-file", "cannot stand beside auth-token"
+    if "bind-path" in named:
+        for key in sorted(named.intersection(("bind-address", "bind-port"))):
+            yield key, "cannot stand beside bind-path"
+    elif "bind-port" not in named:
+        yield "bind-port", "is required, or else bind-path"
+    if "tls-key-file" in named and "tls-cert-file" not in named:
+        yield "tls-key-file", "needs tls-cert-file beside it"
+    if values.get("mode") in (model.TCP_LOOKUP, model.SOCKETMAP_LOOKUP):
+        for key in sorted(named.intersection(keys.POLICY_ONLY)):
+            yield key, "has a meaning only for the mode policy"
+    if "target" in values:
+        yield from _target_contradictions(values, named)
+
+
+def _target_contradictions(values: dict[str, Any], named: set[str]) -> Iterable[tuple[str, str]]:
+    """What is wrong between the target and other keys."""
+    if not values["target"].tls:
+        for key in sorted(named.intersection(keys.TLS_ONLY)):
+            yield key, "has no meaning for a target that begins with http://"
+    if values["target"].basic_auth is not None and _has_header(values, "authorization"):
+        yield "headers", "Authorization cannot stand beside user information in the target"
+
+
+def _has_header(values: dict[str, Any], name: str) -> bool:
+    return any(header.lower() == name for header in values.get("headers", ()))
+
+
+def _find_shared_addresses(endpoints: list[Endpoint], problems: list[tuple[str, str]]) -> None:
+    first: dict[LocalAddress, Endpoint] = {}
+    for endpoint in endpoints:
+        other = first.setdefault(endpoint.address, endpoint)
+        if other is not endpoint:
+            key = "bind-port" if endpoint.address.path is None else "bind-path"
+            problems.append(
+                (
+                    _join(endpoint.json_path, key),
+                    f"{endpoint.address} is taken by {other.json_path}",
+                )
+            )
+
+
+def _nearest(key: str, known: Iterable[str]) -> list[str]:
+    from difflib import get_close_matches  # costs more than the rest; only for a broken file
+
+    return get_close_matches(key.lower().replace("_", "-"), known, n=1)
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if key.replace("-", "").isalnum() else f"{path}[{json.dumps(key)}]"

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: MIT
+"""What is told to the operator about a request: the fields of one journal entry. A pure function.
+
+Every entry has a MESSAGE for people, `ENDPOINT: SUBJECT: WHAT (N ms)[: why, and what to do]`, a
+MESSAGE_ID per outcome, a PRIORITY, and POSTFIX_REST_ fields for machines. Tokens are never among
+them. Keys, senders, recipients, client addresses and queue ids are, unless the endpoint has
+`log-keys` false; what a lookup found is not, and of an action only the verb.
+
+Priorities: 5 (notice) for what goes as it should, 4 (warning) for what Postfix will try again,
+3 (err) for what only the operator can mend.
+"""
+
+from __future__ import annotations
+
+from . import journal, model
+from .action import verb_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .endpoint import Endpoint
+
+MAX_FIELD_CHARACTERS = 1024
+
+# outcome: (MESSAGE_ID, PRIORITY, words). The ids are for ever: the message catalog explains them.
+_OUTCOMES = {
+    model.FOUND: ("c5f359ce65e943bbb7df6de99d996035", journal.NOTICE, "found"),
+    model.NOT_FOUND: ("a52a5d295803444dab6af753280d2448", journal.NOTICE, "not found"),
+    model.ACTION: ("1749a200ffab4938af1fdd25fd9eabb2", journal.NOTICE, "action"),
+    model.USER_ERROR: ("c002422ae1c548f58a8a1f0d39770b89", journal.ERROR, "refused by the backend"),
+    model.SERVER_ERROR: ("d7ad5359b9d343f098b595847c9bfa1c", journal.WARNING, "backend failed"),
+    model.UNSPECIFIED_STATUS: (
+        "cb1e3f2f0fe14468adf5dc7a9bc0b7d0",
+        journal.WARNING,
+        "unexpected status from the backend",
+    ),
+    model.TIMEOUT: ("09bde825667a46e28c1840bd145130c6", journal.WARNING, "timed out"),
+    model.UNREACHABLE: ("ea41091ab5e34cc9971e91eede00d348", journal.WARNING, "backend unreachable"),
+    model.INVALID_DATA: ("104b7d1b5e5b4e5d92c05ddb31d47d6d", journal.WARNING, "invalid data"),
+    model.BROKEN_REQUEST: ("3562117be29149f694b13eae9e4affeb", journal.WARNING, "broken request"),
+    model.UNUSABLE_CONFIG: (
+        "a058d62f139d454fad23971e56810bce",
+        journal.ERROR,
+        "the configuration cannot be used, every request gets a temporary error",
+    ),
+    model.INTERNAL_ERROR: (
+        "675272cd535d42e18d93da36f496d51c",
+        journal.ERROR,
+        "internal error, the request gets a temporary error; please report this",
+    ),
+}
+
+# What the operator should do about a status, where the status is all that is known.
+_ADVICE = {
+    401: "is the auth-token right?",
+    403: "is the auth-token right?",
+    404: "is the path of the target right?",
+    405: "does the backend want another method?",
+    408: "a candidate for temporary-statuses",
+    429: "a candidate for temporary-statuses",
+}
+
+_POLICY_FIELDS = (
+    (b"sender", "SENDER"),
+    (b"recipient", "RECIPIENT"),
+    (b"client_address", "CLIENT_ADDRESS"),
+    (b"queue_id", "QUEUE_ID"),
+)
+
+
+class Measured:
+    """What is known of a request besides itself and its reply; times in microseconds."""
+
+    __slots__ = ("backend_usec", "detail", "elapsed_usec", "request_id", "status")
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self.request_id = ""
+        self.status = 0
+        self.elapsed_usec = 0
+        self.backend_usec = 0
+        self.detail = ""
+
+
+def of_request(
+    endpoint: Endpoint, request: model.Request, reply: model.Reply, measured: Measured
+) -> dict[str, str]:
+    """The entry for a request that was answered."""
+    fields = {
+        "ENDPOINT": endpoint.name,
+        "MODE": endpoint.mode,
+        "OUTCOME": reply.outcome,
+        "REQUEST_ID": measured.request_id,
+        "ELAPSED_USEC": str(measured.elapsed_usec),
+        "BACKEND_USEC": str(measured.backend_usec),
+    }
+    if measured.status:
+        fields["HTTP_STATUS"] = str(measured.status)
+    subject = _describe(request, fields, log_keys=endpoint.log_keys)
+    words = _OUTCOMES[reply.outcome][2]
+    if measured.status and reply.outcome not in (model.FOUND, model.NOT_FOUND, model.ACTION):
+        words += f" with status {measured.status}"
+    if reply.outcome == model.ACTION:
+        words += f" {verb_of(reply.text)}"
+    if reply.kind == model.REPLY_NONE:
+        words += ", closing the connection"
+    detail = measured.detail or (_ADVICE.get(measured.status, "") if measured.status != 200 else "")
+    if reply.outcome == model.NOT_FOUND:
+        detail = ""
+    message = f"{endpoint.name}: {subject}{words} ({measured.elapsed_usec / 1000:.1f} ms)"
+    return _entry(reply.outcome, f"{message}: {detail}" if detail else message, fields)
+
+
+def of_trouble(name: str, mode: str | None, outcome: str, detail: str) -> dict[str, str]:
+    """The entry for trouble that is not with one request; `name` is the endpoint's, if known."""
+    fields = {"ENDPOINT": name, "MODE": mode or "", "OUTCOME": outcome}
+    message = (
+        f"{name}: {_OUTCOMES[outcome][2]}: {detail}"
+        if name
+        else f"{_OUTCOMES[outcome][2]}: {detail}"
+    )
+    return _entry(outcome, message, {key: value for key, value in fields.items() if value})
+
+
+def of_exception(error: BaseException) -> str:
+    """Where an exception was raised, and its causes, without its words: they may hold a secret."""
+    lines = []
+    cause: BaseException | None = error
+    while cause is not None:
+        frames = " < ".join(reversed(list(_frames(cause.__traceback__))))
+        lines.append(f"{type(cause).__module__}.{type(cause).__qualname__} in {frames}")
+        cause = cause.__cause__ or cause.__context__
+    return "\ncaused by ".join(lines[:10])
+
+
+def _frames(traceback: TracebackType | None) -> list[str]:
+    frames = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        frames.append(f"{code.co_name} ({code.co_filename}:{traceback.tb_lineno})")
+        traceback = traceback.tb_next
+    return frames[-30:]
+
+
+def _describe(request: model.Request, fields: dict[str, str], *, log_keys: bool) -> str:
+    """What the request is about, `X: ` or nothing; the fields for it are added to `fields`."""
+    if isinstance(request, model.PolicyRequest):
+        state = printable(request.first(b"protocol_state"))
+        if not log_keys:
+            return f"{state}: " if state else ""
+        found = {name: printable(request.first(attribute)) for attribute, name in _POLICY_FIELDS}
+        fields.update({name: value for name, value in found.items() if value})
+        return (
+            f"{state} from={found['CLIENT_ADDRESS']} sender=<{found['SENDER']}> "
+            f"recipient=<{found['RECIPIENT']}>: "
+        )
+    if request.map_name is not None:
+        fields["MAP"] = printable(request.map_name)
+    if not log_keys:
+        return ""
+    fields["KEY"] = printable(request.key)
+    return f"{fields['KEY']}: "
+
+
+def _entry(outcome: str, message: str, fields: dict[str, str]) -> dict[str, str]:
+    message_id, priority, _ = _OUTCOMES[outcome]
+    entry = {"MESSAGE": message, "MESSAGE_ID": message_id, "PRIORITY": str(priority)}
+    entry.update({f"POSTFIX_REST_{name}": value for name, value in fields.items()})
+    return entry
+
+
+def printable(data: bytes) -> str:
+    """Bytes of a client as text that no terminal obeys and no log reader splits; bounded."""
+    text = data[: MAX_FIELD_CHARACTERS * 4].decode(errors="backslashreplace")
+    if not text.isprintable():
+        text = "".join(
+            [c if c.isprintable() else c.encode("unicode_escape").decode() for c in text]
+        )
+    if len(text) > MAX_FIELD_CHARACTERS:
+        return text[:MAX_FIELD_CHARACTERS] + "…"
+    return text

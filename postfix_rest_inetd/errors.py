@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""The errors of this package. Each knows its outcome, from which `verdict` derives the reply.
+
+The text of an error is for the operator. It is built from the configuration, from error numbers and
+from constants, never from a key, an address, a token or anything that a backend sent: so it may go
+to the journal whatever `log-keys` says.
+"""
+
+from __future__ import annotations
+
+from . import model
+
+
+class BridgeError(Exception):
+    """Base of all errors that this package raises on purpose."""
+
+    outcome = model.INTERNAL_ERROR
+
+
+class ConfigError(BridgeError):
+    """The configuration cannot be used.
+
+    Attributes:
+        problems: every problem found, as pairs of a JSON path (`$.endpoints[0].name`; empty when
+            the problem is not in one place of the file) and a sentence.
+    """
+
+    outcome = model.UNUSABLE_CONFIG
+
+    def __init__(self, source: str, problems: list[tuple[str, str]]) -> None:
+        """`source` is the file's path, `problems` must not be empty."""
+        lines = [f"{path}: {text}" if path else text for path, text in problems]
+        super().__init__(f"{source}: " + "; ".join(lines))
+        self.source = source
+        self.problems = problems
+
+
+class ProtocolError(BridgeError):
+    """The client sent what Postfix never sends; the connection cannot be trusted any further.
+
+    Attributes:
+        reply_text: what to tell the client, or None when the protocol has no reply for it.
+    """
+
+    outcome = model.BROKEN_REQUEST
+
+    def __init__(self, reason: str, reply_text: str | None) -> None:
+        """`reason` goes to the journal."""
+        super().__init__(reason)
+        self.reply_text = reply_text
+
+
+class BackendError(BridgeError):
+    """No usable answer came from the backend."""
+
+
+class DeadlineError(BackendError):
+    """The request's deadline passed."""
+
+    outcome = model.TIMEOUT
+
+
+class UnreachableError(BackendError):
+    """The backend could not be connected to, or the connection was lost, or TLS failed."""
+
+    outcome = model.UNREACHABLE
+
+
+class InvalidDataError(BackendError):
+    """The backend answered with something that must not be handed to Postfix."""
+
+    outcome = model.INVALID_DATA

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""One connection, from its first byte to its end: the loop, and the only module that logs requests.
+
+What holds whatever happens:
+
+- each request gets exactly one reply, in order, and nothing else is ever written;
+- the handler never closes first, but after a broken request, a reply that is to close the
+  connection (`failure-action`), SIGTERM between requests, or an error of its own;
+- a configuration that cannot be used is a temporary error to every request, with the reason in the
+  journal once; so is an exception that nobody expected, with exit status 70 after the reply.
+
+Nothing is imported or read before the client has sent something: a connection that stays idle costs
+an interpreter and no more.
+"""
+
+from __future__ import annotations
+
+import os
+from time import monotonic_ns
+
+from . import entry, journal, model, verdict
+from .connection import Connection
+from .deadline import Deadline
+from .errors import BackendError, BridgeError, ConfigError, ProtocolError
+from .protocols import codec_of, recognise
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .config import Config
+    from .endpoint import Endpoint
+    from .protocols import Codec
+    from .rest import Client
+
+EXIT_OK = 0
+EXIT_SOFTWARE = 70  # sysexits.h: EX_SOFTWARE
+
+
+class Options:
+    """What the command line says."""
+
+    __slots__ = ("config", "endpoint", "mode")
+
+    def __init__(self, config: str, mode: str | None = None, endpoint: str | None = None) -> None:
+        """`config` is a path; `mode` and `endpoint` restrict the choice of the endpoint."""
+        self.config = config
+        self.mode = mode
+        self.endpoint = endpoint
+
+
+def serve(options: Options) -> int:
+    """Serve the connection on fd 0 and 1 to its end; returns the exit status."""
+    connection = Connection()
+    data = connection.read()
+    if not data:
+        return EXIT_OK
+    try:
+        answering: _Answers | _Excuses = _open(options)
+    except Exception as error:  # noqa: BLE001 - whatever it is, Postfix must get its replies
+        answering = _Excuses(options.mode, error)
+    return _converse(connection, answering, data)
+
+
+class _Answers:
+    """Answers requests by asking the backend.
+
+    Attributes:
+        mode: the protocol that is spoken.
+        status: the exit status of the process; the connection ends when it is not EXIT_OK.
+    """
+
+    __slots__ = ("_client", "_endpoint", "_last", "mode", "status")
+
+    def __init__(self, endpoint: Endpoint, client: Client) -> None:
+        self._endpoint = endpoint
+        self._client = client
+        self._last: tuple[model.Request, model.Reply, entry.Measured] | None = None
+        self.mode: str | None = endpoint.mode
+        self.status = EXIT_OK
+
+    def answer(self, codec: Codec, request: model.Request) -> bytes | None:
+        """The bytes for Postfix; None for none at all, but the end of the connection."""
+        began = monotonic_ns()
+        measured = entry.Measured()
+        measured.request_id = os.urandom(16).hex()
+        try:
+            reply, wire = self._ask(codec, request, measured)
+        except Exception as error:  # noqa: BLE001 - see serve()
+            self.status = EXIT_SOFTWARE
+            measured.detail = entry.of_exception(error)
+            reply = verdict.without_backend(model.INTERNAL_ERROR)
+            wire = codec.encode(reply)
+        measured.elapsed_usec = (monotonic_ns() - began) // 1000
+        self._last = (request, reply, measured)
+        return None if reply.kind == model.REPLY_NONE else wire
+
+    def record(self) -> None:
+        """Tell the operator of the last answer. Postfix has it by now and does not wait."""
+        if self._last is not None:
+            journal.send(entry.of_request(self._endpoint, *self._last))
+
+    def _ask(
+        self, codec: Codec, request: model.Request, measured: entry.Measured
+    ) -> tuple[model.Reply, bytes]:
+        endpoint = self._endpoint
+        began = monotonic_ns()
+        try:
+            deadline = Deadline(endpoint.request_timeout / 1000)
+            try:
+                response = self._client.ask(request, measured.request_id, deadline)
+            finally:
+                measured.backend_usec = (monotonic_ns() - began) // 1000
+            measured.status = response.status
+            reply = verdict.of_response(endpoint, response)
+            return reply, codec.encode(reply)
+        except BackendError as error:
+            measured.detail = str(error)
+            reply = verdict.of_failure(endpoint, error.outcome)
+            return reply, codec.encode(reply)
+
+    def broken(self, error: ProtocolError) -> None:
+        """Tell the operator of a broken request."""
+        name, mode = self._endpoint.name, self._endpoint.mode
+        journal.send(entry.of_trouble(name, mode, model.BROKEN_REQUEST, str(error)))
+
+
+class _Excuses:
+    """Answers every request with a temporary error, because there is no usable configuration."""
+
+    __slots__ = ("_outcome", "mode", "status")
+
+    def __init__(self, mode: str | None, error: Exception) -> None:
+        self.mode = mode
+        self.status = EXIT_OK if isinstance(error, BridgeError) else EXIT_SOFTWARE
+        self._outcome = error.outcome if isinstance(error, BridgeError) else model.INTERNAL_ERROR
+        detail = str(error) if isinstance(error, BridgeError) else entry.of_exception(error)
+        journal.send(entry.of_trouble("", mode, self._outcome, detail))
+
+    def answer(self, codec: Codec, _request: model.Request) -> bytes | None:
+        """The bytes for Postfix."""
+        return codec.encode(verdict.without_backend(self._outcome))
+
+    def record(self) -> None:
+        """Nothing: the operator has been told once, which is enough."""
+
+    def broken(self, error: ProtocolError) -> None:
+        """Tell the operator of a broken request."""
+        journal.send(entry.of_trouble("", self.mode, model.BROKEN_REQUEST, str(error)))
+
+
+def _open(options: Options) -> _Answers:
+    """Read the configuration, choose the endpoint, and get ready to ask its backend.
+
+    Raises:
+        ConfigError: there is nothing to ask.
+    """
+    from . import config, credentials, rest
+
+    loaded = config.load(options.config)
+    endpoint = _choose(loaded, options)
+    token = credentials.auth_token_of(endpoint)
+    return _Answers(endpoint, rest.Client(endpoint, loaded.user_agent, token))
+
+
+def _choose(loaded: Config, options: Options) -> Endpoint:
+    import socket
+
+    from .endpoint import local_address_of, select
+
+    try:
+        with socket.socket(fileno=os.dup(0)) as connection:
+            local = local_address_of(connection)
+    except OSError:
+        local = None
+    choice = select(loaded.endpoints, local, options.mode, options.endpoint)
+    if isinstance(choice, str):
+        raise ConfigError(options.config, [("$.endpoints", choice)])
+    return choice
+
+
+def _converse(connection: Connection, answering: _Answers | _Excuses, data: bytes) -> int:
+    """Answer what has arrived and what will, until one of the ends that the module names."""
+    while answering.mode is None:
+        answering.mode = recognise(data)
+        if answering.mode is None:
+            more = connection.read(in_request=True)
+            answering.mode = None if more else model.POLICY
+            data += more
+    codec = codec_of(answering.mode)
+    decoder = codec.Decoder()
+    try:
+        while data:
+            decoder.feed(data)
+            while (request := decoder.next_request()) is not None:
+                wire = answering.answer(codec, request)
+                delivered = wire is not None and connection.write(wire)
+                answering.record()
+                if not delivered or answering.status != EXIT_OK:
+                    return answering.status
+            data = connection.read(in_request=decoder.pending)
+        decoder.end()
+    except ProtocolError as error:
+        answering.broken(error)
+        reply = verdict.of_broken_request(error.reply_text)
+        if connection.write(codec.encode(reply)):
+            connection.linger()
+    return answering.status

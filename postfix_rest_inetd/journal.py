@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""Entries to the journal; the sole importer of systemd.
+
+systemd-python's C function is called directly: the module around it, systemd.journal, imports
+logging, which costs more than a whole handler may. sd_journal_sendv(3) drops entries silently when
+there is no journal, so that is found out first. Then the message alone goes to stderr, as one line;
+but where stderr is the client's connection (inetd, spawn(8)), guard_stderr() has made sure that it
+goes nowhere, because whatever is written there would be read as a part of a reply.
+
+An entry that cannot be delivered never disturbs the request that it is about.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+JOURNAL_SOCKET = "/run/systemd/journal/socket"
+IDENTIFIER = "postfix-rest-inetd"
+
+ERROR, WARNING, NOTICE = 3, 4, 5  # as syslog(3) numbers them
+
+_STDIN, _STDOUT, _STDERR = 0, 1, 2
+
+
+def send(fields: dict[str, str]) -> None:
+    """Send an entry: journal fields (systemd.journal-fields(7)), MESSAGE among them."""
+    if _has_journal():
+        try:
+            from systemd._journal import sendv
+
+            sendv(f"SYSLOG_IDENTIFIER={IDENTIFIER}", *[f"{k}={v}" for k, v in fields.items()])
+        except (ImportError, OSError):
+            pass
+        else:
+            return
+    write_stderr(fields["MESSAGE"])
+
+
+def write_stderr(message: str) -> None:
+    """Write a message to stderr as one line."""
+    line = message.replace("\n", " | ")
+    try:  # noqa: SIM105 - contextlib costs more than all of this module
+        os.write(_STDERR, f"{IDENTIFIER}: {line}\n".encode(errors="backslashreplace"))
+    except OSError:
+        pass
+
+
+def guard_stderr() -> bool:
+    """Point fd 2 to /dev/null if it is the client's connection; returns whether it was.
+
+    From then on nothing reaches the client by that way, the interpreter's last words included.
+    """
+    if not _stderr_is_connection():
+        return False
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, _STDERR)
+    if null != _STDERR:
+        os.close(null)
+    return True
+
+
+def _stderr_is_connection() -> bool:
+    """Is fd 2 the same socket, pipe or file as fd 0 or fd 1? A terminal or /dev/null may be."""
+    try:
+        stderr = os.fstat(_STDERR)
+    except OSError:
+        return True  # it is closed: what is opened next would get its number
+    if stat.S_ISCHR(stderr.st_mode):
+        return False
+    for descriptor in (_STDIN, _STDOUT):
+        try:
+            if os.path.samestat(stderr, os.fstat(descriptor)):
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def _has_journal() -> bool:
+    try:
+        return stat.S_ISSOCK(os.stat(JOURNAL_SOCKET).st_mode)
+    except OSError:
+        return False

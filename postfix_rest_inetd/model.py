@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""The values that flow between the modules: requests, responses, replies, and their constants.
+
+Plain classes with slots and plain constants, because this module is on the way to the first reply:
+importing enum, dataclasses or typing costs more than everything that is defined here.
+"""
+
+from __future__ import annotations
+
+# The modes of an endpoint, as they stand in config.json.
+TCP_LOOKUP = "tcp-lookup"
+SOCKETMAP_LOOKUP = "socketmap-lookup"
+POLICY = "policy"
+MODES = (TCP_LOOKUP, SOCKETMAP_LOOKUP, POLICY)
+
+# What became of a request: the journal's POSTFIX_REST_OUTCOME.
+FOUND = "found"
+NOT_FOUND = "not-found"
+ACTION = "action"
+USER_ERROR = "user-error"
+SERVER_ERROR = "server-error"
+UNSPECIFIED_STATUS = "unspecified-status"
+TIMEOUT = "timeout"
+UNREACHABLE = "unreachable"
+INVALID_DATA = "invalid-data"
+BROKEN_REQUEST = "broken-request"
+UNUSABLE_CONFIG = "unusable-config"
+INTERNAL_ERROR = "internal-error"
+
+# What Postfix is told: the kinds of Reply. Each codec has its own words for them.
+REPLY_VALUE = "value"
+REPLY_NOT_FOUND = "not-found"
+REPLY_TEMPORARY = "temporary"
+REPLY_TIMEOUT = "timeout"
+REPLY_PERMANENT = "permanent"
+REPLY_NONE = "none"
+
+
+class LookupRequest:
+    """A key to be looked up; `map_name` is None for tcp_table, which has no map names."""
+
+    __slots__ = ("key", "map_name")
+
+    def __init__(self, key: bytes, map_name: bytes | None = None) -> None:
+        """Both are raw bytes, as Postfix has them after the protocol's decoding."""
+        self.key = key
+        self.map_name = map_name
+
+
+class PolicyRequest:
+    """The attributes of one policy request, in order, duplicates and empty values kept."""
+
+    __slots__ = ("attributes",)
+
+    def __init__(self, attributes: list[tuple[bytes, bytes]]) -> None:
+        """`attributes` are pairs of name and value."""
+        self.attributes = attributes
+
+    def first(self, name: bytes) -> bytes:
+        """The value of the first attribute of that name, or nothing."""
+        for attribute, value in self.attributes:
+            if attribute == name:
+                return value
+        return b""
+
+
+Request = LookupRequest | PolicyRequest
+
+
+class Response:
+    """What the backend answered: the HTTP status and, for status 200, the whole body."""
+
+    __slots__ = ("body", "status")
+
+    def __init__(self, status: int, body: bytes) -> None:
+        """`body` is empty for any status but 200."""
+        self.status = status
+        self.body = body
+
+
+class Reply:
+    """What Postfix is told: one of the REPLY_ kinds, and a text where the kind has one.
+
+    REPLY_NONE means that nothing is sent and the connection is closed.
+    """
+
+    __slots__ = ("kind", "outcome", "text")
+
+    def __init__(self, outcome: str, kind: str, text: str = "") -> None:
+        """`outcome` is for the journal, `kind` and `text` are for Postfix."""
+        self.outcome = outcome
+        self.kind = kind
+        self.text = text

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""From what the backend answered, or failed to answer, to what Postfix is told. A pure function.
+
+A wrong "not found" bounces mail for good and a wrong action lets it in, so only two things are
+trusted: a complete response with status 404 (for lookups), and one with status 200 whose body is
+exactly what the contract says. Everything else is a temporary error, but for the other 4xx
+statuses: they mean that connector and backend do not understand each other, and are permanent by
+contract (`temporary-statuses` changes that).
+
+The texts go to SMTP clients. They never hold anything that the backend or the client sent.
+"""
+
+from __future__ import annotations
+
+import json
+
+from . import model
+from .action import checked_action
+from .errors import InvalidDataError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .endpoint import Endpoint
+
+_OK = 200
+_NOT_FOUND = 404
+
+_FAILURES = {
+    model.TIMEOUT: "REST request timed out",
+    model.UNREACHABLE: "REST server could not be reached",
+    model.INVALID_DATA: "REST connector received invalid data!",
+    model.UNUSABLE_CONFIG: "REST connector cannot use its configuration",
+    model.INTERNAL_ERROR: "REST connector had an internal error",
+}
+
+
+def of_response(endpoint: Endpoint, response: model.Response) -> model.Reply:
+    """The reply for a complete response.
+
+    Raises:
+        InvalidDataError: the body is not what the contract says; the text never repeats it.
+    """
+    status, is_policy = response.status, endpoint.mode == model.POLICY
+    if status == _OK:
+        return _action(endpoint, response) if is_policy else _values(endpoint, response)
+    number = "" if is_policy else f" Code: {status}"
+    if 400 <= status <= 499:
+        text = f"REST server signaled a user error, is the connector misconfigured?{number}"
+        if status in endpoint.temporary_statuses:
+            return _failed(endpoint, model.USER_ERROR, text)
+        if status == _NOT_FOUND and not is_policy:
+            return model.Reply(model.NOT_FOUND, model.REPLY_NOT_FOUND)
+        return model.Reply(model.USER_ERROR, model.REPLY_PERMANENT, text)
+    if 500 <= status <= 599:
+        text = "REST server had an internal error" + ("!" if is_policy else f": {status}")
+        return _failed(endpoint, model.SERVER_ERROR, text)
+    text = f"REST server responded with an unspecified code: {status}"
+    return _failed(endpoint, model.UNSPECIFIED_STATUS, text)
+
+
+def of_failure(endpoint: Endpoint, outcome: str) -> model.Reply:
+    """The reply when there was no usable response."""
+    return _failed(endpoint, outcome, _FAILURES[outcome])
+
+
+def without_backend(outcome: str) -> model.Reply:
+    """The reply when the handler itself has failed: `failure-action` is not for that."""
+    return model.Reply(outcome, model.REPLY_TEMPORARY, _FAILURES[outcome])
+
+
+def of_broken_request(reply_text: str | None) -> model.Reply:
+    """The last reply on a connection whose client broke the protocol."""
+    if reply_text is None:
+        return model.Reply(model.BROKEN_REQUEST, model.REPLY_NONE)
+    return model.Reply(model.BROKEN_REQUEST, model.REPLY_PERMANENT, reply_text)
+
+
+def _failed(endpoint: Endpoint, outcome: str, text: str) -> model.Reply:
+    if endpoint.failure_action == "close":
+        return model.Reply(outcome, model.REPLY_NONE)
+    if endpoint.failure_action is not None:
+        return model.Reply(outcome, model.REPLY_VALUE, endpoint.failure_action)
+    kind = model.REPLY_TIMEOUT if outcome == model.TIMEOUT else model.REPLY_TEMPORARY
+    return model.Reply(outcome, kind, text)
+
+
+def _values(endpoint: Endpoint, response: model.Response) -> model.Reply:
+    if not response.body:
+        return model.Reply(model.NOT_FOUND, model.REPLY_NOT_FOUND)
+    try:
+        values = json.loads(response.body.decode())
+    except UnicodeDecodeError:
+        raise InvalidDataError("the body of the response is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise InvalidDataError(f"the body of the response is not JSON ({where})") from None
+    except (ValueError, RecursionError):
+        raise InvalidDataError("the body of the response is not JSON that can be read") from None
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise InvalidDataError("the body of the response is not a JSON array of strings")
+    text = endpoint.list_separator.join(values)
+    if not text:
+        return model.Reply(model.NOT_FOUND, model.REPLY_NOT_FOUND)
+    if "\0" in text:
+        raise InvalidDataError("a value has a NUL in it, at which Postfix would cut it off")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidDataError("a value has half of a surrogate pair in it") from None
+    return model.Reply(model.FOUND, model.REPLY_VALUE, text)
+
+
+def _action(endpoint: Endpoint, response: model.Response) -> model.Reply:
+    try:
+        action = checked_action(response.body.decode(), endpoint.allowed_actions)
+    except UnicodeDecodeError:
+        raise InvalidDataError("the action is not UTF-8") from None
+    except ValueError as error:
+        raise InvalidDataError(str(error)) from None
+    return model.Reply(model.ACTION, model.REPLY_VALUE, action)
