@@ -125,7 +125,7 @@ class Client:
         stream.allowance = _OVERHEAD * self._endpoint.max_response_bytes + _MAX_HEAD_BYTES
         complete = False
         try:
-            response = self._send(request, request_id, deadline)
+            response = self._send(stream, request, request_id, deadline)
             result = self._read(response, deadline)
         except BackendError:
             raise
@@ -141,7 +141,7 @@ class Client:
                 self.close()
 
     def _send(
-        self, request: model.Request, request_id: str, deadline: Deadline
+        self, stream: Bounded, request: model.Request, request_id: str, deadline: Deadline
     ) -> http.client.HTTPResponse:
         endpoint, headers = self._endpoint, {**self._headers, "X-Request-Id": request_id}
         deadline.stage = "sending the request"
@@ -153,6 +153,7 @@ class Client:
             if request.map_name is not None:
                 query = f"name={quote_from_bytes(request.map_name, safe='')}&{query}"
             self._connection.request("GET", endpoint.target.with_query(query), None, headers)
+        stream.acknowledge_at_once()
         deadline.stage = "waiting for the response"
         return self._connection.getresponse()
 

@@ -67,6 +67,15 @@ class Bounded(_Stream):
         super().sendall(data, flags)
 
 
+    def acknowledge_at_once(self) -> None:
+        """Do not delay the next acknowledgements; the kernel forgets this by and by.
+
+        A backend that writes head and body of a response apart, with Nagle's algorithm on, holds
+        the body back until the head is acknowledged: 40 ms a request, against 0.3 with this.
+        """
+        self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+
 class BoundedSocket(Bounded, socket.socket):
     """A plain TCP socket that obeys a deadline."""
 
