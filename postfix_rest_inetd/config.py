@@ -12,11 +12,10 @@ certificates) are not read here.
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 
-from . import keys, model
+from . import json_reader, keys, model
 from .endpoint import Endpoint, LocalAddress
 from .errors import ConfigError
 
@@ -58,17 +57,20 @@ class _Object(dict[str, object]):
             seen.add(key)
 
 
-def load(path: str) -> Config:
+def load(path: str, *, for_listening: bool = False) -> Config:
     """Read and check a file.
 
     Raises:
         ConfigError: it cannot be used; all of its problems are listed.
     """
-    return parse(_read(path), path)
+    return parse(_read(path), path, for_listening=for_listening)
 
 
-def parse(content: bytes, source: str) -> Config:
+def parse(content: bytes, source: str, *, for_listening: bool = False) -> Config:
     """Check the content of a file; `source` is named in the error.
+
+    With `for_listening` the targets are not looked at: the endpoints of the result tell where to
+    listen, and are fit for nothing else.
 
     Raises:
         ConfigError: it cannot be used; all of its problems are listed.
@@ -80,8 +82,11 @@ def parse(content: bytes, source: str) -> Config:
         raise ConfigError(source, [("$", 'must be an object, as in {"endpoints": []}')])
     known: dict[str, Callable[[Any], Any]] = {"user-agent": keys.header_value, "endpoints": _list}
     values, _ = _read_keys(document, known, ("endpoints",), "$", problems)
+    endpoint_keys = (
+        {**keys.ENDPOINT_KEYS, "target": keys.text} if for_listening else keys.ENDPOINT_KEYS
+    )
     endpoints = [
-        _endpoint(entry, f"$.endpoints[{index}]", problems)
+        _endpoint(entry, endpoint_keys, f"$.endpoints[{index}]", problems)
         for index, entry in enumerate(values.get("endpoints", []))
     ]
     _find_shared_addresses([e for e in endpoints if e is not None], problems)
@@ -110,22 +115,14 @@ def _read(path: str) -> bytes:
 
 def _document(content: bytes, source: str) -> object:
     try:
-        return json.loads(
-            content.decode("utf-8-sig"), object_pairs_hook=_Object, parse_constant=_no_constant
-        )
+        return json_reader.loads(content.decode("utf-8-sig"), _Object)
     except UnicodeDecodeError as error:
         text = f"is not UTF-8: byte {error.start + 1}"
-    except json.JSONDecodeError as error:
-        text = f"is not JSON: line {error.lineno}, column {error.colno}: {error.msg}"
-    except ValueError as error:  # from _no_constant, and for integers of thousands of digits
+    except ValueError as error:
         text = f"is not JSON: {error}"
     except RecursionError:
         text = "is nested too deeply"
     raise ConfigError(source, [("", text)]) from None
-
-
-def _no_constant(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON number")
 
 
 def _find_repeated(value: object, path: str, problems: list[tuple[str, str]]) -> None:
@@ -173,13 +170,18 @@ def _read_keys(
     return values, named
 
 
-def _endpoint(entry: object, path: str, problems: list[tuple[str, str]]) -> Endpoint | None:
+def _endpoint(
+    entry: object,
+    known: Mapping[str, Callable[[Any], Any]],
+    path: str,
+    problems: list[tuple[str, str]],
+) -> Endpoint | None:
     """An endpoint, or None when there is something wrong with it."""
     if not isinstance(entry, _Object):
         problems.append((path, "must be an object"))
         return None
     before = len(problems)
-    values, named = _read_keys(entry, keys.ENDPOINT_KEYS, keys.REQUIRED, path, problems)
+    values, named = _read_keys(entry, known, keys.REQUIRED, path, problems)
     problems += [(_join(path, key), text) for key, text in _contradictions(values, named)]
     if len(problems) > before:
         return None
@@ -212,7 +214,7 @@ def _contradictions(values: dict[str, Any], named: set[str]) -> Iterable[tuple[s
     if values.get("mode") in (model.TCP_LOOKUP, model.SOCKETMAP_LOOKUP):
         for key in sorted(named.intersection(keys.POLICY_ONLY)):
             yield key, "has a meaning only for the mode policy"
-    if "target" in values:
+    if "target" in values and not isinstance(values["target"], str):
         yield from _target_contradictions(values, named)
 
 
@@ -250,4 +252,8 @@ def _nearest(key: str, known: Iterable[str]) -> list[str]:
 
 
 def _join(path: str, key: str) -> str:
-    return f"{path}.{key}" if key.replace("-", "").isalnum() else f"{path}[{json.dumps(key)}]"
+    if key.replace("-", "").replace("_", "").isalnum():
+        return f"{path}.{key}"
+    import json
+
+    return f"{path}[{json.dumps(key)}]"

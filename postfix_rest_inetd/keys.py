@@ -11,7 +11,10 @@ from __future__ import annotations
 from . import model
 from .action import checked_action
 from .endpoint import parse_ip
-from .target import Target
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .target import Target
 
 MAX_TIMEOUT_MS = 90_000
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
@@ -47,6 +50,8 @@ def mode(value: object) -> str:
 
 def target(value: object) -> Target:
     """An http or https URL."""
+    from .target import Target  # loads urllib.parse, which who only listens does not need
+
     return Target(_string(value))
 
 

@@ -66,7 +66,6 @@ class Bounded(_Stream):
         self.settimeout(self.deadline.remaining_sec())
         super().sendall(data, flags)
 
-
     def acknowledge_at_once(self) -> None:
         """Do not delay the next acknowledgements; the kernel forgets this by and by.
 
