@@ -105,11 +105,20 @@ def of_request(
         words += f" {verb_of(reply.text)}"
     if reply.kind == model.REPLY_NONE:
         words += ", closing the connection"
-    detail = measured.detail or (_ADVICE.get(measured.status, "") if measured.status != 200 else "")
-    if reply.outcome == model.NOT_FOUND:
-        detail = ""
+    detail = measured.detail or _advice(reply.outcome, measured)
     message = f"{endpoint.name}: {subject}{words} ({measured.elapsed_usec / 1000:.1f} ms)"
     return _entry(reply.outcome, f"{message}: {detail}" if detail else message, fields)
+
+
+def _advice(outcome: str, measured: Measured) -> str:
+    """What to do about an outcome that its status alone explains."""
+    if outcome == model.USER_ERROR:
+        return _ADVICE.get(measured.status, "does the backend take the requests of this mode?")
+    if outcome == model.SERVER_ERROR:
+        return f"its log may tell why, look for X-Request-Id {measured.request_id}"
+    if outcome == model.UNSPECIFIED_STATUS:
+        return "the contract knows 200, 4xx and 5xx; redirects are not followed"
+    return ""
 
 
 def of_trouble(name: str, mode: str | None, outcome: str, detail: str) -> dict[str, str]:
@@ -151,10 +160,8 @@ def _describe(request: model.Request, fields: dict[str, str], *, log_keys: bool)
             return f"{state}: " if state else ""
         found = {name: printable(request.first(attribute)) for attribute, name in _POLICY_FIELDS}
         fields.update({name: value for name, value in found.items() if value})
-        return (
-            f"{state} from={found['CLIENT_ADDRESS']} sender=<{found['SENDER']}> "
-            f"recipient=<{found['RECIPIENT']}>: "
-        )
+        client = f" from={found['CLIENT_ADDRESS']}" if found["CLIENT_ADDRESS"] else ""
+        return f"{state or 'request'}{client} sender=<{found['SENDER']}> recipient=<{found['RECIPIENT']}>: "
     if request.map_name is not None:
         fields["MAP"] = printable(request.map_name)
     if not log_keys:

@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     if parsed.command == "demo":
         from . import demo
 
-        return demo.main(rest)
+        return demo.main(rest, prog="postfix-rest-inetd demo")
     if rest:
         _parser().error(f"unrecognized arguments: {' '.join(rest)}")
     from . import check

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: MIT
+"""The demo: an embedded REST backend, three endpoints, one question of each kind.
+
+Nothing is simulated but Postfix: systemd-socket-activate owns the sockets as .socket units
+would (demo_sockets), it starts the real handler for each connection, and that asks a REST
+backend (demo_backend). Everything is on loopback and in a private temporary directory, and is
+gone afterwards. Only the main thread prints (demo_screen); what happens elsewhere reaches it as
+events through one queue.
+
+Exit status: 0, with --once only when every answer was the right one, byte by byte; 1 when one
+was not or the demo could not start; 2 for a usage error; 130 when interrupted before the
+questions were over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import secrets
+import signal
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from postfix_rest_inetd.admin import demo_backend, demo_screen
+from postfix_rest_inetd.admin.demo_backend import BROKEN
+from postfix_rest_inetd.admin.demo_sockets import (
+    ADDRESS,
+    HANDLER_ENDED,
+    Event,
+    Events,
+    Line,
+    SocketError,
+    collect,
+    listen,
+    take,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DEFAULT_PORT = 9001
+REQUEST_TIMEOUT_MSEC = 2000
+REPLY_TIMEOUT_SEC = 15.0  # a loaded machine may need seconds to start Python
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Endpoint(NamedTuple):
+    """An endpoint of the demo; its port is the first one plus its place in ENDPOINTS."""
+
+    name: str
+    mode: str
+    path: str
+
+
+class Question(NamedTuple):
+    """What Postfix sends because of a line in main.cf, and the only right reply."""
+
+    endpoint: str
+    title: str
+    main_cf: str
+    request: bytes
+    reply: bytes
+    meaning: str
+
+
+ENDPOINTS = (
+    Endpoint("domains", "tcp-lookup", "/domains"),
+    Endpoint("maps", "socketmap-lookup", "/maps"),
+    Endpoint("policy", "policy", "/policy"),
+)
+POLICY_REQUEST = (  # some of the 29 attributes of Postfix 3.7
+    b"request=smtpd_access_policy\nprotocol_state=RCPT\nclient_address=192.0.2.25\n"
+    b"helo_name=mail.spam.example\nsender=offers@spam.example\n"
+    b"recipient=alice@example.org\nsize=31337\nsasl_username=\n\n"
+)
+QUESTIONS = (
+    Question(
+        "domains",
+        "tcp-lookup: is example.org a domain of ours?",
+        "virtual_mailbox_domains = tcp:{address}",
+        b"get example.org\n",
+        b"200 example.org\n",
+        "virtual_mailbox_domains: match. Mail for example.org is accepted here.",
+    ),
+    Question(
+        "maps",
+        "socketmap-lookup: who gets mail for info@example.org?",
+        "virtual_alias_maps = socketmap:inet:{address}:alias",
+        b"22:alias info@example.org,",
+        b"36:OK alice@example.org,bob@example.org,",
+        "virtual_alias_maps: two addresses. Alice and Bob get the mail.",
+    ),
+    Question(
+        "policy",
+        "policy: may offers@spam.example write to alice@example.org?",
+        "smtpd_recipient_restrictions = ...,\n    check_policy_service inet:{address}",
+        POLICY_REQUEST,
+        b"action=REJECT mail from spam.example is not welcome here\n\n",
+        "554 5.7.1 <alice@example.org>: Recipient address rejected: mail from spam.example "
+        "is not welcome here",
+    ),
+    Question(
+        "domains",
+        "And when the backend fails? (it answers 500 to " + BROKEN + ")",
+        "virtual_mailbox_domains = tcp:{address}",
+        b"get " + BROKEN.encode() + b"\n",
+        b"400 REST%20server%20had%20an%20internal%20error:%20500\n",
+        "a temporary error, never 'not found': 451 4.3.0 Temporary lookup failure. "
+        "The sending server tries again later; no mail is lost or bounced.",
+    ),
+)
+
+
+def main(arguments: Sequence[str] | None = None, prog: str = "packaging/demo") -> int:
+    """Run the demo; return its exit status."""
+    options = _options(arguments, prog)
+    events: Events = queue.SimpleQueue()
+    for number in STOP_SIGNALS:
+        signal.signal(number, lambda *_: events.put(None))
+    try:
+        with contextlib.ExitStack() as cleanup:
+            return _run(options, events, cleanup)
+    except SocketError as error:
+        print(f"{prog}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `packaging/demo | head`; the rest of the output goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+class _Options(NamedTuple):
+    once: bool
+    port: int
+
+
+def _options(arguments: Sequence[str] | None, prog: str) -> _Options:
+    import argparse
+
+    last = len(ENDPOINTS) - 1
+
+    def first_port(text: str) -> int:
+        if not text.isdecimal() or not 1 <= int(text) <= 65535 - last:
+            raise argparse.ArgumentTypeError(f"{text} is not a port from 1 to {65535 - last}")
+        return int(text)
+
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="A REST backend and three endpoints on loopback: one question of each kind, "
+        "step by step. Then it stays up for questions of your own until Ctrl-C.",
+    )
+    parser.add_argument(
+        "--once",
+        action="store_true",
+        help="end after the questions; exit status 0 when the answers were right",
+    )
+    parser.add_argument(
+        "--port",
+        type=first_port,
+        default=DEFAULT_PORT,
+        metavar="N",
+        help=f"listen on the ports N to N+{last} (default {DEFAULT_PORT})",
+    )
+    parsed = parser.parse_args(arguments)
+    return _Options(parsed.once, parsed.port)
+
+
+def _run(options: _Options, events: Events, cleanup: contextlib.ExitStack) -> int:
+    token = secrets.token_hex(16)
+    directory = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="postfix-rest-demo-"))
+    config = Path(directory, "config.json")
+    backend = cleanup.enter_context(demo_backend.serving(token, events.put))
+    ports: dict[str, int] = {}
+    for wanted, endpoint in enumerate(ENDPOINTS, options.port):
+        port = ports[endpoint.name] = listen(endpoint, wanted, config, events, cleanup)
+        if port != wanted:
+            demo_screen.port_taken(endpoint.name, wanted, port)
+    # In time: a handler reads it when a connection arrives.
+    config.write_text(json.dumps(_config(ports, backend, token), indent=2) + "\n")
+    demo_screen.banner(ports, backend, config)
+    wrong = [
+        number
+        for number, question in enumerate(QUESTIONS, 1)
+        if not _ask(number, question, ports[question.endpoint], events)
+    ]
+    demo_screen.summary(wrong)
+    if options.once:
+        return 1 if wrong else 0
+    demo_screen.invitation(ports)
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            demo_screen.event(_living(take(events)))
+    demo_screen.farewell()
+    return 0
+
+
+def _config(ports: dict[str, int], backend: int, token: str) -> dict[str, object]:
+    return {
+        "endpoints": [
+            {
+                "name": endpoint.name,
+                "mode": endpoint.mode,
+                "target": f"http://{ADDRESS}:{backend}{endpoint.path}",
+                "bind-address": ADDRESS,
+                "bind-port": ports[endpoint.name],
+                "auth-token": token,
+                "request-timeout": REQUEST_TIMEOUT_MSEC,
+            }
+            for endpoint in ENDPOINTS
+        ]
+    }
+
+
+def _ask(number: int, question: Question, port: int, events: Events) -> bool:
+    """Ask, show each step, and tell whether the reply was the right one."""
+    demo_screen.question(number, question, f"{ADDRESS}:{port}")
+    started = time.monotonic()
+    reply = _reply(port, question.request)
+    elapsed = time.monotonic() - started
+
+    def ended(event: Event) -> bool:
+        if not isinstance(event, Line) or event.endpoint != question.endpoint:
+            return False
+        return event.text is None or HANDLER_ENDED.match(event.text) is not None
+
+    happened = collect(events, ended, REPLY_TIMEOUT_SEC)
+    demo_screen.answer(question, reply, elapsed, happened)
+    return reply == question.reply
+
+
+def _reply(port: int, request: bytes) -> bytes:
+    """Send a request as Postfix does; return all that comes back.
+
+    The half-close after the first bytes shows whether anything follows the reply.
+    """
+    pieces: list[bytes] = []
+    with (
+        contextlib.suppress(OSError),  # an incomplete reply is shown as such
+        socket.create_connection((ADDRESS, port), timeout=REPLY_TIMEOUT_SEC) as connection,
+    ):
+        connection.sendall(request)
+        while piece := connection.recv(65536):
+            if not pieces:
+                connection.shutdown(socket.SHUT_WR)
+            pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _living(event: Event) -> Event:
+    if isinstance(event, Line) and event.text is None:
+        raise SocketError(f"the listener of {event.endpoint} has ended")
+    return event
+
+
+if __name__ == "__main__":
+    sys.exit(main())

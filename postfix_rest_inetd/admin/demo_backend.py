@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""The REST backend of the demo: what a backend author writes, in its smallest form.
+
+Lookups answer 200 and a JSON array of strings, or 404 for "no such key". The policy route
+gets Postfix's attributes as a form and answers 200 with one line, the action. X-Auth-Token
+must be right (403 otherwise: Postfix then sees a configuration error).
+
+    GET  /domains?key=K                              tcp-lookup
+    GET  /maps?name=domain|mailbox|alias&key=K       socketmap-lookup
+    POST /policy                                     policy
+
+Everything that concerns the domain BROKEN is answered with 500, so that the failure side can
+be looked at too. Each request is handed to `report` before the response leaves: whoever has
+seen the reply can rely on the report being there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import json
+import socketserver
+import threading
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+BROKEN = "broken.example"
+MAPS = {
+    "domain": {"example.org": ["example.org"], "example.net": ["example.net"]},
+    "mailbox": {
+        "alice@example.org": ["example.org/alice/"],
+        "bob@example.org": ["example.org/bob/"],
+        "carol@example.net": ["example.net/carol/"],
+    },
+    "alias": {
+        "info@example.org": ["alice@example.org", "bob@example.org"],
+        "postmaster@example.net": ["carol@example.net"],
+    },
+}
+POLICIES = {  # by the domain of the sender; everyone else gets DUNNO: no objection
+    "spam.example": "REJECT mail from spam.example is not welcome here",
+    "grey.example": "DEFER_IF_PERMIT please come back later",
+}
+# The handler never sends more: 512 KiB of attributes, three bytes for each when encoded.
+MAX_BODY_BYTES = 3 * 512 * 1024
+
+
+class Exchange(NamedTuple):
+    """One HTTP request and the response to it."""
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    status: HTTPStatus
+    answer: bytes
+
+
+class _Server(ThreadingHTTPServer):
+    """An HTTP server on a free loopback port that knows its token and its reporter."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, token: str, report: Callable[[Exchange], None]) -> None:
+        self.token = token
+        self.report = report
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    def server_bind(self) -> None:
+        """Bind without HTTPServer's search for a host name, which may wait for a DNS."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing when a client goes away in the middle: the handler reports it."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection of a handler, kept alive between requests as HTTP/1.1 does."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # header and body leave together
+    server: _Server
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        self._respond(b"", lambda: _lookup(url.path, url.query))
+
+    def do_POST(self) -> None:
+        length = self.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdigit()) or int(length) > MAX_BODY_BYTES:
+            self.close_connection = True  # the body stays unread
+            self._respond(b"", lambda: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b""))
+            return
+        body = self.rfile.read(int(length))
+        self._respond(body, lambda: _policy(self.path, body))
+
+    def _respond(self, body: bytes, answer: Callable[[], tuple[HTTPStatus, bytes]]) -> None:
+        token = self.headers.get("X-Auth-Token", "")
+        right = hmac.compare_digest(token.encode(), self.server.token.encode())
+        status, content = answer() if right else (HTTPStatus.FORBIDDEN, b"")
+        headers = tuple(self.headers.items())
+        self.server.report(Exchange(self.command, self.path, headers, body, status, content))
+        self.send_response(status)
+        kind = "application/json" if self.command == "GET" else "text/plain; charset=utf-8"
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing: requests are reported, not logged."""
+
+
+def _lookup(path: str, query: str) -> tuple[HTTPStatus, bytes]:
+    parameters = parse_qs(query, keep_blank_values=True)
+    key = parameters.get("key", [""])[0]
+    name = "domain" if path == "/domains" else parameters.get("name", [""])[0]
+    if key.rpartition("@")[2] == BROKEN:
+        return HTTPStatus.INTERNAL_SERVER_ERROR, b""
+    values = MAPS.get(name, {}).get(key) if path in {"/domains", "/maps"} else None
+    if values is None:
+        return HTTPStatus.NOT_FOUND, b""
+    return HTTPStatus.OK, json.dumps(values).encode()
+
+
+def _policy(path: str, body: bytes) -> tuple[HTTPStatus, bytes]:
+    if path != "/policy":
+        return HTTPStatus.NOT_FOUND, b""
+    form = parse_qs(body.decode(errors="replace"), keep_blank_values=True)
+    sender, recipient = (form.get(name, [""])[0] for name in ("sender", "recipient"))
+    if BROKEN in {sender.rpartition("@")[2], recipient.rpartition("@")[2]}:
+        return HTTPStatus.INTERNAL_SERVER_ERROR, b""
+    return HTTPStatus.OK, POLICIES.get(sender.rpartition("@")[2], "DUNNO").encode()
+
+
+@contextlib.contextmanager
+def serving(token: str, report: Callable[[Exchange], None]) -> Iterator[int]:
+    """Serve on a loopback port, which is yielded, for as long as the context lasts."""
+    with _Server(token, report) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
