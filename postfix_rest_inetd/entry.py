@@ -161,7 +161,8 @@ def _describe(request: model.Request, fields: dict[str, str], *, log_keys: bool)
         found = {name: printable(request.first(attribute)) for attribute, name in _POLICY_FIELDS}
         fields.update({name: value for name, value in found.items() if value})
         client = f" from={found['CLIENT_ADDRESS']}" if found["CLIENT_ADDRESS"] else ""
-        return f"{state or 'request'}{client} sender=<{found['SENDER']}> recipient=<{found['RECIPIENT']}>: "
+        people = f"sender=<{found['SENDER']}> recipient=<{found['RECIPIENT']}>"
+        return f"{state or 'request'}{client} {people}: "
     if request.map_name is not None:
         fields["MAP"] = printable(request.map_name)
     if not log_keys:
