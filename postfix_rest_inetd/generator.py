@@ -98,8 +98,11 @@ def _write_kind(kind: str, endpoints: list[Endpoint], config_path: str, write: W
         unit = f"{kind}@{instance}.socket"
         if len(unit) > _MAX_UNIT_NAME_CHARACTERS:
             continue  # systemd has no such unit; @all serves the endpoint
-        others = [f"{kind}@{other}.socket" for other in _rivals(instance, instances)]
-        write(f"{unit}.d/{_DROP_IN}", _drop_in(instance, listening, others, config_path))
+        rivals = [f"{kind}@{other}.socket" for other in _rivals(instance, instances)]
+        text = _drop_in(
+            unit, listening, rivals, config_path, refused=_is_refused(instance, listening)
+        )
+        write(f"{unit}.d/{_DROP_IN}", text)
 
 
 def instances_of(endpoints: Iterable[Endpoint]) -> dict[str, list[Endpoint]]:
@@ -147,22 +150,28 @@ def _rivals(instance: str, instances: dict[str, list[Endpoint]]) -> list[str]:
     ]
 
 
-def _drop_in(instance: str, listening: list[Endpoint], rivals: list[str], config_path: str) -> str:
-    addresses = [endpoint.address for endpoint in listening]
-    unix = [address for address in addresses if address.path is not None]
+def _is_refused(instance: str, listening: list[Endpoint]) -> bool:
+    return instance != "all" and any(e.address.path is not None for e in listening)
+
+
+def _drop_in(
+    unit: str, listening: list[Endpoint], rivals: list[str], config_path: str, *, refused: bool
+) -> str:
     lines = ["[Unit]", f"SourcePath={config_path}"]
     lines += [f"Conflicts={rival}" for rival in rivals]
-    if unix and instance != "all":
-        lines += ["", "[Socket]", f"ListenStream={_specifier_free(str(unix[0]))}"]
+    # One of two has closed before the other one opens, if they are ordered in any direction.
+    lines += [f"After={rival}" for rival in rivals if rival < unit]
+    if not refused:
+        # Not in a shared drop-in: a refused unit is to stay down, and nothing takes this back.
+        lines.append("OnFailure=revive-postfix-rest@%n.service")
+    lines += ["", "[Socket]"]
+    lines += [f"ListenStream={_specifier_free(str(e.address))}" for e in listening]
+    if refused:
         lines += ["RemoveOnStop=no", f"ExecStartPre=/bin/sh -c '{_REFUSAL}'"]
-        return "\n".join([*lines, ""])
-    # Not in a shared drop-in: a refused unit must stay down, and OnFailure= cannot be taken back.
-    lines += ["OnFailure=revive-postfix-rest@%n.service", "", "[Socket]"]
-    lines += [f"ListenStream={_specifier_free(str(address))}" for address in addresses]
-    if unix:
+    elif any(e.address.path is not None for e in listening):
         # For a drop-in of the operator's own to change, where others than Postfix ask.
         lines += ["SocketUser=postfix", "SocketGroup=postfix", "SocketMode=0660"]
-    if any(address.ip is not None and len(address.ip) > _IPV4_BYTES for address in addresses):
+    if any(e.address.ip is not None and len(e.address.ip) > _IPV4_BYTES for e in listening):
         lines.append(f"BindIPv6Only={'ipv6-only' if _shares_wildcard(listening) else 'both'}")
     return "\n".join([*lines, ""])
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .target import Target
 
 MAX_TIMEOUT_MS = 90_000
-MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 
 _MAX_UNIX_PATH_BYTES = 107  # sockaddr_un.sun_path, less its NUL
 _TOKEN_PUNCTUATION = "!#$%&'*+-.^_`|~"  # noqa: S105 - RFC 9110 section 5.6.2, nothing secret
