@@ -14,9 +14,14 @@ name (`NUMBER-PID-UID`), on which systemd fails a socket unit for good; @all is 
 its connections itself. A socket unit that fails is started again by revive-postfix-rest@.service.
 
 It never stands in the way of a boot: nothing is written where there is no config.json, or no
-endpoint in it. Where config.json cannot be used, the sockets get no address, a unit is written that
-prints the problems into the journal during the boot, the journal is told at once if it is there
-already (daemon-reload), and the exit status is 1, which systemd reports.
+endpoint in it. Where config.json cannot be used, the sockets get no new address, a unit is written
+that prints the problems into the journal during the boot, the journal is told at once if it is
+there already (daemon-reload), and the exit status is 1, which systemd reports.
+
+Sockets that are listening already must not lose their addresses by that: systemd would close them
+at the daemon-reload, which the upgrade of any package may cause, and they would stay closed when
+the file has been mended. Each socket unit leaves a copy of its drop-in in LISTENING_DIRECTORY for
+as long as it listens, and these are what is written when there is no usable config.json.
 
 Reading a file and writing a few is all there is: targets, tokens and certificates are not looked
 at.
@@ -36,6 +41,8 @@ if TYPE_CHECKING:
     from .endpoint import Endpoint
 
     Write = Callable[[str, str], None]
+
+LISTENING_DIRECTORY = "/run/postfix-rest-inetd"  # written by postfix-rest-@.socket.d/
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -66,10 +73,12 @@ def main(arguments: list[str], config_path: str = config.DEFAULT_PATH) -> int:
             file.write(f"# Written by postfix-rest-inetd-generator from {config_path}\n\n{content}")
 
     if not os.path.lexists(config_path):
+        _keep_listening(write)
         return EXIT_OK
     try:
         endpoints = config.load(config_path, for_listening=True).endpoints
     except ConfigError as error:
+        _keep_listening(write)
         _report(error, config_path, directory, write)
         return EXIT_FAILED
     for mode, kind in _KINDS.items():
@@ -87,6 +96,18 @@ _POLL_LIMIT = """\
 PollLimitIntervalSec=2
 PollLimitBurst=2000
 """
+
+
+def _keep_listening(write: Write) -> None:
+    """Write the drop-ins of the sockets that are listening, as they were."""
+    try:
+        names = os.listdir(LISTENING_DIRECTORY)
+    except OSError:
+        return
+    for name in names:
+        with open(os.path.join(LISTENING_DIRECTORY, name), encoding="utf-8") as file:
+            text = file.read().partition("\n\n")[2]  # without write's own first line
+            write(f"{name.removesuffix('.conf')}.d/{_DROP_IN}", text)
 
 
 def _write_kind(kind: str, endpoints: list[Endpoint], config_path: str, write: Write) -> None:
@@ -213,7 +234,7 @@ def systemd_version() -> int:
 
 def _report(error: ConfigError, config_path: str, directory: str, write: Write) -> None:
     """Tell the operator what is wrong: now if there is a journal, during the boot if not."""
-    text = f"no socket gets an address, because the configuration cannot be used: {error}"
+    text = f"sockets keep the addresses that they have, if any: the configuration is wrong: {error}"
     priority = str(journal.ERROR)
     journal.send({"MESSAGE": text, "MESSAGE_ID": _MESSAGE_ID, "PRIORITY": priority})
     name = "postfix-rest-inetd-config.service"

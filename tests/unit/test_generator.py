@@ -217,6 +217,22 @@ def test_unusable_config(tmp_path, capfd, content, word):
         assert word in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("content", ["{", None], ids=["broken", "missing"])
+def test_listening_sockets_keep_their_addresses(tmp_path, monkeypatch, content):
+    """What a listening socket left behind is written again, and nothing of it is lost or doubled."""
+    before = tmp_path / "before"
+    before.mkdir()
+    _, good = run(before, [endpoint("a/b")])
+    path = f"postfix-rest-tcp@a-b.socket.d/{ADDRESSES}"
+    listening = tmp_path / "listening"
+    listening.mkdir()
+    (listening / "postfix-rest-tcp@a-b.socket.conf").write_text(good[path])
+    monkeypatch.setattr(generator, "LISTENING_DIRECTORY", str(listening))
+    _, files = run(tmp_path, content)
+    kept = {name: text for name, text in files.items() if name.endswith(ADDRESSES)}
+    assert kept == {path: good[path].replace(str(before), str(tmp_path), 1)}
+
+
 def test_targets_are_not_its_business(tmp_path):
     """A target that the handler will refuse takes no socket away from the other endpoints."""
     status, files = run(tmp_path, [endpoint(target="gopher://x/")])
