@@ -28,7 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .config import Config
     from .endpoint import Endpoint
-    from .protocols import Codec
+    from .protocols import Codec, Decoder
     from .rest import Client
 
 EXIT_OK = 0
@@ -177,6 +177,17 @@ def _choose(loaded: Config, options: Options) -> Endpoint:
     return choice
 
 
+def _next_request(connection: Connection, codec: Codec, decoder: Decoder) -> model.Request | None:
+    """The next request; should the decoder itself break, the client gets its reply all the same."""
+    try:
+        return decoder.next_request()
+    except ProtocolError:
+        raise
+    except Exception:
+        connection.write(codec.encode(verdict.without_backend(model.INTERNAL_ERROR)))
+        raise
+
+
 def _converse(connection: Connection, answering: _Answers | _Excuses, data: bytes) -> int:
     """Answer what has arrived and what will, until one of the ends that the module names."""
     while answering.mode is None:
@@ -190,7 +201,7 @@ def _converse(connection: Connection, answering: _Answers | _Excuses, data: byte
     try:
         while data:
             decoder.feed(data)
-            while (request := decoder.next_request()) is not None:
+            while (request := _next_request(connection, codec, decoder)) is not None:
                 wire = answering.answer(codec, request)
                 delivered = wire is not None and connection.write(wire)
                 answering.record()

@@ -11,8 +11,9 @@
   policy request never is, because it may have been counted already.
 - The response is read by http.client, which urllib3's connection is made of: urllib3's own response
   would decode, pool and retry, none of which may happen here.
-- A response counts only when it is complete: a body shorter than announced is a lost connection,
-  with any status. The bodies of statuses other than 200 are read and thrown away.
+- A response counts only when it is complete: a head that breaks off, or a body that is shorter than
+  announced, is a lost connection, whatever the status. The bodies of statuses other than 200 are
+  read and thrown away.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ _OK = 200
 # 64 KiB, far more than anyone needs. Both together bound what is received, come what may.
 _OVERHEAD = 6
 _MAX_HEAD_BYTES = 1024 * 1024
+_BROKEN_OFF = "the connection ended in the middle of the response"
 _BROKEN = (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError, ValueError)
 
 
@@ -122,11 +124,15 @@ class Client:
     ) -> model.Response:
         """One request and its response; the connection is closed unless both were complete."""
         stream.deadline = deadline
+        stream.ended = False
         stream.allowance = _OVERHEAD * self._endpoint.max_response_bytes + _MAX_HEAD_BYTES
         complete = False
         try:
             response = self._send(stream, request, request_id, deadline)
-            result = self._read(response, deadline)
+            # http.client takes a head that breaks off for a complete one: "404 Not F" is a 404.
+            if stream.ended:
+                raise UnreachableError(_BROKEN_OFF)
+            result = self._read(stream, response, deadline)
         except BackendError:
             raise
         except _BROKEN as error:
@@ -157,7 +163,9 @@ class Client:
         deadline.stage = "waiting for the response"
         return self._connection.getresponse()
 
-    def _read(self, response: http.client.HTTPResponse, deadline: Deadline) -> model.Response:
+    def _read(
+        self, stream: Bounded, response: http.client.HTTPResponse, deadline: Deadline
+    ) -> model.Response:
         deadline.stage = "reading the response"
         limit = self._endpoint.max_response_bytes
         body = response.read(limit + 1)
@@ -166,8 +174,9 @@ class Client:
             self.close()  # the rest of it would be taken for the next response
             if response.status == _OK:
                 raise InvalidDataError(f"the response is larger than max-response-bytes ({limit})")
-        elif response.length:
-            raise UnreachableError("the connection ended in the middle of the response")
+        elif response.length or (response.chunked and stream.ended):
+            # Not even the last chunk may lack its end: a "0" may be the beginning of "0400".
+            raise UnreachableError(_BROKEN_OFF)
         return model.Response(response.status, body if response.status == _OK else b"")
 
 
@@ -209,7 +218,7 @@ def _classified(error: Exception, stage: str) -> BackendError:
     if isinstance(error, OSError) and error.strerror:
         return UnreachableError(f"failed while {stage}: {error.strerror}")
     if isinstance(error, http.client.IncompleteRead):
-        return UnreachableError("the connection ended in the middle of the response")
+        return UnreachableError(_BROKEN_OFF)
     if isinstance(error, (OSError, http.client.RemoteDisconnected)):
         return UnreachableError(f"failed while {stage}: the backend closed the connection")
     return InvalidDataError(

@@ -45,6 +45,8 @@ def context_of(endpoint: Endpoint) -> ssl.SSLContext:
         if cert_file is not None:
             # Without a password function OpenSSL would ask for one on the terminal.
             context.load_cert_chain(cert_file, key_file, password=_no_password)
+        # Python lets a stream end without TLS's own end. Then an attacker could cut a body short.
+        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     except (OSError, ValueError) as error:
         raise ConfigError(
             path or "the system's trust store",
@@ -66,12 +68,11 @@ def wrap(
     deadline.stage = f"doing the TLS handshake with {target.origin}"
     tls: ssl.SSLSocket | None = None
     try:
-        # Without suppress_ragged_eofs=False an attacker could cut a body short unnoticed.
         tls = context.wrap_socket(
             stream,
             server_hostname=target.host.rstrip("."),
             do_handshake_on_connect=False,
-            suppress_ragged_eofs=False,
+            suppress_ragged_eofs=False,  # see context_of
         )
         tls.settimeout(deadline.remaining_sec())
         tls.do_handshake()

@@ -40,17 +40,22 @@ class Bounded(_Stream):
         deadline: of the request for which the stream is used at the moment.
         answered: has anything been received since this was last set to False?
         allowance: how many more bytes may be received.
+        ended: has the backend closed its side?
     """
 
     deadline: Deadline
     answered: bool
     allowance: int
+    ended: bool
 
     def recv_into(self, buffer: WriteableBuffer, nbytes: int = 0, flags: int = 0) -> int:
         """As socket.recv_into; http.client reads by nothing else."""
         self.settimeout(self.deadline.remaining_sec())
         received = super().recv_into(buffer, nbytes or memoryview(buffer).nbytes, flags)
-        self.answered = self.answered or received > 0
+        if received > 0:
+            self.answered = True
+        else:
+            self.ended = True
         self.allowance -= received
         if self.allowance < 0:
             raise InvalidDataError("the backend sends without end")

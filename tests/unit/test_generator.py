@@ -219,7 +219,7 @@ def test_unusable_config(tmp_path, capfd, content, word):
 
 @pytest.mark.parametrize("content", ["{", None], ids=["broken", "missing"])
 def test_listening_sockets_keep_their_addresses(tmp_path, monkeypatch, content):
-    """What a listening socket left behind is written again, and nothing of it is lost or doubled."""
+    """What a listening socket left behind is written again, nothing lost or doubled."""
     before = tmp_path / "before"
     before.mkdir()
     _, good = run(before, [endpoint("a/b")])
