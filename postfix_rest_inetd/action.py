@@ -47,14 +47,15 @@ def checked_action(text: str, allowed: list[str] | None = None) -> str:
     return action
 
 
-def verb_of(action: str) -> str:
-    """The first word of an action: it says what is done, and holds no address."""
-    return action.split(" ", 1)[0]
+def verb_of(action: str) -> str | None:
+    """The word that says what is done; None for a list of restrictions, which may hold anything."""
+    verb = action.split(" ", 1)[0]
+    if not verb.isascii():  # Python's lower() would make an ASCII letter of some others
+        return None
+    is_code = len(verb) == _REPLY_CODE_DIGITS and verb[0] in "45" and verb.isdigit()
+    return verb if is_code or verb.lower() in _TEXT_ACTIONS else None
 
 
 def _is_allowed(action: str, allowed: list[str]) -> bool:
-    verb = verb_of(action)
-    is_code = len(verb) == _REPLY_CODE_DIGITS and verb[0] in "45" and verb.isdigit()
-    takes_text = is_code or verb.lower() in _TEXT_ACTIONS
-    wanted = verb if takes_text else action
-    return any(wanted.lower() == entry.lower() for entry in allowed)
+    wanted = verb_of(action) or action
+    return wanted.isascii() and any(wanted.lower() == entry.lower() for entry in allowed)

@@ -85,11 +85,11 @@ def parse(content: bytes, source: str, *, for_listening: bool = False) -> Config
     endpoint_keys = (
         {**keys.ENDPOINT_KEYS, "target": keys.text} if for_listening else keys.ENDPOINT_KEYS
     )
+    places: dict[LocalAddress, str] = {}
     endpoints = [
-        _endpoint(entry, endpoint_keys, f"$.endpoints[{index}]", problems)
+        _endpoint(entry, endpoint_keys, f"$.endpoints[{index}]", problems, places)
         for index, entry in enumerate(values.get("endpoints", []))
     ]
-    _find_shared_addresses([e for e in endpoints if e is not None], problems)
     if problems:
         raise ConfigError(source, problems)
     return Config(
@@ -115,7 +115,7 @@ def _read(path: str) -> bytes:
 
 def _document(content: bytes, source: str) -> object:
     try:
-        return json_reader.loads(content.decode("utf-8-sig"), _Object)
+        return json_reader.loads(content.decode().removeprefix("\ufeff"), _Object)
     except UnicodeDecodeError as error:
         text = f"is not UTF-8: byte {error.start + 1}"
     except ValueError as error:
@@ -175,27 +175,37 @@ def _endpoint(
     known: Mapping[str, Callable[[Any], Any]],
     path: str,
     problems: list[tuple[str, str]],
+    places: dict[LocalAddress, str],
 ) -> Endpoint | None:
-    """An endpoint, or None when there is something wrong with it."""
+    """An endpoint, or None when there is something wrong with it; `places` are taken already."""
     if not isinstance(entry, _Object):
         problems.append((path, "must be an object"))
         return None
     before = len(problems)
     values, named = _read_keys(entry, known, keys.REQUIRED, path, problems)
     problems += [(_join(path, key), text) for key, text in _contradictions(values, named)]
-    if len(problems) > before:
+    address = _address(values, named)
+    if address is not None and (other := places.setdefault(address, path)) != path:
+        key = "bind-port" if address.path is None else "bind-path"
+        problems.append((_join(path, key), f"{address} is taken by {other}"))
+    if address is None or len(problems) > before:
         return None
     endpoint = Endpoint()
     endpoint.json_path = path
-    endpoint.address = LocalAddress(
-        None if "bind-path" in values else values.get("bind-address", _LOCALHOST),
-        values.get("bind-port", 0),
-        values.get("bind-path"),
-    )
+    endpoint.address = address
     for key in keys.ENDPOINT_KEYS:
         if not key.startswith("bind-"):
             setattr(endpoint, key.replace("-", "_"), values.get(key, keys.DEFAULTS.get(key)))
     return endpoint
+
+
+def _address(values: dict[str, Any], named: set[str]) -> LocalAddress | None:
+    """Where an endpoint listens, or None when that is wrong or missing."""
+    if "bind-path" in named:
+        return LocalAddress(None, path=values["bind-path"]) if "bind-path" in values else None
+    if "bind-port" not in values or ("bind-address" in named and "bind-address" not in values):
+        return None
+    return LocalAddress(values.get("bind-address", _LOCALHOST), values["bind-port"])
 
 
 def _contradictions(values: dict[str, Any], named: set[str]) -> Iterable[tuple[str, str]]:
@@ -229,20 +239,6 @@ def _target_contradictions(values: dict[str, Any], named: set[str]) -> Iterable[
 
 def _has_header(values: dict[str, Any], name: str) -> bool:
     return any(header.lower() == name for header in values.get("headers", ()))
-
-
-def _find_shared_addresses(endpoints: list[Endpoint], problems: list[tuple[str, str]]) -> None:
-    first: dict[LocalAddress, Endpoint] = {}
-    for endpoint in endpoints:
-        other = first.setdefault(endpoint.address, endpoint)
-        if other is not endpoint:
-            key = "bind-port" if endpoint.address.path is None else "bind-path"
-            problems.append(
-                (
-                    _join(endpoint.json_path, key),
-                    f"{endpoint.address} is taken by {other.json_path}",
-                )
-            )
 
 
 def _nearest(key: str, known: Iterable[str]) -> list[str]:

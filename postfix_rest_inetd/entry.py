@@ -102,7 +102,7 @@ def of_request(
     if measured.status and reply.outcome not in (model.FOUND, model.NOT_FOUND, model.ACTION):
         words += f" with status {measured.status}"
     if reply.outcome == model.ACTION:
-        words += f" {verb_of(reply.text)}"
+        words += f" {verb_of(reply.text) or '(restrictions)'}"
     if reply.kind == model.REPLY_NONE:
         words += ", closing the connection"
     detail = measured.detail or _advice(reply.outcome, measured)
@@ -180,7 +180,7 @@ def _entry(outcome: str, message: str, fields: dict[str, str]) -> dict[str, str]
 
 def printable(data: bytes) -> str:
     """Bytes of a client as text that no terminal obeys and no log reader splits; bounded."""
-    text = data[: MAX_FIELD_CHARACTERS * 4].decode(errors="backslashreplace")
+    text = data[: (MAX_FIELD_CHARACTERS + 1) * 4].decode(errors="backslashreplace")
     if not text.isprintable():
         text = "".join(
             [c if c.isprintable() else c.encode("unicode_escape").decode() for c in text]

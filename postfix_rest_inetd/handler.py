@@ -153,11 +153,13 @@ def _open(options: Options) -> _Answers:
     Raises:
         ConfigError: there is nothing to ask.
     """
-    from . import config, credentials, rest
+    from . import config, credentials
 
     loaded = config.load(options.config)
     endpoint = _choose(loaded, options)
     token = credentials.auth_token_of(endpoint)
+    from . import rest  # dear, and of no use where the configuration is not
+
     return _Answers(endpoint, rest.Client(endpoint, loaded.user_agent, token))
 
 

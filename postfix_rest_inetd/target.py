@@ -55,7 +55,7 @@ class Target:
         if port == 0:
             raise ValueError("there is no port 0")
         self.tls = parts.scheme == "https"
-        self.host = _host(parts.hostname or "")
+        self.host = _host(parts.hostname or "", parts.netloc)
         self.port = port or _DEFAULT_PORTS[parts.scheme]
         self.path = quote(parts.path or "/", _PATH_SAFE)
         if parts.query:
@@ -71,7 +71,7 @@ class Target:
         return f"{self.path}{'&' if '?' in self.path else '?'}{query}"
 
 
-def _host(host: str) -> str:
+def _host(host: str, netloc: str) -> str:
     if not host:
         raise ValueError("the host is missing")
     if not host.isascii():
@@ -79,7 +79,7 @@ def _host(host: str) -> str:
             host = host.encode("idna").decode("ascii")
         except UnicodeError as error:
             raise ValueError("the host is not a valid internationalised name") from error
-    if ":" in host:
+    if ":" in host or "[" in netloc:
         if parse_ip(host) is None:
             raise ValueError("this is no valid IPv6 address (zone indices are not supported)")
     elif host.strip(_HOST_CHARACTERS) or len(host) > _MAX_HOST_CHARACTERS:

@@ -12,8 +12,6 @@ The texts go to SMTP clients. They never hold anything that the backend or the c
 
 from __future__ import annotations
 
-import json
-
 from . import model
 from .action import checked_action
 from .errors import InvalidDataError
@@ -87,6 +85,8 @@ def _failed(endpoint: Endpoint, outcome: str, text: str) -> model.Reply:
 def _values(endpoint: Endpoint, response: model.Response) -> model.Reply:
     if not response.body:
         return model.Reply(model.NOT_FOUND, model.REPLY_NOT_FOUND)
+    import json  # and regular expressions: not before there is something to read
+
     try:
         values = json.loads(response.body.decode())
     except UnicodeDecodeError:
