@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: MIT
+"""The hard deadline: nothing a backend does, or does not do, makes a request take longer.
+
+Two clocks are used. The handler's own, in its log line, is held to the contract: no less than the
+timeout (less the rounding of timers), no more than 50 ms above it. A busy machine can only lengthen
+a measurement, so the best of three counts there. The test's clock outside includes the start of the
+process and everything else that a machine may be busy with; it only has to show that no one waited
+for the backend itself, which never answers.
+
+After each timeout the next request on the same connection must get its own answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from blackbox.support import (
+    FOUND,
+    FOUND_BODY,
+    MODES,
+    POLICY,
+    REQUEST,
+    SOCKETMAP,
+    TCP,
+    TIMED_OUT,
+    UNREACHABLE,
+)
+
+from harness.handler_process import Handler, endpoint, private_mounts, write_config
+from harness.scripted_backend import (
+    Connection,
+    ScriptedBackend,
+    answer,
+    black_hole,
+    drip,
+    send_then_silence,
+    silence,
+)
+
+TIMEOUT_MS = 400
+SLACK_MS = 50
+EARLY_MS = 5
+OUTSIDE_SEC = 8.0
+"""Far above TIMEOUT_MS, below every other timeout that could have come into effect."""
+
+_ELAPSED = re.compile(r"\((\d+(?:\.\d+)?) ms\)")
+
+
+def elapsed_ms(line: str) -> float:
+    """What the handler measured itself."""
+    match = _ELAPSED.search(line)
+    assert match, line
+    return float(match[1])
+
+
+def assert_times_out(handler: Handler, mode: str, request: bytes | None = None) -> None:
+    """The best of three requests ends TIMED_OUT within the slack; none ends early."""
+    measured: list[float] = []
+    for number in range(1, 4):
+        before = time.monotonic()
+        assert handler.ask(mode, request or REQUEST[mode]) == TIMED_OUT[mode]
+        assert time.monotonic() - before < OUTSIDE_SEC
+        measured.append(elapsed_ms(handler.log_lines(number)[-1]))
+        assert measured[-1] >= TIMEOUT_MS - EARLY_MS, measured
+        if measured[-1] <= TIMEOUT_MS + SLACK_MS:
+            return
+    pytest.fail(f"never within {SLACK_MS} ms of {TIMEOUT_MS} ms: {measured}")
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n"
+CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+VALUE = b'["value"' + b" " * 90 + b"]"
+
+
+def stall(connection: Connection) -> None:
+    """Never read anything."""
+    connection.backend.stopping.wait()
+
+
+STEPS = [
+    ("it takes the request and says nothing", silence),
+    ("it drips a status line", drip(HEAD)),
+    ("it drips headers", drip(HEAD, at_once=b"HTTP/1.1 200 OK\r\n")),
+    ("it drips more and more headers", drip(b"A:\n" * 99, at_once=b"HTTP/1.1 200 OK\r\n")),
+    ("it drips interim responses", drip(b"HTTP/1.1 100 Continue\r\n\r\n" * 9, interval_sec=0.05)),
+    ("it drips a body of known length", drip(VALUE, at_once=HEAD + b"\r\n")),
+    ("it drips a body up to its end", drip(VALUE, at_once=b"HTTP/1.0 200 OK\r\n\r\n")),
+    ("it drips a chunk", drip(VALUE, at_once=CHUNKED_HEAD + b"63\r\n")),
+    ("it drips chunks", drip(b"1\r\n \r\n" * 99, at_once=CHUNKED_HEAD, interval_sec=0.05)),
+    ("it drips a chunk's extension", drip(b";" + b"x" * 99, at_once=CHUNKED_HEAD + b"9")),
+    ("it drips trailers", drip(b"A:\n" * 99, at_once=CHUNKED_HEAD + b"0\r\n")),
+    ("it stops inside the status line", send_then_silence(b"HTTP/1.1 2")),
+    ("it stops inside the headers", send_then_silence(b"HTTP/1.1 200 OK\r\nContent-Le")),
+    ("it stops before the body", send_then_silence(HEAD + b"\r\n")),
+    ("it stops inside the body", send_then_silence(HEAD + b'\r\n["val')),
+    ("it stops before the end of the last chunk", send_then_silence(CHUNKED_HEAD + b"0\r\n")),
+    ("it drips the body of a failure", drip(VALUE, at_once=HEAD.replace(b"200", b"503") + b"\r\n")),
+]
+
+
+SLOW = [
+    *[
+        pytest.param(mode, step, id=f"{name}-{mode}")
+        for name, step in STEPS
+        for mode in (TCP, POLICY)
+    ],
+    # Lookups share their way to the backend; only the reply is another one.
+    pytest.param(SOCKETMAP, STEPS[0][1], id=f"{STEPS[0][0]}-{SOCKETMAP}"),
+]
+
+
+@pytest.mark.parametrize("mode, step", SLOW)
+def test_slow_responses(tmp_path, launch, mode, step):
+    """However a response is slow, the whole of it counts, not the pause between two bytes."""
+    with ScriptedBackend(default=step) as backend:
+        config = write_config(tmp_path, endpoint(mode, backend.url(), request_timeout=TIMEOUT_MS))
+        handler = launch("--config", config, "--endpoint", mode)
+        assert_times_out(handler, mode)
+        backend.script(answer(200, FOUND_BODY[mode]))
+        assert handler.ask(mode, REQUEST[mode]) == FOUND[mode]
+
+
+def test_a_timeout_on_a_kept_connection(handler_for, backend):
+    """A request that timed out on a kept connection is not tried again on a fresh one."""
+    handler = handler_for(TCP, request_timeout=TIMEOUT_MS)
+    for _ in range(3):
+        backend.script(answer(200, b'["value"]'), silence)
+        count = len(backend.requests)
+        assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
+        assert handler.ask(TCP, REQUEST[TCP]) == TIMED_OUT[TCP]
+        assert len(backend.requests) == count + 2
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_backend_that_accepts_and_never_reads(tmp_path, launch, mode):
+    """Sending is bounded too: a request that is larger than all buffers cannot be got rid of."""
+    large = {
+        TCP: b"get " + b"%FF" * 100_000 + b"\n",
+        SOCKETMAP: b"109002:m " + b"\xff" * 109_000 + b",",
+        POLICY: b"n=" + b"\xff" * 524_000 + b"\n\n",
+    }[mode]
+    with ScriptedBackend(on_accept=stall, receive_buffer=2048) as backend:
+        config = write_config(tmp_path, endpoint(mode, backend.url(), request_timeout=TIMEOUT_MS))
+        handler = launch("--config", config, "--endpoint", mode)
+        assert_times_out(handler, mode, large)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_backend_that_never_accepts(tmp_path, launch, mode):
+    """Connecting is bounded: packets that vanish are a timeout."""
+    with black_hole() as port:
+        target = f"http://127.0.0.1:{port}/"
+        config = write_config(tmp_path, endpoint(mode, target, request_timeout=TIMEOUT_MS))
+        handler = launch("--config", config, "--endpoint", mode)
+        assert_times_out(handler, mode)
+
+
+HANDSHAKES = [
+    ("it says nothing", silence),
+    ("it drips a record", drip(b"\x16\x03\x03\x40\x00\x02" + b"\0" * 99)),
+    ("it stops inside a record", send_then_silence(b"\x16\x03\x03\x00\x7a\x02\x00\x00")),
+]
+
+
+@pytest.mark.parametrize("step", [h[1] for h in HANDSHAKES], ids=[h[0] for h in HANDSHAKES])
+def test_tls_that_is_never_finished(tmp_path, launch, step):
+    """The TLS handshake is a part of the request's time."""
+    with ScriptedBackend(on_accept=step) as backend:
+        target = backend.url().replace("http:", "https:")
+        config = write_config(tmp_path, endpoint(POLICY, target, request_timeout=TIMEOUT_MS))
+        handler = launch("--config", config, "--endpoint", POLICY)
+        assert_times_out(handler, POLICY)
+
+
+# -- several addresses, and no address
+
+
+def _name_service(directory: Path, hosts: str, resolver: str | None = None) -> list[str]:
+    """A command prefix under which names come from HOSTS, then from the name server RESOLVER."""
+    sources = {
+        "/etc/hosts": hosts,
+        "/etc/nsswitch.conf": "hosts: files" + (" dns\n" if resolver else "\n"),
+        "/etc/host.conf": "multi on\n",
+        "/etc/resolv.conf": f"nameserver {resolver}\noptions timeout:30 attempts:1\n",
+    }
+    mounts = []
+    for number, (target, content) in enumerate(sources.items()):
+        if not Path(target).exists():
+            continue
+        source = directory / f"mount-{number}"
+        source.write_text(content, encoding="ascii")
+        source.chmod(0o644)
+        mounts.append((source, target))
+    return private_mounts(*mounts)
+
+
+TWO_ADDRESSES = "127.0.0.2 two.test\n127.0.0.3 two.test\n"
+
+
+def test_the_first_address_never_answers(tmp_path, launch):
+    """The second address of a name is tried while there is time left."""
+    prefix = _name_service(tmp_path, TWO_ADDRESSES)
+    backend = ScriptedBackend(answer(200, b'["value"]'), address="127.0.0.3")
+    with backend, black_hole("127.0.0.2", backend.port):
+        target = f"http://two.test:{backend.port}/"
+        config = write_config(tmp_path, endpoint(TCP, target, request_timeout=2 * TIMEOUT_MS))
+        handler = launch("--config", config, "--endpoint", TCP, prefix=prefix)
+        assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
+        assert elapsed_ms(handler.log_lines(1)[0]) <= 2 * TIMEOUT_MS + SLACK_MS
+
+
+def test_the_first_address_refuses(tmp_path, launch):
+    """An address where nobody listens costs no time: the next one is asked."""
+    prefix = _name_service(tmp_path, TWO_ADDRESSES)
+    with ScriptedBackend(answer(200, b"DUNNO"), address="127.0.0.3") as backend:
+        config = write_config(tmp_path, endpoint(POLICY, f"http://two.test:{backend.port}/"))
+        handler = launch("--config", config, "--endpoint", POLICY, prefix=prefix)
+        assert handler.ask(POLICY, REQUEST[POLICY]) == FOUND[POLICY]
+        assert len(backend.requests) == 1
+
+
+def test_every_address_refuses(tmp_path, launch):
+    """When nobody listens at any address the backend could not be reached."""
+    prefix = _name_service(tmp_path, TWO_ADDRESSES)
+    config = write_config(tmp_path, endpoint(TCP, "http://two.test:9/"))
+    handler = launch("--config", config, "--endpoint", TCP, prefix=prefix)
+    assert handler.ask(TCP, REQUEST[TCP]) == UNREACHABLE[TCP]
+
+
+def test_no_address_answers(tmp_path, launch):
+    """Several addresses together get no more time than one."""
+    prefix = _name_service(tmp_path, TWO_ADDRESSES)
+    with contextlib.ExitStack() as stack:
+        port = stack.enter_context(black_hole("127.0.0.2"))
+        stack.enter_context(black_hole("127.0.0.3", port))
+        target = f"http://two.test:{port}/"
+        config = write_config(tmp_path, endpoint(TCP, target, request_timeout=TIMEOUT_MS))
+        handler = launch("--config", config, "--endpoint", TCP, prefix=prefix)
+        assert_times_out(handler, TCP)
+
+
+def test_the_address_that_answers_is_slow(tmp_path, launch):
+    """What the first address has used up is not given to the second one again."""
+    prefix = _name_service(tmp_path, TWO_ADDRESSES)
+    backend = ScriptedBackend(default=silence, address="127.0.0.3")
+    with backend, black_hole("127.0.0.2", backend.port):
+        target = f"http://two.test:{backend.port}/"
+        config = write_config(tmp_path, endpoint(TCP, target, request_timeout=TIMEOUT_MS))
+        handler = launch("--config", config, "--endpoint", TCP, prefix=prefix)
+        assert_times_out(handler, TCP)
+
+
+def _answer_query(query: bytes, address: str) -> bytes:
+    """A DNS response (RFC 1035) to QUERY: ADDRESS for a question of type A, nothing for others."""
+    question = query[12 : query.index(b"\0", 12) + 5]
+    is_a = question[-4:-2] == b"\0\1"
+    counts = b"\0\1" + (b"\0\1" if is_a else b"\0\0") + b"\0\0\0\0"
+    record = b"\xc0\x0c\0\1\0\1\0\0\0\0\0\4" + socket.inet_aton(address) if is_a else b""
+    return query[:2] + b"\x81\x80" + counts + question + record
+
+
+def test_a_resolver_that_never_answers(tmp_path, launch, backend):
+    """Name resolution is bounded; a late answer of the resolver serves the next request.
+
+    A stuck resolver does not keep the handler from leaving either: its own timeout is 30 s here.
+    """
+    resolver = "127.0.53.53"
+    prefix = _name_service(tmp_path, "127.0.0.1 localhost\n", resolver)
+    with socket.socket(type=socket.SOCK_DGRAM) as server:
+        try:
+            server.bind((resolver, 53))
+        except OSError as error:
+            pytest.skip(f"cannot listen on port 53: {error}")
+        server.settimeout(OUTSIDE_SEC)
+        target = f"http://backend.test:{backend.port}/"
+        config = write_config(tmp_path, endpoint(TCP, target, request_timeout=TIMEOUT_MS))
+        handler = launch("--config", config, "--endpoint", TCP, prefix=prefix)
+        assert_times_out(handler, TCP)
+        queries = [server.recvfrom(4096)]
+        server.settimeout(0.1)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                queries.append(server.recvfrom(4096))
+        backend.script(answer(200, b'["value"]'))
+        for query, client in queries:
+            server.sendto(_answer_query(query, "127.0.0.1"), client)
+        assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
+        assert handler.finish()[:2] == (b"", 0)
+
+
+def test_leaving_while_the_resolver_is_stuck(tmp_path, launch):
+    """The end of the connection is the end of the process, whatever the resolver does."""
+    resolver = "127.0.53.54"
+    prefix = _name_service(tmp_path, "127.0.0.1 localhost\n", resolver)
+    with socket.socket(type=socket.SOCK_DGRAM) as server:
+        try:
+            server.bind((resolver, 53))
+        except OSError as error:
+            pytest.skip(f"cannot listen on port 53: {error}")
+        config = write_config(
+            tmp_path, endpoint(TCP, "http://backend.test:1/", request_timeout=TIMEOUT_MS)
+        )
+        handler = launch("--config", config, "--endpoint", TCP, prefix=prefix)
+        handler.send(REQUEST[TCP])
+        before = time.monotonic()
+        assert handler.finish()[:2] == (TIMED_OUT[TCP], 0)
+        assert time.monotonic() - before < OUTSIDE_SEC

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: MIT
+"""https targets: who is trusted, and what the operator is told when nobody is.
+
+Whatever fails in TLS is "could not be reached" to Postfix; the log line names the failure and the
+remedy. Verification cannot be switched off, so every failure here is one that an attacker could
+cause.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from pathlib import Path
+
+import pytest
+from blackbox.support import (
+    FOUND,
+    FOUND_BODY,
+    MODES,
+    NOT_FOUND,
+    POLICY,
+    REQUEST,
+    TCP,
+    UNREACHABLE,
+    UNUSABLE_CONFIG,
+)
+
+from harness.certificates import Authority
+from harness.handler_process import Handler, endpoint, write_config
+from harness.scripted_backend import ScriptedBackend, answer, send_and_close
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory) -> Authority:
+    """The authority that the operator trusts."""
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory) -> Authority:
+    """An authority that nobody has heard of."""
+    return Authority(tmp_path_factory.mktemp("stranger"), "stranger")
+
+
+def _ask(launch, directory: Path, mode: str, target: str, **keys: object) -> tuple[bytes, Handler]:
+    env = keys.pop("env", None)
+    config = write_config(directory, endpoint(mode, target, **keys))
+    handler = launch("--config", config, "--endpoint", mode, env=env)
+    return handler.ask(mode, REQUEST[mode]), handler
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_ca_of_ones_own(tmp_path, launch, authority, mode):
+    """`tls-ca-file` is trusted; the certificate is for the IP address of the target."""
+    step = answer(200, FOUND_BODY[mode])
+    with ScriptedBackend(step, tls=authority.server("127.0.0.1")) as backend:
+        keys = {"tls_ca_file": str(authority.ca_file)}
+        reply, _ = _ask(launch, tmp_path, mode, backend.url(), **keys)
+        assert reply == FOUND[mode]
+        assert backend.requests[0].header(b"host") == backend.authority.encode()
+
+
+def test_a_host_name(tmp_path, launch, authority):
+    """A target with a name is verified by that name, which is sent as SNI too."""
+    seen = []
+    context = authority.server("localhost")
+    context.sni_callback = lambda _socket, name, _context: seen.append(name)
+    with ScriptedBackend(answer(404), tls=context) as backend:
+        target = backend.url().replace("127.0.0.1", "localhost")
+        keys = {"tls_ca_file": str(authority.ca_file)}
+        assert _ask(launch, tmp_path, TCP, target, **keys)[0] == NOT_FOUND[TCP]
+    assert seen == ["localhost"]
+
+
+def test_the_system_trust_store(tmp_path, launch, authority):
+    """Without `tls-ca-file` OpenSSL's default store counts; SSL_CERT_FILE moves it here."""
+    with ScriptedBackend(default=answer(404), tls=authority.server("127.0.0.1")) as backend:
+        env = {"SSL_CERT_FILE": str(authority.ca_file)}
+        assert _ask(launch, tmp_path, TCP, backend.url(), env=env)[0] == NOT_FOUND[TCP]
+        assert _ask(launch, tmp_path, TCP, backend.url())[0] == UNREACHABLE[TCP]
+
+
+def test_tls_ca_file_replaces_the_system_trust_store(tmp_path, launch, authority, stranger):
+    """Who names a CA of his own trusts no other."""
+    with ScriptedBackend(answer(404), tls=authority.server("127.0.0.1")) as backend:
+        env = {"SSL_CERT_FILE": str(authority.ca_file)}
+        keys = {"tls_ca_file": str(stranger.ca_file), "env": env}
+        assert _ask(launch, tmp_path, TCP, backend.url(), **keys)[0] == UNREACHABLE[TCP]
+        assert backend.requests == []
+
+
+@pytest.mark.parametrize("key_in_one_file", [True, False], ids=["one file", "two files"])
+def test_a_client_certificate(tmp_path, launch, authority, key_in_one_file):
+    """`tls-cert-file` and `tls-key-file` are shown to a backend that asks for them."""
+    client = authority.client("handler.example")
+    keys = {"tls_ca_file": str(authority.ca_file), "tls_cert_file": str(client.cert_file)}
+    if key_in_one_file:
+        both = tmp_path / "both.pem"
+        both.write_bytes(client.key_file.read_bytes() + client.cert_file.read_bytes())
+        keys["tls_cert_file"] = str(both)
+    else:
+        keys["tls_key_file"] = str(client.key_file)
+    context = authority.server_that_demands_a_client("127.0.0.1")
+    with ScriptedBackend(answer(200, b"DUNNO"), tls=context) as backend:
+        assert _ask(launch, tmp_path, POLICY, backend.url(), **keys)[0] == FOUND[POLICY]
+        certificate = backend.connections[0].peer_certificate
+    assert ("DNS", "handler.example") in certificate["subjectAltName"]
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_no_client_certificate(tmp_path, launch, authority, version):
+    """A backend that asks for a certificate and gets none could not be reached.
+
+    With TLS 1.3 the client has finished its handshake before the backend refuses it, and may notice
+    no more than a closed connection; so only TLS 1.2 can promise a line that says why.
+    """
+    context = authority.server_that_demands_a_client("127.0.0.1")
+    context.maximum_version = version
+    with ScriptedBackend(tls=context) as backend:
+        keys = {"tls_ca_file": str(authority.ca_file)}
+        reply, handler = _ask(launch, tmp_path, TCP, backend.url(), **keys)
+        assert reply == UNREACHABLE[TCP]
+        assert backend.requests == []
+    (line,) = handler.log_lines(1)
+    assert "unreachable" in line
+    if version == ssl.TLSVersion.TLSv1_2:
+        assert re.search(r"certificate|tls-cert-file|handshake failure", line), line
+
+
+# what is wrong, the names in the certificate, is it expired, what the log must say
+FAILURES = [
+    ("another name", ("other.example",), False, r"name.*certificate|certificate.*name"),
+    ("another IP address", ("127.0.0.9",), False, r"certificate.*(address|name)"),
+    ("no name", (), False, r"certificate.*(address|name)"),
+    ("an expired certificate", ("127.0.0.1",), True, r"expired.*renew"),
+]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "names, expired, told", [f[1:] for f in FAILURES], ids=[f[0] for f in FAILURES]
+)
+def test_bad_certificates(tmp_path, launch, authority, mode, names, expired, told):
+    """A certificate that is not for the target, or no longer valid, sends no request at all."""
+    context = authority.server(*(names or ("x.example",)), expired=expired)
+    with ScriptedBackend(tls=context) as backend:
+        keys = {"tls_ca_file": str(authority.ca_file)}
+        reply, handler = _ask(launch, tmp_path, mode, backend.url(), **keys)
+        assert reply == UNREACHABLE[mode]
+        assert backend.requests == []
+    (line,) = handler.log_lines(1)
+    assert re.search(told, line), line
+
+
+def test_another_host_name(tmp_path, launch, authority):
+    """A certificate for the IP address is none for a name."""
+    with ScriptedBackend(tls=authority.server("127.0.0.1")) as backend:
+        target = backend.url().replace("127.0.0.1", "localhost")
+        keys = {"tls_ca_file": str(authority.ca_file)}
+        reply, handler = _ask(launch, tmp_path, TCP, target, **keys)
+        assert reply == UNREACHABLE[TCP]
+    (line,) = handler.log_lines(1)
+    assert "name" in line, line
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_unknown_ca(tmp_path, launch, authority, stranger, mode):
+    """The log line of an unknown CA names the key with which it can be made known."""
+    with ScriptedBackend(tls=stranger.server("127.0.0.1")) as backend:
+        keys = {"tls_ca_file": str(authority.ca_file)}
+        reply, handler = _ask(launch, tmp_path, mode, backend.url(), **keys)
+        assert reply == UNREACHABLE[mode]
+        assert backend.requests == []
+    (line,) = handler.log_lines(1)
+    assert "tls-ca-file" in line
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_plain_http_on_the_tls_port(tmp_path, launch, mode):
+    """A backend that does not speak TLS is told apart from one whose certificate is bad."""
+
+    def plain(connection) -> None:
+        connection.sock.recv(65536)
+        connection.send(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+        connection.close()
+
+    with ScriptedBackend(on_accept=plain) as backend:
+        target = backend.url().replace("http:", "https:")
+        reply, handler = _ask(launch, tmp_path, mode, target)
+        assert reply == UNREACHABLE[mode]
+    (line,) = handler.log_lines(1)
+    assert re.search("speak TLS|not TLS|no TLS", line), line
+
+
+def test_a_backend_that_hangs_up_in_the_handshake(tmp_path, launch):
+    """A handshake that ends early is a lost connection."""
+    with ScriptedBackend(on_accept=lambda connection: connection.close()) as backend:
+        target = backend.url().replace("http:", "https:")
+        assert _ask(launch, tmp_path, TCP, target)[0] == UNREACHABLE[TCP]
+
+
+def test_old_tls_versions(tmp_path, launch, authority):
+    """TLS 1.1 is not spoken any more."""
+    context = authority.server("127.0.0.1")
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with ScriptedBackend(tls=context) as backend:
+        keys = {"tls_ca_file": str(authority.ca_file)}
+        assert _ask(launch, tmp_path, TCP, backend.url(), **keys)[0] == UNREACHABLE[TCP]
+
+
+def test_https_to_a_plain_target_is_no_fallback(tmp_path, launch, authority):
+    """After a TLS failure nobody tries without TLS: the token would be readable."""
+    with ScriptedBackend(tls=authority.server("other.example")) as backend:
+        keys = {"tls_ca_file": str(authority.ca_file)}
+        _ask(launch, tmp_path, TCP, backend.url(), **keys)
+        assert all(b"HTTP" not in connection.received for connection in backend.connections)
+
+
+def test_truncation_under_tls(tmp_path, launch, authority):
+    """A body that ends with the connection, but without TLS's own end, may have been cut short."""
+
+    def cut(connection) -> None:
+        connection.send(b"HTTP/1.0 200 OK\r\n\r\nDUNNO")
+        # Closing the descriptor under the TLS layer sends a FIN and no close_notify.
+        connection.close()
+
+    with ScriptedBackend(cut, tls=authority.server("127.0.0.1")) as backend:
+        keys = {"tls_ca_file": str(authority.ca_file)}
+        assert _ask(launch, tmp_path, POLICY, backend.url(), **keys)[0] == UNREACHABLE[POLICY]
+
+
+def test_a_good_end_under_tls(tmp_path, launch, authority):
+    """A response with a length needs no close_notify."""
+    raw = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nDUNNO"
+    with ScriptedBackend(send_and_close(raw), tls=authority.server("127.0.0.1")) as backend:
+        keys = {"tls_ca_file": str(authority.ca_file)}
+        assert _ask(launch, tmp_path, POLICY, backend.url(), **keys)[0] == FOUND[POLICY]
+
+
+FILES = [
+    ("tls_ca_file", "missing.pem", None),
+    ("tls_ca_file", "empty.pem", b""),
+    ("tls_ca_file", "garbage.pem", b"garbage\n"),
+    ("tls_cert_file", "missing.pem", None),
+    ("tls_cert_file", "garbage.pem", b"garbage\n"),
+]
+
+
+@pytest.mark.parametrize("key, name, content", FILES, ids=[f"{f[0]} {f[1]}" for f in FILES])
+def test_unusable_files(tmp_path, launch, key, name, content):
+    """A certificate file that cannot be used is an unusable configuration, and is named."""
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    reply, handler = _ask(launch, tmp_path, TCP, "https://127.0.0.1:1/", **{key: str(path)})
+    assert reply == UNUSABLE_CONFIG[TCP]
+    (line,) = handler.log_lines(1)
+    assert str(path) in line
+    assert key.replace("_", "-") in line
+
+
+def test_files_in_the_credentials_directory(tmp_path, launch, authority):
+    """A bare name is a file in $CREDENTIALS_DIRECTORY."""
+    client = authority.client()
+    keys = {
+        "tls_ca_file": authority.ca_file.name,
+        "tls_cert_file": client.cert_file.name,
+        "tls_key_file": client.key_file.name,
+        "env": {"CREDENTIALS_DIRECTORY": str(authority.ca_file.parent)},
+    }
+    context = authority.server_that_demands_a_client("127.0.0.1")
+    with ScriptedBackend(answer(404), tls=context) as backend:
+        assert _ask(launch, tmp_path, TCP, backend.url(), **keys)[0] == NOT_FOUND[TCP]

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+"""What holds for every test: a neutral environment, and tests skipped where they cannot run."""
+
+import os
+
+import pytest
+
+from harness.postfix_instance import missing_programs
+
+# The machine's own idea of trusted certificates must not decide a TLS test.
+for _name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+    os.environ.pop(_name, None)
+
+IN_CI = os.environ.get("CI") == "true"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs root or Postfix where these are missing; in CI that is a failure instead."""
+    no_root = "" if os.geteuid() == 0 else "needs root"
+    no_postfix = ", ".join(f"no {name}" for name in missing_programs())
+    if IN_CI and no_postfix:
+        message = f"{no_postfix}, but CI must run everything"
+        raise pytest.UsageError(message)
+    for item in items:
+        if no_root and item.get_closest_marker("root"):
+            item.add_marker(pytest.mark.skip(reason=no_root))
+        if no_postfix and item.get_closest_marker("postfix"):
+            item.add_marker(pytest.mark.skip(reason=no_postfix))

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""Certificates for the TLS tests, made anew for each run by the library `trustme`.
+
+An `Authority` is one certification authority on disk: its own certificate for `tls-ca-file`,
+server contexts for the scripted backend, and client certificates for `tls-cert-file` and
+`tls-key-file`. Keys never leave the directory given.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import ssl
+from pathlib import Path
+from typing import NamedTuple
+
+import trustme
+
+
+class ClientCertificate(NamedTuple):
+    """The files of a client certificate."""
+
+    cert_file: Path
+    key_file: Path
+
+
+class Authority:
+    """A certification authority whose certificate lies at `ca_file`."""
+
+    def __init__(self, directory: Path, name: str = "ca") -> None:
+        self._directory = directory
+        self._name = name
+        self._ca = trustme.CA()
+        self.ca_file = directory / f"{name}.pem"
+        self._ca.cert_pem.write_to_path(str(self.ca_file))
+
+    def server(self, *names: str, expired: bool = False) -> ssl.SSLContext:
+        """A server context with a certificate for NAMES (host names or IP addresses)."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        now = dt.datetime.now(dt.UTC)
+        day = dt.timedelta(days=1)
+        if expired:
+            leaf = self._ca.issue_cert(*names, not_before=now - 9 * day, not_after=now - day)
+        else:
+            leaf = self._ca.issue_cert(*names)
+        leaf.configure_cert(context)
+        return context
+
+    def server_that_demands_a_client(self, *names: str) -> ssl.SSLContext:
+        """The same, and clients must show a certificate of this authority."""
+        context = self.server(*names)
+        context.verify_mode = ssl.CERT_REQUIRED
+        self._ca.configure_trust(context)
+        return context
+
+    def client(self, name: str = "handler.example") -> ClientCertificate:
+        """A client certificate, chain and key in files of their own."""
+        leaf = self._ca.issue_cert(name)
+        cert_file = self._directory / f"{self._name}-client.pem"
+        key_file = self._directory / f"{self._name}-client.key"
+        cert_file.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
+        leaf.private_key_pem.write_to_path(str(key_file))
+        key_file.chmod(0o600)
+        return ClientCertificate(cert_file, key_file)

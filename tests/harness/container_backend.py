@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: MIT
+"""A REST backend on the loopback of a container, with its routes and its record in the test.
+
+It is a process of its own (container_backend_program.py, run by the container's Python) and can be
+stopped and started again on the same port, as backends are while mail flows. Its record lasts over
+that. `answer`, `lookup`, `held` and `dropped` make routes.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Self
+
+from harness.process_group import end
+from harness.rest_backend import Recorded
+
+if TYPE_CHECKING:
+    from harness.container import Container
+
+WAIT_SEC = 30
+_PROGRAM = Path(__file__).with_name("container_backend_program.py")
+
+Route = Mapping[str, Any]
+
+
+def answer(
+    body: str = "",
+    status: int = 200,
+    *,
+    delay_sec: float = 0,
+    headers: Mapping[str, str] | None = None,
+) -> Route:
+    """Every request of the path gets this answer, after DELAY_SEC of thought."""
+    return {"body": body, "status": status, "delay_sec": delay_sec, "headers": dict(headers or {})}
+
+
+def lookup(table: Mapping[str, Sequence[str]], *, delay_sec: float = 0) -> Route:
+    """A lookup service: the values of the key in TABLE as a JSON array, 404 for any other key."""
+    return {"table": {key: list(values) for key, values in table.items()}, "delay_sec": delay_sec}
+
+
+def held(route: Route) -> Route:
+    """ROUTE, but each request waits until `Backend.release()` or a stop."""
+    return {**route, "hold": True}
+
+
+def dropped() -> Route:
+    """Each request is read, and the connection closed without an answer."""
+    return {"drop": True}
+
+
+class Backend:
+    """A backend that runs, with ROUTES by path; a path without a route is answered with 404."""
+
+    def __init__(self, container: Container, routes: Mapping[str, Route]) -> None:
+        self.requests: list[Recorded] = []
+        """What arrived, in order. A request is recorded before it is answered."""
+        self.port = 0
+        self._container = container
+        self._routes = dict(routes)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._reader: threading.Thread | None = None
+        self._changed = threading.Condition()
+        self._done = 0
+        self._over = False
+        self.start()
+
+    def url(self, path: str = "/") -> str:
+        """The target for an endpoint."""
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    # -- its life
+
+    def start(self) -> None:
+        """Start it (on the same port as before, if there was a before); it accepts connections."""
+        assert self._process is None or self._process.poll() is not None, "it runs already"
+        # After a reboot of the container, say, the process is gone without a stop.
+        self.stop()
+        source = _PROGRAM.read_text(encoding="utf-8")
+        program = ["/usr/bin/python3", "-I", "-c", source, str(self.port)]
+        pipe = subprocess.PIPE
+        self._over = False
+        self._process = self._container.popen(*program, stdin=pipe, stdout=pipe, stderr=None)
+        self.port = json.loads(self._output().readline() or '{"port": 0}')["port"]
+        assert self.port, "the backend does not start; its reason stands on stderr"
+        self._reader = threading.Thread(target=self._read, args=(self._output(),), daemon=True)
+        self._reader.start()
+        self.set_routes(self._routes)
+
+    def stop(self) -> None:
+        """Kill it: its connections break, new ones are refused. Does nothing when it is off."""
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        end(process)
+        if self._reader is not None:
+            self._reader.join(WAIT_SEC)
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
+    # -- what it answers
+
+    def set_routes(self, routes: Mapping[str, Route]) -> None:
+        """Replace all routes; in force for every request that arrives from now on."""
+        self._routes = dict(routes)
+        if self._process is not None:
+            self._command({"routes": self._routes})
+
+    def release(self) -> None:
+        """Let the requests go on that are held now."""
+        self._command({"release": True})
+
+    def _command(self, command: Mapping[str, Any]) -> None:
+        assert self._process is not None, "the backend does not run"
+        assert self._process.stdin is not None
+        expected = self._done + 1
+        self._process.stdin.write(json.dumps(command).encode() + b"\n")
+        self._process.stdin.flush()
+        self._wait(lambda: self._done >= expected, "the backend to obey")
+
+    # -- what it was asked
+
+    def wait_for_requests(self, count: int) -> list[Recorded]:
+        """Wait until COUNT requests have arrived in all, and return all there are."""
+        self._wait(lambda: len(self.requests) >= count, f"{count} requests")
+        return list(self.requests)
+
+    def _wait(self, condition: Callable[[], bool], what: str) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: condition() or self._over, WAIT_SEC)
+            state = "its process is gone" if self._over else f"{len(self.requests)} requests so far"
+            assert condition(), f"waited in vain for {what} ({state})"
+
+    def _output(self) -> IO[bytes]:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        return self._process.stdout
+
+    def _read(self, stream: IO[bytes]) -> None:
+        for line in stream:
+            message = json.loads(line)
+            with self._changed:
+                if "request" in message:
+                    *fields, body, connection = message["request"]
+                    recorded = Recorded(*fields, base64.b64decode(body), tuple(connection))
+                    self.requests.append(recorded)
+                else:
+                    self._done += 1
+                self._changed.notify_all()
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+"""The journal of a container: what is in it, and waiting for what comes."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from harness.inotify import Replacements
+from harness.process_group import end
+
+if TYPE_CHECKING:
+    from harness.container import Container
+
+_SYNC_SEC = 30
+
+Entry = dict[str, str]
+r"""Fields by name. What is no UTF-8 appears as \xNN; of a repeated field, the last one counts."""
+
+
+class Journal:
+    """Called with matches (`_SYSTEMD_UNIT=x`, `-u`, `x`), it returns the entries that match.
+
+    Whatever was logged before the call is among them: journald is asked to catch up first.
+    """
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+
+    def __call__(self, *matches: str, since: str = "") -> list[Entry]:
+        """The entries that match, of all boots; only those behind the cursor SINCE, if given."""
+        self.sync()
+        done = self._container.run(*_command(since), *matches)
+        return list(_entries(done.stdout.splitlines(), since))
+
+    def sync(self) -> None:
+        """Return when everything logged before is in the journal.
+
+        Not by `journalctl --sync`: before systemd 254 journald answers that at once. The signal it
+        heeds only when there is nothing left to read, and then it replaces this file.
+        """
+        with Replacements(f"/proc/{self._container.leader}/root/run/systemd/journal") as directory:
+            # Not by systemctl, which would leave a line in the journal.
+            self._container.run("pkill", "--signal=RTMIN+1", "--exact", "systemd-journal")
+            assert directory.wait_for("synced", _SYNC_SEC), "journald does not catch up"
+
+    def cursor(self) -> str:
+        """The end of the journal as it is now, for SINCE."""
+        self.sync()
+        shown = self._container.run("journalctl", "--lines=1", "--quiet", "--show-cursor").stdout
+        return shown.rpartition("-- cursor: ")[2].strip()
+
+    def wait_for(
+        self,
+        *matches: str,
+        since: str = "",
+        count: int = 1,
+        condition: Callable[[Entry], bool] = lambda _entry: True,
+        timeout: float = 30,
+    ) -> list[Entry]:
+        """The first COUNT entries that match and fulfil CONDITION, as soon as they are there."""
+        deadline = time.monotonic() + timeout
+        entries: list[Entry] = []
+        command = [*_command(since), "--follow", "--no-tail", *matches]
+        with self._container.popen(*command, stdout=subprocess.PIPE) as process:
+            try:
+                for entry in filter(condition, _entries(_lines(process, deadline), since)):
+                    entries.append(entry)
+                    if len(entries) >= count:
+                        return entries
+            finally:
+                end(process)
+        message = f"{len(entries)} of {count} entries within {timeout} s: {matches}, {entries}"
+        raise AssertionError(message)
+
+    def text(self, since: float) -> str:
+        """For people: the end of what was logged since the time SINCE, in seconds."""
+        self.sync()
+        command = ["journalctl", "--no-pager", "--quiet", "--output=short-precise", "--lines=500"]
+        return self._container.run(*command, f"--since=@{since:.6f}").stdout
+
+
+def _command(since: str) -> list[str]:
+    command = ["journalctl", "--no-pager", "--quiet", "--all", "--output=json"]
+    # Not --after-cursor: systemd 252 skips the first match then, too, if that is not the cursor's.
+    return [*command, f"--cursor={since}"] if since else command
+
+
+def _lines(process: subprocess.Popen[bytes], deadline: float) -> Iterator[str]:
+    """Yield the lines of stdout until its end or the DEADLINE."""
+    assert process.stdout is not None
+    descriptor = process.stdout.fileno()
+    buffer = b""
+    while (left := deadline - time.monotonic()) > 0:
+        if not select.select([descriptor], [], [], left)[0]:
+            return
+        data = os.read(descriptor, 65536)
+        if not data:
+            return
+        *lines, buffer = (buffer + data).split(b"\n")
+        yield from (line.decode() for line in lines)
+
+
+def _entries(lines: Iterable[str], since: str) -> Iterator[Entry]:
+    for line in lines:
+        entry = {name: _field(value) for name, value in json.loads(line).items()}
+        if entry["__CURSOR"] != since:
+            yield entry
+
+
+def _field(value: Any) -> str:
+    """One value of `journalctl -o json`: a list of bytes, or of values, is no string there."""
+    if isinstance(value, list) and value and isinstance(value[0], int):
+        return bytes(value).decode(errors="backslashreplace")
+    if isinstance(value, list):
+        return _field(value[-1]) if value else ""
+    return "" if value is None else str(value)

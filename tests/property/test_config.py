@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: MIT
+"""Properties of what an operator may write: any file gives a Config or a list of problems."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+from property.strategies import MODES, documents, json_values, urls
+
+from postfix_rest_inetd import config, entry, json_reader
+from postfix_rest_inetd.errors import ConfigError
+from postfix_rest_inetd.target import Target
+
+
+def check(content):
+    """A Config fit for use, or a ConfigError whose every problem can be shown to people."""
+    found = []
+    endpoints = []
+    try:
+        endpoints = config.parse(content, "config.json").endpoints
+    except ConfigError as error:
+        found = error.problems
+    for path, text in found:
+        assert path == "" or path.startswith("$")
+        assert (path + text).isprintable()
+        assert text
+    for endpoint in endpoints:
+        for name in endpoint.__slots__:
+            getattr(endpoint, name)  # each attribute is there
+        assert endpoint.mode in MODES
+        assert 1 <= endpoint.request_timeout <= 90_000
+        assert (endpoint.auth_token is None) != (endpoint.auth_token_file is None)
+        for value in (endpoint.auth_token or "", *endpoint.headers.values()):
+            assert not re.search(r"[\x00-\x1f\x7f]", value)
+            value.encode()
+        str(endpoint.address).encode()
+    assert len({endpoint.address for endpoint in endpoints}) == len(endpoints)
+
+
+@given(documents())
+def test_documents(content):
+    """A file that is nearly good is used in full or refused with problems."""
+    check(content)
+
+
+@given(json_values)
+def test_any_json(value):
+    """So is any JSON at all."""
+    check(json.dumps(value).encode())
+
+
+@given(st.binary(max_size=80))
+@example(b"\xef\xbb\xbf{}")
+@example(b"\xff\xfe")
+def test_any_bytes(content):
+    """So is any file."""
+    check(content)
+
+
+@given(documents())
+def test_nothing_is_remembered(content):
+    """The same file gives the same problems, however often it is read."""
+    assert outcome(content) == outcome(content)
+
+
+def outcome(content):
+    """The problems of a file, or where its endpoints listen."""
+    try:
+        return [str(e.address) for e in config.parse(content, "").endpoints]
+    except ConfigError as error:
+        return error.problems
+
+
+@given(st.one_of(json_values.map(json.dumps), documents().map(lambda d: d.decode("latin-1"))))
+@example("1 ")
+@example("[1")
+def test_json_reader(text):
+    """The reader gives what json.loads gives, or an error where that does."""
+
+    def refuse(constant):
+        raise ValueError(f"{constant} is no JSON number")
+
+    assert result(json_reader.loads, text, dict) == result(
+        json.loads, text, object_pairs_hook=dict, parse_constant=refuse
+    )
+
+
+def result(function, *arguments, **options):
+    """What a function returns, or the ValueError that it raises."""
+    try:
+        return function(*arguments, **options)
+    except ValueError as error:
+        return str(error)
+
+
+REQUEST_TARGET = re.compile(
+    r"/[A-Za-z0-9\-._~!$&'()*+,;=:@/%]*(\?[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]*)?"
+)
+HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]*:[0-9a-f:.]*")
+
+
+@given(urls)
+@example("http://user:pass@h:80/%20?a#")
+def test_target(url):
+    """A URL is refused, or is everything that a request line and a Host header may be."""
+    try:
+        target = Target(url)
+    except ValueError:
+        return
+    assert REQUEST_TARGET.fullmatch(target.path)
+    assert REQUEST_TARGET.fullmatch(target.with_query("name=a&key=%20"))
+    assert HOST.fullmatch(target.host)
+    assert 1 <= target.port <= 65535
+    assert target.tls == url.lower().startswith("https:")
+    assert re.fullmatch(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]+)?", target.host_header)
+    assert target.origin == f"http{'s' * target.tls}://{target.host_header}"
+    assert target.basic_auth is None or re.fullmatch(
+        "Basic [A-Za-z0-9+/]+={0,2}", target.basic_auth
+    )
+
+
+@given(urls)
+def test_target_is_itself_again(url):
+    """The URL made of a target's parts is the same target."""
+    try:
+        target = Target(url)
+    except ValueError:
+        return
+    again = Target(target.origin + target.path)
+    names = ("tls", "host", "port", "path", "host_header", "origin")
+    assert [getattr(again, name) for name in names] == [getattr(target, name) for name in names]
+
+
+@given(st.binary(max_size=5000))
+@example(b"\xf0\x9f\x98\x80" * 1024)
+@example(b"a" * 4095 + b"\xc3\xa9")
+def test_printable(data):
+    """Whatever a client sends is shown as one printable line of a bounded length."""
+    shown = entry.printable(data)
+    assert shown.isprintable()
+    assert len(shown) <= 1024 + 1
+    assert shown.endswith("…") or len(data) <= 4 * 1024

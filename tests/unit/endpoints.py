@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+"""Endpoints for the unit tests, made by the real parser from the keys that a test cares about."""
+
+from __future__ import annotations
+
+import json
+
+from postfix_rest_inetd import config
+from postfix_rest_inetd.endpoint import Endpoint
+
+TCP = "tcp-lookup"
+SOCKETMAP = "socketmap-lookup"
+POLICY = "policy"
+MODES = (TCP, SOCKETMAP, POLICY)
+LOOKUPS = (TCP, SOCKETMAP)
+
+
+def entry(**keys: object) -> dict[str, object]:
+    """One element of `endpoints`, good unless KEYS (with `_` for `-`) make it bad; ... removes."""
+    values: dict[str, object] = {
+        "name": "example",
+        "mode": TCP,
+        "target": "http://127.0.0.1:8080/lookup",
+        "auth-token": "test123",
+        "bind-port": 9000,
+    }
+    values.update({key.replace("_", "-"): value for key, value in keys.items()})
+    return {key: value for key, value in values.items() if value is not ...}
+
+
+def endpoint(mode: str = TCP, **keys: object) -> Endpoint:
+    """A checked endpoint."""
+    document = {"endpoints": [entry(mode=mode, **keys)]}
+    (only,) = config.parse(json.dumps(document).encode(), "config.json").endpoints
+    return only

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""What each part may load. These lists are budgets: every module costs each connection its time.
+
+Everything runs in a fresh interpreter without `site`, so that nothing is loaded but by the package.
+A line is added to a list of forbidden modules freely; one that is taken away needs a reason.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from unit.endpoints import MODES, POLICY, SOCKETMAP, TCP, entry
+
+import postfix_rest_inetd
+from harness.scripted_backend import ScriptedBackend, answer
+
+PACKAGE = "postfix_rest_inetd"
+ROOT = str(Path(postfix_rest_inetd.__file__).parents[1])
+
+REPORT = "sys.stdout.write('loaded: ' + ' '.join(sorted(set(sys.modules) - before)))"
+
+
+def loaded_by(program: str, data: bytes = b"") -> tuple[set[str], bytes]:
+    """The modules that a program loads, and what it writes; DATA is its standard input."""
+    head = f"import sys; sys.path[:0] = {[ROOT, *sys.path]!r}; before = set(sys.modules)"
+    output = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", f"{head}\n{program}\n{REPORT}"],
+        input=data,
+        stdout=subprocess.PIPE,
+        timeout=60,
+        check=True,
+    ).stdout
+    written, _, modules = output.rpartition(b"loaded: ")
+    return set(modules.decode().split()), written
+
+
+def ours(modules: set[str]) -> set[str]:
+    """Those of our own modules that are among MODULES, without the package's name."""
+    return {name.removeprefix(f"{PACKAGE}.") for name in modules if name.startswith(PACKAGE)}
+
+
+def among(modules: set[str], forbidden: str) -> set[str]:
+    """Those of the FORBIDDEN modules (a list in a text) that were loaded."""
+    return modules & set(forbidden.split())
+
+
+EXPENSIVE = (
+    "argparse asyncio calendar concurrent.futures contextlib dataclasses datetime difflib email "
+    "encodings.idna getpass gettext hashlib http http.client importlib.metadata inspect ipaddress "
+    "logging pathlib random selectors shutil socket socketserver ssl string subprocess systemd "
+    "tempfile threading traceback typing urllib urllib.parse urllib3 uuid warnings"
+)
+"""What nobody needs who waits for a first byte, and mostly not later either."""
+
+
+def test_the_package_itself():
+    """Importing the package runs one file that imports nothing."""
+    modules, _ = loaded_by(f"import {PACKAGE}")
+    assert modules == {PACKAGE}
+
+
+CODEC = {PACKAGE, "errors", "model", "protocols"}
+CODECS = {
+    TCP: CODEC | {"protocols.tcp_table"},
+    SOCKETMAP: CODEC | {"protocols.socketmap", "protocols.netstring"},
+    POLICY: CODEC | {"protocols.policy"},
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_codecs_do_no_io(mode):
+    """A codec cannot do any I/O: it loads itself, errors and model, and nothing of the system's."""
+    modules, _ = loaded_by(f"from {PACKAGE}.protocols import codec_of; codec_of({mode!r})")
+    assert ours(modules) == CODECS[mode]
+    assert modules - {f"{PACKAGE}.{name}" for name in CODECS[mode]} - {PACKAGE} <= {"__future__"}
+
+
+@pytest.mark.parametrize(
+    "module", ["action", "endpoint", "entry", "keys", "model", "target", "verdict"]
+)
+def test_pure_modules_do_no_io(module):
+    """What is called a pure function has nothing at hand to be otherwise.
+
+    `os` comes with others (entry: the journal's priorities; target: urllib.parse), so it is not
+    in the list.
+    """
+    modules, _ = loaded_by(f"import {PACKAGE}.{module}")
+    forbidden = f"{EXPENSIVE} select signal systemd subprocess"
+    if module == "target":
+        forbidden = "socket ssl http http.client select signal subprocess threading urllib3"
+    assert among(modules, forbidden) == set()
+
+
+WAITING = {PACKAGE, "__main__", "action", "connection", "deadline", "entry", "errors", "handler"}
+WAITING |= {"journal", "model", "protocols", "verdict"}
+
+MAIN = f"from {PACKAGE}.__main__ import main; main({{}})"
+
+
+def main(*arguments: str) -> str:
+    """A program that runs the handler."""
+    return MAIN.format(list(arguments))
+
+
+@pytest.fixture(scope="module")
+def waiting() -> set[str]:
+    """What the handler has loaded when its client says nothing and goes away."""
+    modules, output = loaded_by(main("--endpoint=x", "--config=/nonexistent"))
+    assert output == b""
+    return modules
+
+
+def test_waiting_for_the_first_byte(waiting):
+    """A handler whose client has said nothing yet has loaded the loop and no more."""
+    assert ours(waiting) == WAITING
+    assert among(waiting, EXPENSIVE) == set()
+
+
+def test_waiting_needs_no_parser(waiting):
+    """JSON and regular expressions are for answers: 22 million instructions before any is there."""
+    assert among(waiting, "json json.decoder json.scanner re") == set()
+
+
+UNUSABLE = b"400 REST%20connector%20cannot%20use%20its%20configuration\n"
+
+
+def test_unusable_configuration():
+    """Answering that there is no configuration takes no HTTP: there is nobody to be asked."""
+    program = main("--endpoint=x", "--config=/nonexistent", f"--mode={TCP}")
+    modules, written = loaded_by(program, b"get x\n")
+    assert written == UNUSABLE
+    assert among(modules, "argparse dataclasses http.client logging ssl urllib3") == set()
+
+
+REQUESTS = {
+    TCP: (b"get k\n", b'["v"]', b"200 v\n"),
+    SOCKETMAP: (b"3:m k,", b'["v"]', b"4:OK v,"),
+    POLICY: (b"a=b\n\n", b"DUNNO", b"action=DUNNO\n\n"),
+}
+
+ANSWERING = {"config", "credentials", "endpoint", "json_reader", "keys", "rest", "target"}
+ANSWERING |= {"transport"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_plain_http_request(mode, tmp_path):
+    """A request over plain http loads its own codec, and neither our TLS nor the operator's side.
+
+    What urllib3 loads is urllib3's matter, ssl and logging included; argparse and dataclasses are
+    no part of that with any version that is supported.
+    """
+    sent, body, reply = REQUESTS[mode]
+    with ScriptedBackend() as backend:
+        backend.script(answer(200, body))
+        config = {"endpoints": [entry(mode=mode, target=f"http://127.0.0.1:{backend.port}/")]}
+        path = tmp_path / "config.json"
+        path.write_text(json.dumps(config))
+        modules, written = loaded_by(main(f"--config={path}", "--endpoint=example"), sent)
+    assert written == reply
+    assert ours(modules) == WAITING | ANSWERING | CODECS[mode]
+    assert among(modules, "argparse dataclasses difflib subprocess uuid tomllib") == set()

@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: MIT
+"""The verdict: the table of what Postfix is told for what the backend answered.
+
+The texts are written out: they are a contract with who reads Postfix's log.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from unit.endpoints import LOOKUPS, MODES, POLICY, SOCKETMAP, TCP, endpoint
+from unit.wire import table
+
+from postfix_rest_inetd import model, verdict
+from postfix_rest_inetd.errors import InvalidDataError
+from postfix_rest_inetd.protocols import codec_of
+
+USER_ERROR = "REST server signaled a user error, is the connector misconfigured?"
+
+
+def wire(where, status, body=b""):
+    """The outcome, and the bytes for Postfix."""
+    reply = verdict.of_response(where, model.Response(status, body))
+    return reply.outcome, codec_of(where.mode).encode(reply)
+
+
+def invalid(where, body):
+    """Why a body is invalid data."""
+    with pytest.raises(InvalidDataError) as raised:
+        verdict.of_response(where, model.Response(200, body))
+    return str(raised.value)
+
+
+BY_STATUS = {
+    "100 is no answer": (100, "unspecified-status"),
+    "the last 1xx": (199, "unspecified-status"),
+    "201 is not 200": (201, "unspecified-status"),
+    "204 has no body": (204, "unspecified-status"),
+    "the last 2xx": (299, "unspecified-status"),
+    "300": (300, "unspecified-status"),
+    "a redirect is not followed": (301, "unspecified-status"),
+    "the last 3xx": (399, "unspecified-status"),
+    "the first 4xx": (400, "user-error"),
+    "a wrong token": (401, "user-error"),
+    "the one below 404": (403, "user-error"),
+    "the one above 404": (405, "user-error"),
+    "too many requests": (429, "user-error"),
+    "the last 4xx": (499, "user-error"),
+    "the first 5xx": (500, "server-error"),
+    "the last 5xx": (599, "server-error"),
+    "600": (600, "unspecified-status"),
+    "999": (999, "unspecified-status"),
+}
+
+TEXTS = {
+    (TCP, "unspecified-status"): (
+        "400 REST%20server%20responded%20with%20an%20unspecified%20code:%20{}\n"
+    ),
+    (TCP, "user-error"): (
+        "400 REST%20server%20signaled%20a%20user%20error,%20is%20the%20connector%20"
+        "misconfigured?%20Code:%20{}\n"
+    ),
+    (TCP, "server-error"): "400 REST%20server%20had%20an%20internal%20error:%20{}\n",
+    (SOCKETMAP, "unspecified-status"): (
+        "56:TEMP REST server responded with an unspecified code: {},"
+    ),
+    (SOCKETMAP, "user-error"): f"81:PERM {USER_ERROR} Code: {{}},",
+    (SOCKETMAP, "server-error"): "43:TEMP REST server had an internal error: {},",
+    (POLICY, "unspecified-status"): (
+        "action=451 REST server responded with an unspecified code: {}\n\n"
+    ),
+    (POLICY, "user-error"): f"action=554 {USER_ERROR}\n\n",
+    (POLICY, "server-error"): "action=451 REST server had an internal error!\n\n",
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("status, outcome", table(BY_STATUS))
+def test_status(mode, status, outcome):
+    """Every status but 200, and 404 for lookups, is an error of one of three kinds."""
+    text = TEXTS[mode, outcome].format(status)
+    assert wire(endpoint(mode), status) == (outcome, text.encode())
+
+
+@pytest.mark.parametrize(
+    "mode, reply", [(TCP, b"500 key%20not%20found\n"), (SOCKETMAP, b"9:NOTFOUND ,")]
+)
+def test_404_of_a_lookup(mode, reply):
+    """404 to a lookup means that there is no such key."""
+    assert wire(endpoint(mode), 404) == ("not-found", reply)
+
+
+def test_404_of_a_policy():
+    """404 to a policy request is a user error as any other: there is nothing to be found."""
+    expected = TEXTS[POLICY, "user-error"].encode()
+    assert wire(endpoint(POLICY), 404) == ("user-error", expected)
+
+
+FOUND = {
+    "one value": ("v", b'["v"]'),
+    "values are joined": ("a,b,c", b'["a","b","c"]'),
+    "white space of JSON around and inside": ("a,b", b' [ "a" ,\n"b" ]\r\n'),
+    "escapes of JSON": ("a/é\n", rb'["a\/\u00e9\n"]'),
+    "a pair of surrogates is one character": ("😀", rb'["\ud83d\ude00"]'),
+    "UTF-8": ("é", b'["\xc3\xa9"]'),
+    "an empty value among others": ("a,,b", b'["a","","b"]'),
+    "empty values only": (",", b'["",""]'),
+    "blanks are kept": (" ", b'[" "]'),
+    "the word null is a value": ("null", b'["null"]'),
+    "a control character that is no NUL": ("\x01", rb'["\u0001"]'),
+}
+
+
+@pytest.mark.parametrize("mode", LOOKUPS)
+@pytest.mark.parametrize("text, body", table(FOUND))
+def test_values(mode, text, body):
+    """A JSON array of strings is found: the strings, joined, and nothing changed in them."""
+    reply = verdict.of_response(endpoint(mode), model.Response(200, body))
+    assert (reply.outcome, reply.kind, reply.text) == ("found", model.REPLY_VALUE, text)
+
+
+@pytest.mark.parametrize("separator, text", [(";", "a;b"), ("", "ab"), (" - ", "a - b")])
+def test_list_separator(separator, text):
+    """The values are joined by list-separator, which may be empty."""
+    reply = verdict.of_response(
+        endpoint(TCP, list_separator=separator), model.Response(200, b'["a","b"]')
+    )
+    assert reply.text == text
+
+
+NOTHING = {"no body": (b"",), "no value": (b"[]",), "no value, with blanks": (b" [ ]\n",)}
+NOTHING["one empty value"] = (b'[""]',)
+
+
+@pytest.mark.parametrize("mode", LOOKUPS)
+@pytest.mark.parametrize("body", table(NOTHING))
+def test_nothing_found(mode, body):
+    """Nothing is not a value: Postfix takes an empty one for an error, so it is "not found"."""
+    assert wire(endpoint(mode), 200, body) == wire(endpoint(mode), 404)
+
+
+def test_nothing_found_depends_on_the_joined_value():
+    """Two empty values joined by nothing are an empty value too."""
+    assert wire(endpoint(TCP, list_separator=""), 200, b'["",""]')[0] == "not-found"
+
+
+NO_ARRAY = "the body of the response is not a JSON array of strings"
+NOT_READABLE = "the body of the response is not JSON that can be read"
+SURROGATE = "a value has half of a surrogate pair in it"
+A_NUL = "a value has a NUL in it, at which Postfix would cut it off"
+
+INVALID = {
+    "null": (b"null", NO_ARRAY),
+    "null in the array": (b"[null]", NO_ARRAY),
+    "null beside a value": (b'["v", null]', NO_ARRAY),
+    "a number": (b"[1]", NO_ARRAY),
+    "true": (b"[true]", NO_ARRAY),
+    "an array in the array": (b'[["v"]]', NO_ARRAY),
+    "a string": (b'"v"', NO_ARRAY),
+    "an empty string": (b'""', NO_ARRAY),
+    "an object": (b'{"v": "v"}', NO_ARRAY),
+    "an empty object": (b"{}", NO_ARRAY),
+    "a NUL": (rb'["a\u0000b"]', A_NUL),
+    "a NUL alone": (rb'["\u0000"]', A_NUL),
+    "half of a surrogate pair": (rb'["\ud800"]', SURROGATE),
+    "the other half": (rb'["\udc00"]', SURROGATE),
+    "no JSON": (b"v", "the body of the response is not JSON (line 1, column 1)"),
+    "blanks only": (b" ", "the body of the response is not JSON (line 1, column 2)"),
+    "half of the body": (b'["v",\n', "the body of the response is not JSON (line 2, column 1)"),
+    "more than one document": (b"[][]", "the body of the response is not JSON (line 1, column 3)"),
+    "a raw control character": (b'["\x01"]', "the body of the response is not JSON (line 1, colu"),
+    "an HTML page": (b"<html>", "the body of the response is not JSON (line 1, column 1)"),
+    "a byte order mark": (b'\xef\xbb\xbf["v"]', "the body of the response is not JSON (line 1, "),
+    "ISO 8859-1": (b'["\xe9"]', "the body of the response is not UTF-8"),
+    "a surrogate in UTF-8": (b'["\xed\xa0\x80"]', "the body of the response is not UTF-8"),
+    "UTF-16": ('["v"]'.encode("utf-16"), "the body of the response is not UTF-8"),
+    "too deep": (b"[" * 200_000 + b"]" * 200_000, NOT_READABLE),
+    "too deep an object": (b'{"":' * 200_000, NOT_READABLE),
+    "a number of too many digits": (b"[" + b"9" * 5000 + b"]", NOT_READABLE),
+    "no number": (b"[NaN]", NO_ARRAY),
+}
+
+
+@pytest.mark.parametrize("body, reason", table(INVALID))
+def test_invalid_values(body, reason):
+    """Anything but an array of strings is invalid data; the reason never repeats any of it."""
+    assert invalid(endpoint(TCP), body).startswith(reason)
+
+
+def test_separator_with_a_value_of_half_a_pair():
+    """Two halves of a pair in two values do not make a character when they are joined."""
+    body = rb'["\ud83d","\ude00"]'
+    assert invalid(endpoint(TCP, list_separator=""), body) == SURROGATE
+
+
+ACTIONS = {
+    "an action": (b"DUNNO", b"action=DUNNO\n\n"),
+    "a line of a text file": (b"REJECT no\r\n", b"action=REJECT no\n\n"),
+    "UTF-8": (b"REJECT \xc3\xa9", b"action=REJECT \xc3\xa9\n\n"),
+}
+
+
+@pytest.mark.parametrize("body, expected", table(ACTIONS))
+def test_action(body, expected):
+    """The body of a policy response is the action, trimmed."""
+    assert wire(endpoint(POLICY), 200, body) == ("action", expected)
+
+
+@pytest.mark.parametrize(
+    "body, reason",
+    table(
+        {
+            "an empty body": (b"", "the action is empty, on which Postfix would accept the mail"),
+            "not UTF-8": (b"REJECT \xe9", "the action is not UTF-8"),
+            "a line break": (b"OK\nX", "the action has a line break or another control character"),
+        }
+    ),
+)
+def test_invalid_action(body, reason):
+    """An action that the firewall refuses is invalid data."""
+    assert invalid(endpoint(POLICY), body).startswith(reason)
+
+
+def test_allowed_actions():
+    """The firewall knows the endpoint's allowed-actions."""
+    where = endpoint(POLICY, allowed_actions=["DUNNO"])
+    assert wire(where, 200, b"DUNNO")[0] == "action"
+    assert invalid(where, b"OK") == "the action is not one of allowed-actions"
+
+
+FAILURES = {
+    model.TIMEOUT: "REST request timed out",
+    model.UNREACHABLE: "REST server could not be reached",
+    model.INVALID_DATA: "REST connector received invalid data!",
+}
+
+
+@pytest.mark.parametrize("outcome, text", FAILURES.items())
+def test_failure(outcome, text):
+    """Without a usable response every protocol has a temporary error, socketmap a TIMEOUT too."""
+    words = {mode: verdict.of_failure(endpoint(mode), outcome) for mode in MODES}
+    status = "TIMEOUT" if outcome == model.TIMEOUT else "TEMP"
+    assert {mode: codec_of(mode).encode(reply) for mode, reply in words.items()} == {
+        TCP: b"400 " + text.replace(" ", "%20").encode() + b"\n",
+        SOCKETMAP: f"{len(status) + 1 + len(text)}:{status} {text},".encode(),
+        POLICY: f"action=451 {text}\n\n".encode(),
+    }
+    assert {reply.outcome for reply in words.values()} == {outcome}
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 429, 499])
+def test_temporary_statuses(status):
+    """A 4xx of temporary-statuses is a temporary error with the text of the permanent one."""
+    text = f"{USER_ERROR} Code: {status}"
+    codes = [status]
+    assert {m: wire(endpoint(m, temporary_statuses=codes), status) for m in MODES} == {
+        TCP: ("user-error", b"400 " + text.replace(" ", "%20").encode() + b"\n"),
+        SOCKETMAP: ("user-error", f"{len(text) + 5}:TEMP {text},".encode()),
+        POLICY: ("user-error", f"action=451 {USER_ERROR}\n\n".encode()),
+    }
+
+
+def test_other_statuses_stay_permanent():
+    """temporary-statuses changes the statuses that it lists and no other."""
+    where = endpoint(SOCKETMAP, temporary_statuses=[401])
+    assert wire(where, 404)[0] == "not-found"
+    assert wire(where, 403)[1].startswith(b"81:PERM ")
+
+
+TEMPORARY = {
+    "a 5xx": (lambda where: verdict.of_response(where, model.Response(503, b"")), "server-error"),
+    "a redirect": (
+        lambda where: verdict.of_response(where, model.Response(302, b"")),
+        "unspecified-status",
+    ),
+    "a temporary 4xx": (
+        lambda where: verdict.of_response(where, model.Response(429, b"")),
+        "user-error",
+    ),
+    "the deadline": (lambda where: verdict.of_failure(where, model.TIMEOUT), "timeout"),
+    "no connection": (lambda where: verdict.of_failure(where, model.UNREACHABLE), "unreachable"),
+    "invalid data": (lambda where: verdict.of_failure(where, model.INVALID_DATA), "invalid-data"),
+}
+
+
+@pytest.mark.parametrize("fail, outcome", table(TEMPORARY))
+@pytest.mark.parametrize(
+    "action, expected",
+    [
+        ("DEFER_IF_PERMIT later", b"action=DEFER_IF_PERMIT later\n\n"),
+        ("DUNNO", b"action=DUNNO\n\n"),
+        ("close", b""),
+    ],
+)
+def test_failure_action(fail, outcome, action, expected):
+    """failure-action takes the place of each 451 that the backend causes; `close` is no reply."""
+    reply = fail(endpoint(POLICY, failure_action=action, temporary_statuses=[429]))
+    assert (reply.outcome, codec_of(POLICY).encode(reply)) == (outcome, expected)
+    assert (reply.kind == model.REPLY_NONE) == (action == "close")
+
+
+def test_failure_action_is_for_temporary_errors():
+    """failure-action changes neither a permanent error nor an action."""
+    where = endpoint(POLICY, failure_action="DUNNO")
+    assert wire(where, 403)[1].startswith(b"action=554 ")
+    assert wire(where, 200, b"OK") == ("action", b"action=OK\n\n")
+
+
+@pytest.mark.parametrize(
+    "outcome, text",
+    [
+        (model.UNUSABLE_CONFIG, "REST connector cannot use its configuration"),
+        (model.INTERNAL_ERROR, "REST connector had an internal error"),
+    ],
+)
+def test_without_backend(outcome, text):
+    """The handler's own failures are temporary errors in every protocol."""
+    reply = verdict.without_backend(outcome)
+    assert {mode: codec_of(mode).encode(reply) for mode in MODES} == {
+        TCP: b"400 " + text.replace(" ", "%20").encode() + b"\n",
+        SOCKETMAP: f"{5 + len(text)}:TEMP {text},".encode(),
+        POLICY: f"action=451 {text}\n\n".encode(),
+    }
+    assert reply.outcome == outcome
+
+
+def test_broken_request():
+    """A broken request has the codec's text as a permanent error, or no reply when it has none."""
+    told = verdict.of_broken_request("Broken request! (x)")
+    assert codec_of(SOCKETMAP).encode(told) == b"24:PERM Broken request! (x),"
+    assert codec_of(TCP).encode(verdict.of_broken_request("Broken request!")) == (
+        b"400 Broken%20request!\n"
+    )
+    silent = verdict.of_broken_request(None)
+    assert (silent.kind, codec_of(POLICY).encode(silent)) == (model.REPLY_NONE, b"")
+    assert told.outcome == silent.outcome == "broken-request"
+
+
+def test_it_is_a_pure_function():
+    """The same response gives the same reply, and neither endpoint nor response is changed."""
+    where, response = endpoint(TCP), model.Response(200, json.dumps(["v"]).encode())
+    before = {name: getattr(where, name) for name in where.__slots__}
+    replies = [verdict.of_response(where, response) for _ in range(2)]
+    assert {(r.outcome, r.kind, r.text) for r in replies} == {("found", model.REPLY_VALUE, "v")}
+    assert {name: getattr(where, name) for name in where.__slots__} == before
+    assert (response.status, response.body) == (200, b'["v"]')
