@@ -9,8 +9,10 @@ it). The limits are tested at their last allowed value and one above.
 
 from __future__ import annotations
 
+import os
 import re
 import socket
+import subprocess
 
 import pytest
 from blackbox.support import (
@@ -27,7 +29,7 @@ from blackbox.support import (
     perm_broken,
 )
 
-from harness.handler_process import accepted, endpoint, pipes, write_config
+from harness.handler_process import accepted, endpoint, pipes, socket_pair, write_config
 from harness.scripted_backend import answer
 
 # -- pieces
@@ -105,6 +107,20 @@ def test_half_close_after_the_request(tmp_path, backend, launch, mode, kind):
         handler = launch("--config", config, "--endpoint", mode, ends=ends)
     handler.send(REQUEST[mode] * 2)
     assert handler.finish()[:2] == (FOUND[mode] * 2, 0)
+
+
+@pytest.mark.parametrize("kind", [socket_pair, pipes])
+def test_a_connection_that_was_left_in_non_blocking_mode(tmp_path, backend, launch, kind):
+    """Some servers hand over their sockets as they used them: a read still waits."""
+    backend.script(answer(200, b'["value"]'))
+    config = write_config(tmp_path, endpoint(TCP, backend.url()))
+    ends = kind()
+    os.set_blocking(ends.stdin, False)
+    os.set_blocking(ends.stdout, False)
+    handler = launch("--config", config, "--endpoint", TCP, ends=ends)
+    assert not handler.pending(0.3)
+    handler.send(REQUEST[TCP])
+    assert handler.finish()[:2] == (FOUND[TCP], 0)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -261,7 +277,7 @@ def test_good_requests_before_a_broken_one(handler_for, backend, mode):
 
 
 @pytest.mark.parametrize("mode", LOOKUPS)
-@pytest.mark.parametrize("more", [1, 100_000], ids=["one more byte", "100 kB more"])
+@pytest.mark.parametrize("more", [1, 1_000_000], ids=["one more byte", "1 MB more"])
 def test_the_reply_to_a_violation_survives_what_follows(tmp_path, launch, backend, mode, more):
     """Over TCP the reply arrives, followed by an orderly end, although input was left unread."""
     config = write_config(tmp_path, endpoint(mode, backend.url()))
@@ -272,6 +288,21 @@ def test_the_reply_to_a_violation_survives_what_follows(tmp_path, launch, backen
     while data := handler.client.receive():  # a reset would raise here
         received += data
     assert received == VIOLATION_REPLY[mode]
+    handler.client.close()
+    assert handler.wait() == 0
+
+
+def test_a_client_that_goes_on_sending_after_a_violation(tmp_path, launch, backend):
+    """Input behind the reply is read and thrown away: an early close would reset the connection."""
+    config = write_config(tmp_path, endpoint(TCP, backend.url()))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        handler = launch("--config", config, "--endpoint", TCP, ends=accepted(listener))
+    handler.send(VIOLATION[TCP])
+    assert handler.read_to_end() == TCP_BROKEN
+    for _ in range(2):
+        handler.send(b"x" * 1000)
+        with pytest.raises(subprocess.TimeoutExpired):
+            handler.process.wait(0.3)
     handler.client.close()
     assert handler.wait() == 0
 

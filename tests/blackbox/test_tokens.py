@@ -15,6 +15,7 @@ CONTENTS = [
     ("no newline", b"file-token", b"file-token"),
     ("CR LF", b"file-token\r\n", b"file-token"),
     ("special characters", b"a+b/c=%20 d\n", b"a+b/c=%20 d"),
+    ("UTF-8", "schlüssel".encode(), "schlüssel".encode()),
 ]
 
 
@@ -26,6 +27,14 @@ def test_a_file(handler_for, backend, tmp_path, content, token):
     backend.script(answer(200, b'["value"]'))
     assert handler_for(TCP, auth_token_file=str(path)).ask(TCP, REQUEST[TCP]) == FOUND[TCP]
     assert backend.requests[0].header(b"x-auth-token") == token
+
+
+@pytest.mark.parametrize("token", ["test123", "a+b/c=%20 d", "schlüssel", "x" * 4000])
+def test_in_the_configuration(handler_for, backend, token):
+    """The token of the file is sent as it stands there, in UTF-8."""
+    backend.script(answer(200, b'["value"]'))
+    assert handler_for(TCP, auth_token=token).ask(TCP, REQUEST[TCP]) == FOUND[TCP]
+    assert backend.requests[0].header(b"x-auth-token") == token.encode()
 
 
 def test_a_credential(handler_for, backend, tmp_path):

@@ -277,7 +277,7 @@ class Container:
 
     def install(self, checkout: Path) -> None:
         """Install the product from CHECKOUT, as its package would."""
-        script = "tests/integration/install_into"
+        script = "packaging/install"
         for part in ("postfix_rest_inetd", "systemd", script):
             if (checkout / part).exists():
                 self.copy_in(checkout / part, f"/run/checkout/{part}")

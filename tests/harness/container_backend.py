@@ -39,9 +39,17 @@ def answer(
     return {"body": body, "status": status, "delay_sec": delay_sec, "headers": dict(headers or {})}
 
 
-def lookup(table: Mapping[str, Sequence[str]], *, delay_sec: float = 0) -> Route:
-    """A lookup service: the values of the key in TABLE as a JSON array, 404 for any other key."""
-    return {"table": {key: list(values) for key, values in table.items()}, "delay_sec": delay_sec}
+def lookup(table: Mapping[str, Sequence[str] | int], *, delay_sec: float = 0) -> Route:
+    """A lookup service: the values of the key in TABLE as a JSON array, 404 for any other key.
+
+    A number instead of values is the status of a response without a body.
+    """
+    return {"table": dict(table), "delay_sec": delay_sec}
+
+
+def maps(routes: Mapping[str, Route]) -> Route:
+    """For socketmap lookups: one of ROUTES by the map's name, 404 for any other name."""
+    return {"maps": dict(routes)}
 
 
 def held(route: Route) -> Route:

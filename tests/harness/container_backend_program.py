@@ -28,15 +28,23 @@ def _say(message: dict[str, Any]) -> None:
         print(json.dumps(message), flush=True)  # noqa: T201 - the protocol
 
 
-def _key_of(query: str) -> str:
+def _parameter(wanted: str, query: str) -> str:
     pairs = (part.partition("=") for part in query.split("&"))
-    return next((unquote(value) for name, _, value in pairs if name == "key"), "")
+    return next((unquote(value) for name, _, value in pairs if name == wanted), "")
+
+
+def _route_of(path: str, query: str) -> dict[str, Any]:
+    missing = {"status": 404, "body": "no such route"}
+    route = _state["routes"].get(path, missing)
+    return route["maps"].get(_parameter("name", query), missing) if "maps" in route else route
 
 
 def _answer(route: dict[str, Any], query: str) -> tuple[int, bytes]:
     if "table" not in route:
         return route["status"], route["body"].encode()
-    values = route["table"].get(_key_of(query))
+    values = route["table"].get(_parameter("key", query))
+    if isinstance(values, int):
+        return values, b""
     return (404, b"not found") if values is None else (200, json.dumps(values).encode())
 
 
@@ -48,7 +56,7 @@ class _Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         with _released:
-            route = _state["routes"].get(path, {"status": 404, "body": "no such route"})
+            route = _route_of(path, query)
             releases = _state["releases"]
         headers = {name.lower(): value for name, value in self.headers.items()}
         text = base64.b64encode(body).decode()

@@ -31,22 +31,33 @@ def swaks(
     """Offer a mail for RECIPIENTS; an empty QUIT_AFTER sends it too."""
     program = shutil.which("swaks")
     assert program is not None, "swaks is missing"
-    command = [program, "--server", "127.0.0.1", "--port", str(port), "--timeout", "60"]
-    command += ["--helo", helo, "--from", sender, "--to", ",".join(recipients)]
-    if quit_after:
-        command += ["--quit-after", quit_after]
+    options = arguments(port, *recipients, sender=sender, helo=helo, quit_after=quit_after)
     done = subprocess.run(
-        command,
+        [program, *options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         timeout=100,
         check=False,
     )
-    return _parse(done.stdout.decode(errors="replace"))
+    return parse(done.stdout.decode(errors="replace"))
 
 
-def _parse(transcript: str) -> Session:
+def arguments(
+    port: int,
+    *recipients: str,
+    sender: str = "sender@test.example",
+    helo: str = "client.test.example",
+    quit_after: str = "RCPT",
+) -> list[str]:
+    """What swaks wants to be told for the same, where it does not run here."""
+    options = ["--server", "127.0.0.1", "--port", str(port), "--timeout", "60"]
+    options += ["--helo", helo, "--from", sender, "--to", ",".join(recipients)]
+    return [*options, "--quit-after", quit_after] if quit_after else options
+
+
+def parse(transcript: str) -> Session:
+    """The dialogue in what swaks printed."""
     exchanges: list[tuple[str, str]] = [("", "")]
     for line in transcript.splitlines():
         if line.startswith(" -> "):

@@ -419,7 +419,12 @@ def test_deep_nesting(depth, opening, closing):
     """
     document = opening * depth + b"1" + closing * depth
     for content in (document, b'{"endpoints": [], "user-agent": %s}' % document):
-        (first, *_) = problems(content)
+        try:
+            parse(content)
+        except ConfigError as error:
+            first = error.problems[0]
+        except RecursionError:
+            first = ("RecursionError", "")  # its traceback would fill the screen
         assert first in [
             ("", "is nested too deeply"),
             ("$", 'must be an object, as in {"endpoints": []}'),
