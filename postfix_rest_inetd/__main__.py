@@ -22,8 +22,8 @@ HELP = f"""\
 Usage: python3 -m postfix_rest_inetd [OPTION]...
 
 Answer Postfix's requests on standard input from a REST backend. To be started
-by systemd (Accept=yes), inetd or spawn(8), once per connection; the connection's
-local address tells which endpoint of the configuration it belongs to.
+by systemd (Accept=yes), inetd or spawn(8), once per connection; its local
+address tells which endpoint of the configuration the connection belongs to.
 
   --config FILE    the configuration (/etc/postfix-rest-inetd/config.json)
   --mode MODE      only endpoints of this mode: {", ".join(model.MODES)}

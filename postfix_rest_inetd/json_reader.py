@@ -32,8 +32,8 @@ def loads(text: str, object_pairs_hook: Hook) -> object:
         value, end = make_scanner(_Context(object_pairs_hook))(document, 0)  # type: ignore[arg-type]
         if end == len(document):
             return value
-    except (ImportError, StopIteration, ValueError, TypeError, AttributeError):
-        pass
+    except (ImportError, StopIteration, ValueError, TypeError, AttributeError, SystemError):
+        pass  # SystemError: Python 3.11 wants to raise json's own error and finds no json
     import json
 
     return json.loads(text, object_pairs_hook=object_pairs_hook, parse_constant=_refuse)

@@ -14,6 +14,7 @@ import contextlib
 import json
 import re
 import smtplib
+import time
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -126,9 +127,17 @@ def queue(container: Container) -> list[Queued]:
     ]
 
 
-def flush(container: Container) -> None:
-    """Try to deliver now what waits."""
-    container.run("postqueue", "-f")
+def drain(container: Container, timeout: float = WAIT_SEC) -> None:
+    """Flush the queue until nothing is in it.
+
+    More than once, because qmgr remembers for 30 s what became of the last address it asked about.
+    """
+    deadline = time.monotonic() + timeout
+    while waiting := queue(container):
+        assert time.monotonic() < deadline, f"{len(waiting)} mails are left: {waiting[:5]}"
+        if all(mail.queue in ("deferred", "maildrop") for mail in waiting):
+            container.run("postqueue", "-f")
+        time.sleep(0.1)
 
 
 def is_deferred(entry: Entry) -> bool:
@@ -160,10 +169,15 @@ def log(container: Container, since: str) -> list[str]:
     return [f"{entry['SYSLOG_IDENTIFIER']}: {entry['MESSAGE']}" for entry in entries]
 
 
+def is_bounce(line: str) -> bool:
+    """Whether a line of the log tells of a mail that is given up, or of the report about that."""
+    return "status=bounced" in line or "status=expired" in line or "from=<>" in line
+
+
 def troubles(container: Container, since: str) -> list[str]:
     """The warnings and errors, and the mails that bounced, in Postfix's log since a cursor."""
-    bad = re.compile(r": (warning|error|fatal|panic): |status=bounced|from=<>")
-    return [line for line in log(container, since) if bad.search(line)]
+    bad = re.compile(r": (warning|error|fatal|panic): ")
+    return [line for line in log(container, since) if bad.search(line) or is_bounce(line)]
 
 
 # -- a server to deliver to

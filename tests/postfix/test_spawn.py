@@ -61,7 +61,8 @@ def python(directory: Path) -> list[str]:
         timeout=60,
     )
     if tried.returncode != 0:
-        give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        # One in somebody's home directory cannot be; the system's must.
+        give_up = pytest.fail if command[-1].startswith("/usr/") else pytest.skip
         give_up(f"{USER} cannot run {command[-1]} with the packages")
     return command
 

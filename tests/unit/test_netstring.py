@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from unit.wire import in_every_partition, table
+from unit.wire import in_every_partition, in_two_pieces, table
 
 from postfix_rest_inetd.protocols import netstring
 
@@ -80,6 +80,24 @@ def test_payload_with_trailing_bytes(stream, expected, partition):
 def test_violation(stream, text, trailing, partition):
     """A violation names what was expected and the octet that stood there, in printable ASCII."""
     assert payloads(partition(b"1:a," + stream + trailing)) == ([b"a"], text)
+
+
+def test_payloads_in_two_pieces():
+    """Wherever a stream is cut, the payloads in it are the same."""
+    for pieces in in_two_pieces(b"3:abc,0:,11:hello world,1:x,"):
+        assert payloads(pieces) == ([b"abc", b"", b"hello world", b"x"], None)
+
+
+@pytest.mark.parametrize("head", [b"", b"1"], ids=["first", "second"])
+def test_digits(head):
+    """Of all octets only the ten digits may stand in a length, and the colon ends it."""
+    refused = [
+        octet
+        for octet in range(256)
+        if (payloads([head + bytes([octet])], limit=99)[1] or "").startswith("Expected a digit")
+    ]
+    others = set(range(256)) - set(b"0123456789") - set(b":" if head else b"")
+    assert set(refused) == others
 
 
 def test_pending():

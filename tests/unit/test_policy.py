@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from unit.wire import Seen, in_every_partition, run, table
+from unit.wire import Seen, in_every_partition, in_two_pieces, run, table
 
 from postfix_rest_inetd import model
 from postfix_rest_inetd.errors import InvalidDataError
@@ -79,6 +79,23 @@ def test_request_with_trailing_bytes(stream, attributes, partition):
     """What stands behind a request is the next one, and the start of one is kept."""
     seen = run(policy.Decoder(), partition(stream + b"x=y\n\nz="), end=False)
     assert seen == Seen([attributes, [(b"x", b"y")]])
+
+
+def test_requests_in_two_pieces():
+    """Wherever a stream is cut, the requests in it are the same."""
+    expected = Seen([[(b"first", b"1"), (b"second", b"two")], [(b"a", b"")], [(b"b", b"3")]])
+    for pieces in in_two_pieces(b"first=1\nsecond=two\n\na=\n\nb=3\n\n"):
+        assert run(policy.Decoder(), pieces) == expected
+
+
+def test_characters_of_names():
+    """A name is made of printable ASCII characters but the equals sign, and of nothing else."""
+    made = [
+        octet
+        for octet in range(256)
+        if run(policy.Decoder(), [b"a%cb=1\n\n" % octet]).requests == [[(b"a%cb" % octet, b"1")]]
+    ]
+    assert set(made) == set(range(0x21, 0x7F)) - {ord("=")}
 
 
 @in_every_partition

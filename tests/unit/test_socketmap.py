@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from unit.wire import Seen, in_every_partition, run, table
+from unit.wire import Seen, in_every_partition, in_two_pieces, run, table
 
 from postfix_rest_inetd import model
 from postfix_rest_inetd.errors import InvalidDataError
@@ -66,6 +66,13 @@ def test_request_with_trailing_bytes(stream, request_seen, partition):
     """What stands behind a request is the next one, and the start of one is kept."""
     seen = run(socketmap.Decoder(), partition(stream + b"3:n x,4:"), end=False)
     assert seen == Seen([request_seen, (b"n", b"x")])
+
+
+def test_requests_in_two_pieces():
+    """Wherever a stream is cut, the requests in it are the same."""
+    expected = Seen([(b"map", b"key"), (b"", b""), (b"m", b"another key")])
+    for pieces in in_two_pieces(b"7:map key,1: ,13:m another key,"):
+        assert run(socketmap.Decoder(), pieces) == expected
 
 
 @in_every_partition

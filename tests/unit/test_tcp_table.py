@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from unit.wire import Seen, in_every_partition, run, table, whole
+from unit.wire import Seen, in_every_partition, in_two_pieces, run, table, whole
 
 from postfix_rest_inetd import model
 from postfix_rest_inetd.errors import InvalidDataError
@@ -86,6 +86,23 @@ def test_request_with_trailing_bytes(line, key, partition):
     """What stands behind a request is the next one, and the start of one is kept."""
     seen = run(tcp_table.Decoder(), partition(line + b"get next\nge"), end=False)
     assert seen == Seen([(None, key), (None, b"next")])
+
+
+def test_requests_in_two_pieces():
+    """Wherever a stream is cut, the requests in it are the same."""
+    expected = Seen([(None, b"first%"), (None, b""), (None, b"a third one"), (None, b"4")])
+    for pieces in in_two_pieces(b"get first%25\nget \nget a%20third%20one\nget 4\n"):
+        assert run(tcp_table.Decoder(), pieces) == expected
+
+
+@pytest.mark.parametrize("form", [b"get %%%c0\n", b"get %%4%c\n"], ids=["first", "second"])
+def test_hexadecimal_digits(form):
+    """Of all octets the hexadecimal digits, in both cases, make an escape, and no other does."""
+    made = [
+        octet for octet in range(0x21, 0x7F) if run(tcp_table.Decoder(), [form % octet]).requests
+    ]
+    digits = b"0123456789ABCDEFabcdef"
+    assert bytes(made) == (digits[1:] if b"%c0" in form else digits)
 
 
 @in_every_partition

@@ -52,6 +52,11 @@ def whole(stream: bytes) -> list[bytes]:
     return [stream]
 
 
+def in_two_pieces(stream: bytes) -> Iterator[list[bytes]]:
+    """In two pieces, cut at each place."""
+    return ([stream[:cut], stream[cut:]] for cut in range(len(stream) + 1))
+
+
 def byte_by_byte(stream: bytes) -> Iterator[bytes]:
     """As slowly as possible."""
     return (stream[index : index + 1] for index in range(len(stream)))
