@@ -26,13 +26,14 @@ by systemd (Accept=yes), inetd or spawn(8), once per connection; its local
 address tells which endpoint of the configuration the connection belongs to.
 
   --config FILE    the configuration (/etc/postfix-rest-inetd/config.json)
-  --mode MODE      only endpoints of this mode: {", ".join(model.MODES)}
+  --mode MODE      only endpoints of this mode:
+                   {", ".join(model.MODES)}
   --endpoint NAME  the endpoint of this name, whatever the local address;
                    required when standard input is not a socket
   --help           show this and exit
   --version        show the version and exit
 
-Operators want postfix-rest-inetd(8): postfix-rest-inetd --help
+What operators want is postfix-rest-inetd; see postfix-rest-inetd --help.
 """
 
 
