@@ -13,7 +13,8 @@ one short-lived process of this package, which ends with the connection. The dat
       -> connection       bytes to fd 1
       -> entry, journal   what happened, for the operator
 
-`config` turns config.json into Endpoints; `endpoint` tells which of them a connection belongs to.
+`config` turns config.json into Endpoints; `endpoint` tells which of them a connection belongs to;
+`generator` tells systemd where they listen.
 `admin` is the operator's side and is never imported by the handler. Only `handler` writes to the
 journal, only `rest` imports urllib3, only `journal` imports systemd.
 

@@ -16,7 +16,8 @@ import os
 import stat
 
 from . import json_reader, keys, model
-from .endpoint import Endpoint, LocalAddress
+from .address import LocalAddress
+from .endpoint import Endpoint
 from .errors import ConfigError
 
 TYPE_CHECKING = False

@@ -166,7 +166,8 @@ def _open(options: Options) -> _Answers:
 def _choose(loaded: Config, options: Options) -> Endpoint:
     import socket
 
-    from .endpoint import local_address_of, select
+    from .address import local_address_of
+    from .endpoint import select
 
     try:
         with socket.socket(fileno=os.dup(0)) as connection:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from . import model
 from .action import checked_action
-from .endpoint import parse_ip
+from .address import parse_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

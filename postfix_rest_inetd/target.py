@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
-from .endpoint import parse_ip
+from .address import parse_ip
 
 # RFC 3986: what may stand in a path and a query as it is; `%` because it has been encoded already.
 _PATH_SAFE = "/%:@!$&'()*+,;=~"

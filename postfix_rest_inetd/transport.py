@@ -16,7 +16,7 @@ import _thread
 import socket
 from os import strerror
 
-from .endpoint import parse_ip
+from .address import parse_ip
 from .errors import InvalidDataError, UnreachableError
 
 TYPE_CHECKING = False

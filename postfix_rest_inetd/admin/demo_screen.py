@@ -22,7 +22,7 @@ from postfix_rest_inetd.admin.demo_sockets import ADDRESS, CHATTER, Event, Line,
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from postfix_rest_inetd.admin.demo import Question
+    from postfix_rest_inetd.admin.demo_questions import Question
 
 WIDTH = 80
 LABEL_WIDTH = 17

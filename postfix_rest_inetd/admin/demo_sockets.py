@@ -28,7 +28,7 @@ from postfix_rest_inetd.admin.demo_backend import Exchange
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from postfix_rest_inetd.admin.demo import Endpoint
+    from postfix_rest_inetd.admin.demo_questions import Endpoint
 
 ADDRESS = "127.0.0.1"
 COMMAND = "systemd-socket-activate"

@@ -9,7 +9,8 @@ import pytest
 from unit.endpoints import POLICY, SOCKETMAP, TCP, endpoint
 from unit.wire import table
 
-from postfix_rest_inetd.endpoint import LocalAddress, local_address_of, parse_ip, select
+from postfix_rest_inetd.address import LocalAddress, local_address_of, parse_ip
+from postfix_rest_inetd.endpoint import select
 
 LOOPBACK = b"\x7f\0\0\1"
 MAPPED = b"\0" * 10 + b"\xff\xff"

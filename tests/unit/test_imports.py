@@ -143,7 +143,7 @@ REQUESTS = {
 }
 
 ANSWERING = {"config", "credentials", "endpoint", "json_reader", "keys", "rest", "target"}
-ANSWERING |= {"transport"}
+ANSWERING |= {"address", "transport"}
 
 
 @pytest.mark.parametrize("mode", MODES)
