@@ -39,6 +39,7 @@ _OK = 200
 # 64 KiB, far more than anyone needs. Both together bound what is received, come what may.
 _OVERHEAD = 6
 _MAX_HEAD_BYTES = 1024 * 1024
+_CERTIFICATE_HINT = "; does it ask for a client certificate (tls-cert-file)?"
 _BROKEN_OFF = "the connection ended in the middle of the response"
 _BROKEN = (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError, ValueError)
 
@@ -138,7 +139,10 @@ class Client:
         except _BROKEN as error:
             if deadline.expired() or isinstance(error, TimeoutError):
                 raise deadline.error() from None
-            raise _classified(error, deadline.stage) from None
+            # With TLS 1.3 a refused client learns of it only after its own part of the handshake.
+            refused = self._context is not None and not stream.answered
+            hint = _CERTIFICATE_HINT if refused and not self._endpoint.tls_cert_file else ""
+            raise _classified(error, deadline.stage, hint) from None
         else:
             complete = result.status >= _OK  # another response follows one with a lower status
             return result
@@ -213,14 +217,15 @@ def _constant_headers(endpoint: Endpoint, user_agent: str, token: bytes) -> dict
     return headers
 
 
-def _classified(error: Exception, stage: str) -> BackendError:
+def _classified(error: Exception, stage: str, hint: str) -> BackendError:
     """What broke, without the words of the backend that an exception may repeat."""
     if isinstance(error, OSError) and error.strerror:
-        return UnreachableError(f"failed while {stage}: {error.strerror}")
+        reason = error.strerror.partition(" (_ssl.c")[0]
+        return UnreachableError(f"failed while {stage}: {reason}{hint}")
     if isinstance(error, http.client.IncompleteRead):
         return UnreachableError(_BROKEN_OFF)
     if isinstance(error, (OSError, http.client.RemoteDisconnected)):
-        return UnreachableError(f"failed while {stage}: the backend closed the connection")
+        return UnreachableError(f"failed while {stage}: the backend closed the connection{hint}")
     return InvalidDataError(
         f"the response is not HTTP/1.1 ({type(error).__name__}); does the target's port speak HTTP?"
     )

@@ -127,7 +127,7 @@ def queue(container: Container) -> list[Queued]:
     ]
 
 
-def drain(container: Container, timeout: float = WAIT_SEC) -> None:
+def drain(container: Container, timeout: float = 60) -> None:
     """Flush the queue until nothing is in it.
 
     More than once, because qmgr remembers for 30 s what became of the last address it asked about.
