@@ -78,7 +78,10 @@ def parse(content: bytes, source: str, *, for_listening: bool = False) -> Config
     """
     problems: list[tuple[str, str]] = []
     document = _document(content, source)
-    _find_repeated(document, "$", problems)
+    try:
+        _find_repeated(document, "$", problems)
+    except RecursionError:  # the scanner in C of Python 3.12 goes deeper than this may
+        raise ConfigError(source, [("", "is nested too deeply")]) from None
     if not isinstance(document, _Object):
         raise ConfigError(source, [("$", 'must be an object, as in {"endpoints": []}')])
     known: dict[str, Callable[[Any], Any]] = {"user-agent": keys.header_value, "endpoints": _list}

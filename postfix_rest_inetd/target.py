@@ -80,7 +80,10 @@ def _host(host: str, netloc: str) -> str:
         except UnicodeError as error:
             raise ValueError("the host is not a valid internationalised name") from error
     if ":" in host or "[" in netloc:
-        if parse_ip(host) is None:
+        # Some versions of urlsplit drop what stands beside the brackets.
+        before, _, rest = netloc.rpartition("@")[2].partition("[")
+        after = rest.partition("]")[2]
+        if parse_ip(host) is None or before or (after and not after.startswith(":")):
             raise ValueError("this is no valid IPv6 address (zone indices are not supported)")
     elif host.strip(_HOST_CHARACTERS) or len(host) > _MAX_HOST_CHARACTERS:
         raise ValueError("this is no valid host name")

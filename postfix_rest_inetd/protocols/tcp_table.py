@@ -66,8 +66,6 @@ class Decoder:
             if self._searched >= MAX_REQUEST_BYTES:
                 raise _broken(f"it is longer than {MAX_REQUEST_BYTES} bytes")
             return None
-        if newline < len(_COMMAND):
-            raise _broken("it has no key")
         quoted = bytes(self._buffer[len(_COMMAND) : newline])
         del self._buffer[: newline + 1]
         self._searched = 0

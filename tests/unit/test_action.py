@@ -148,7 +148,23 @@ def test_actions_that_take_text(word):
     assert checked_action(f"{word} some text", [word.lower()]) == f"{word} some text"
 
 
-@pytest.mark.parametrize("action, verb", [("DUNNO", "DUNNO"), ("REJECT to a@b", "REJECT")])
+VERBS = {
+    "an action": ("DUNNO", "DUNNO"),
+    "an action with text": ("reject to a@b", "reject"),
+    "a code with text": ("450 to a@b", "450"),
+    "a restriction": ("permit_mynetworks", None),
+    "an address": ("a@b.example", None),
+    "an address in text": ("192.0.2.1 is blocked", None),
+    "an action and a comma": ("DUNNO,a@b", None),
+    "a code that is none": ("4ab x", None),
+    "a code of two digits": ("45 x", None),
+    "a code of four": ("4500 x", None),
+    "a code of another class": ("250 x", None),
+    "a letter that Python takes for an ASCII one": ("O\N{KELVIN SIGN} x", None),
+}
+
+
+@pytest.mark.parametrize("action, verb", table(VERBS))
 def test_verb(action, verb):
-    """The verb is the first word."""
+    """The verb of an action of access(5) or of a code is its first word; nothing else has one."""
     assert verb_of(action) == verb

@@ -338,6 +338,14 @@ def test_shared_address_beside_another_problem():
     ]
 
 
+def test_an_address_that_is_wrong_is_nowhere():
+    """An endpoint whose address is wrong does not count as one at the default address."""
+    ip = "must be an IP address, as 127.0.0.1 or ::1, or localhost"
+    assert problems(encoded(entry(), entry(bind_address="x"), entry(bind_port=1))) == [
+        ("$.endpoints[1].bind-address", ip)
+    ]
+
+
 def test_all_problems_at_once():
     """Every problem of a file is listed, in its order, each with its JSON path."""
     content = (
@@ -500,6 +508,21 @@ def test_load(tmp_path):
     with pytest.raises(ConfigError) as raised:
         config.load(str(path))
     assert str(raised.value) == f"{path}: $.endpoints: is required"
+
+
+def test_targets_are_for_who_asks_them(tmp_path):
+    """A target is checked, unless all that is wanted is to know where to listen."""
+    path = tmp_path / "config.json"
+    path.write_bytes(encoded(entry(target="ftp://h/")))
+    with pytest.raises(ConfigError) as raised:
+        config.load(str(path))
+    problem = ("$.endpoints[0].target", "a target begins with http:// or https://")
+    assert raised.value.problems == [problem]
+    (only,) = config.load(str(path), for_listening=True).endpoints
+    assert str(only.address) == "127.0.0.1:9000"
+    assert len(config.parse(path.read_bytes(), "x", for_listening=True).endpoints) == 1
+    with pytest.raises(ConfigError):
+        config.parse(path.read_bytes(), "x")
 
 
 def test_symbolic_link(tmp_path):

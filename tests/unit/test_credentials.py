@@ -80,6 +80,15 @@ def test_token_file(tmp_path, content, token):
     assert from_file(tmp_path / "token") == token
 
 
+def test_nothing_but_white_space_is_taken_away(tmp_path):
+    """A token may begin and end with any octet that a header may have."""
+    path = tmp_path / "token"
+    for octet in {*range(0x21, 0x100)} - {0x7F}:
+        token = b"%c-%c" % (octet, octet)
+        path.write_bytes(token + b"\n")
+        assert from_file(path) == token
+
+
 @pytest.mark.parametrize("content", table(BAD))
 def test_bad_token_file(tmp_path, content):
     """What could not stand in a header is refused; the text names the file, not its content."""

@@ -40,6 +40,7 @@ def test_after(timeout_sec):
 
 def test_error():
     """The error tells how long it has taken, in the configuration's unit, and what took it."""
+    assert "request-timeout of 90000 ms" in str(Deadline(90).error())
     deadline = Deadline(0.0015)
     assert "starting" in str(deadline.error())
     deadline.stage = "reading the response"

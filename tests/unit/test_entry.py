@@ -103,6 +103,14 @@ def test_policy_with_less():
     assert {f for f in fields if f"POSTFIX_REST_{f}" in made} == {"RECIPIENT"}
 
 
+def test_nothing_measured_yet():
+    """What is not known of a request leaves no trace but zeros: no detail, no status."""
+    made = entry.of_request(where(log_keys=False), LOOKUP, FOUND, entry.Measured())
+    assert made["MESSAGE"] == "example: found (0.0 ms)"
+    assert "POSTFIX_REST_HTTP_STATUS" not in made
+    assert [made[f"POSTFIX_REST_{name}_USEC"] for name in ("ELAPSED", "BACKEND")] == ["0", "0"]
+
+
 OUTCOMES = {
     "found": (model.FOUND, 200, "5", "found"),
     "not found": (model.NOT_FOUND, 404, "5", "not found"),

@@ -126,6 +126,14 @@ def test_end_between_requests():
     assert not decoder.pending
 
 
+@in_every_partition
+@pytest.mark.parametrize("reason", ["one byte too many", "one attribute too many"])
+def test_limits_of_the_first_request(reason, partition):
+    """The limits hold for the first request of a connection as for any other."""
+    stream, text = BAD[reason]
+    assert run(policy.Decoder(), partition(stream)) == Seen([], text, None)
+
+
 def test_limits_count_each_request_anew():
     """The limits are for one request: neither bytes nor attributes of the last one count."""
     longest = b"a=" + b"v" * (LIMIT - 4) + b"\n\n"

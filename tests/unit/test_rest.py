@@ -78,12 +78,17 @@ ERRORS = {
     "of the system": (
         ConnectionResetError(104, "Connection reset by peer"),
         UnreachableError,
-        "failed while reading: Connection reset by peer",
+        "failed while reading: Connection reset by peer; hint",
     ),
     "without the system's words": (
         http.client.RemoteDisconnected("s3cret"),
         UnreachableError,
-        "failed while reading: the backend closed the connection",
+        "failed while reading: the backend closed the connection; hint",
+    ),
+    "OpenSSL's words without its source line": (
+        OSError(1, "[SSL] alert (_ssl.c:2580)"),
+        UnreachableError,
+        "failed while reading: [SSL] alert; hint",
     ),
     "half a body": (
         http.client.IncompleteRead(b"s3cret"),
@@ -105,6 +110,6 @@ ERRORS = {
 
 @pytest.mark.parametrize("error, kind, text", table(ERRORS))
 def test_classified(error, kind, text):
-    """What broke is a lost connection or no HTTP; what the backend sent is not repeated."""
-    result = rest._classified(error, "reading")
+    """A loss is told with its hint, or it is no HTTP; what the backend sent is not repeated."""
+    result = rest._classified(error, "reading", "; hint")
     assert (type(result), str(result)) == (kind, text)
