@@ -158,7 +158,7 @@ def temporary_statuses(value: object) -> frozenset[int]:
 def failure_action(value: object) -> str:
     """`close`, or an action that passes the action firewall."""
     action = _string(value)
-    return action if action == "close" else checked_action(action)
+    return "close" if action.lower() == "close" else checked_action(action)
 
 
 def allowed_actions(value: object) -> list[str]:
