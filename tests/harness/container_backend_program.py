@@ -36,7 +36,8 @@ def _parameter(wanted: str, query: str) -> str:
 def _route_of(path: str, query: str) -> dict[str, Any]:
     missing = {"status": 404, "body": "no such route"}
     route = _state["routes"].get(path, missing)
-    return route["maps"].get(_parameter("name", query), missing) if "maps" in route else route
+    chosen = route["maps"].get(_parameter("name", query), missing) if "maps" in route else {}
+    return {**route, **chosen}
 
 
 def _answer(route: dict[str, Any], query: str) -> tuple[int, bytes]:

@@ -5,7 +5,7 @@
     assert session(container, "user@hosted.example").replies("RCPT") == ["250 2.1.5 Ok"]
 
 `set_up` gives Postfix a transport `store:` (pipe(8)) for the mail of its virtual domains: a program
-that keeps each mail in a file, `stored()`. `lmtp_sink()` is a server to deliver to instead.
+that keeps each mail in a file, `stored()`. `sink()` is a server to deliver to instead.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from integration.product import WAIT_SEC, in_network, wait_until
+
 from harness.container import Container
 from harness.container_journal import Entry
 from harness.process_group import end
 from harness.swaks import Session, arguments, parse
-from integration.product import WAIT_SEC, in_network, wait_until
 
 SMTP_PORT = 25
 SENDER = "sender@test.example"
@@ -30,7 +31,7 @@ ACCEPTED = "250 2.1.5 Ok"
 UNKNOWN = "550 5.1.1 <{}>: Recipient address rejected: User unknown in virtual mailbox table"
 LOOKUP_FAILED = "451 4.3.0 <{}>: Temporary lookup failure"
 
-_STORED = "/run/stored"
+_STORED = "/var/lib/stored-by-tests"
 _STORE = f"""#!/bin/sh
 set -eu
 new=$(mktemp {_STORED}/.new.XXXXXX)
@@ -55,7 +56,7 @@ _DEFAULTS = {
 
 def set_up(container: Container, parameters: Mapping[str, str], *services: str) -> None:
     """Start Postfix anew with PARAMETERS in main.cf and SERVICES, lines of master.cf."""
-    container.shell(f"rm -rf {_STORED} && install -d -o nobody {_STORED}")
+    forget_stored(container)
     container.write("/etc/postfix/store", _STORE, mode=0o755)
     settings = {**_DEFAULTS, **parameters}
     container.run("postconf", "-e", *(f"{name}={value}" for name, value in settings.items()))
@@ -99,7 +100,7 @@ def said(reply: tuple[int, bytes]) -> str:
 
 
 def sendmail(container: Container, *recipients: str) -> None:
-    """Have sendmail(1) take a mail for RECIPIENTS: it is in the queue when this returns."""
+    """Have Postfix take a mail for RECIPIENTS from the command line; it is in the queue then."""
     message = "Subject: test\n\nA mail of the test.\n"
     container.run("sendmail", "-f", SENDER, *recipients, input=message)
 
@@ -160,6 +161,11 @@ def stored(container: Container) -> list[str]:
     return sorted(container.shell(f"cat {_STORED}/mail.* 2>/dev/null | {_RECIPIENTS} || :").split())
 
 
+def forget_stored(container: Container) -> None:
+    """Remove the mails that the transport `store:` has delivered."""
+    container.shell(f"rm -rf {_STORED} && install -d -o nobody {_STORED}")
+
+
 _RECIPIENTS = "sed -n 's/^X-Stored-For: //p'"
 
 
@@ -184,10 +190,9 @@ def troubles(container: Container, since: str) -> list[str]:
 
 
 class Sink(NamedTuple):
-    """An LMTP server on PORT that takes all mail (smtp-sink(1), a part of Postfix)."""
+    """A server that takes all mail (smtp-sink(1), a part of Postfix)."""
 
     container: Container
-    port: int
 
     def recipients(self) -> list[str]:
         """The recipients of all mails that it took, sorted; one of two mails is there twice."""
@@ -199,14 +204,14 @@ _SUNK = "/run/sunk"
 
 
 @contextlib.contextmanager
-def lmtp_sink(container: Container, port: int) -> Iterator[Sink]:
-    """Run a sink."""
+def sink(container: Container, port: int, *, lmtp: bool = False) -> Iterator[Sink]:
+    """Run a server on PORT that speaks SMTP, or LMTP."""
     container.shell(f"rm -rf {_SUNK} && install -d -o nobody {_SUNK}")
-    command = ["smtp-sink", "-L", "-u", "nobody", "-d", f"{_SUNK}/mail."]
+    command = ["smtp-sink", *(["-L"] if lmtp else []), "-u", "nobody", "-d", f"{_SUNK}/mail."]
     with container.popen(*command, f"inet:127.0.0.1:{port}", "1000") as process:
         try:
             is_listening = ["ss", "-Hltn", f"sport = :{port}"]
             wait_until(lambda: container.run(*is_listening).stdout, "the sink", WAIT_SEC)
-            yield Sink(container, port)
+            yield Sink(container)
         finally:
             end(process)

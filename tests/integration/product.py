@@ -21,6 +21,7 @@ import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.container import Container
@@ -29,6 +30,8 @@ CONFIG = "/etc/postfix-rest-inetd/config.json"
 USER = "postfix-rest-inetd"
 GENERATED = "/run/systemd/generator"
 CACHE = "/var/cache/postfix-rest-inetd"
+
+STRICT = "/etc/systemd/system/postfix-rest-@.service.d/50-strict.conf"
 
 KINDS = {
     "postfix-rest-tcp": "tcp-lookup",
@@ -43,6 +46,7 @@ WAIT_SEC = 30
 NOT_FOUND = b"500 key%20not%20found\n"
 UNUSABLE_CONFIG = b"400 REST%20connector%20cannot%20use%20its%20configuration\n"
 
+_SYSTEMD = Path(__file__).parents[2] / "systemd"
 _CLONE_NEWNET = 0x40000000
 _T = TypeVar("_T")
 
@@ -78,6 +82,19 @@ def drop_in(container: Container, unit: str, text: str, name: str = "60-test.con
     """Add a drop-in of the operator's to UNIT (`postfix-rest-@.service` for all handlers)."""
     container.write(f"/etc/systemd/system/{unit}.d/{name}", text)
     container.run("systemctl", "daemon-reload")
+
+
+def use_example(container: Container, name: str, destination: str) -> None:
+    """Do what the header of systemd/examples/NAME says: copy it to DESTINATION, reload."""
+    example = _SYSTEMD / "examples" / name
+    assert destination in example.read_text(encoding="utf-8")
+    container.copy_in(example, destination)
+    container.run("systemctl", "daemon-reload")
+
+
+def use_strict(container: Container) -> None:
+    """Put all handlers into the strict sandbox."""
+    use_example(container, "strict.conf", STRICT)
 
 
 def start(container: Container, *units: str) -> None:

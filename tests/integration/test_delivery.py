@@ -10,28 +10,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
-from harness.container import Container
-from harness.container_backend import Backend, Route, answer, lookup, maps
 from integration.mail import (
     ACCEPTED,
     UNKNOWN,
     dialogue,
     drain,
+    forget_stored,
     is_bounce,
     is_deferred,
-    lmtp_sink,
     log,
     queue,
     said,
     sendmail,
     session,
     set_up,
+    sink,
     stored,
     troubles,
     wait_for_end_of_mails,
 )
 from integration.product import POLICY, SOCKETMAP, TCP, configure, endpoint, start
+
+from harness.container import Container
+from harness.container_backend import Backend, Route, answer, lookup, maps
 
 LMTP_PORT = 9030
 ROUTES: dict[str, Route] = {
@@ -63,9 +64,7 @@ def served(container: Container) -> Iterator[Backend]:
             container,
             endpoint("domains", port=9001, target=backend.url("/domains"), **timeout),
             endpoint("aliases", port=9002, target=backend.url("/aliases"), **timeout),
-            endpoint(
-                "maps", "socketmap-lookup", port=9003, target=backend.url("/maps"), **timeout
-            ),
+            endpoint("maps", "socketmap-lookup", port=9003, target=backend.url("/maps"), **timeout),
             endpoint("policy", "policy", port=9004, target=backend.url("/policy"), **timeout),
         )
         start(container, TCP, SOCKETMAP, POLICY)
@@ -78,7 +77,8 @@ def served(container: Container) -> Iterator[Backend]:
 def backend(container: Container, served: Backend) -> Backend:
     """The backend, as it was at first; no mail is in the queue or delivered."""
     served.set_routes(ROUTES)
-    container.shell("rm -f /run/stored/mail.*; postsuper -d ALL 2>/dev/null")
+    container.run("postsuper", "-d", "ALL")
+    forget_stored(container)
     return served
 
 
@@ -111,11 +111,11 @@ def test_delivered_by_lmtp(container: Container) -> None:
     set_up(container, {"virtual_transport": f"lmtp:inet:127.0.0.1:{LMTP_PORT}"})
     try:
         since = container.journal.cursor()
-        with lmtp_sink(container, LMTP_PORT) as sink:
+        with sink(container, LMTP_PORT, lmtp=True) as server:
             session(container, "alias@hosted.example", "reader@hosted.example", quit_after="")
             wait_for_end_of_mails(container, since)
             users = ["other", "reader", "user"]
-            assert sink.recipients() == [f"{user}@hosted.example" for user in users]
+            assert server.recipients() == [f"{user}@hosted.example" for user in users]
         assert stored(container) == []
         assert troubles(container, since) == []
     finally:

@@ -2,8 +2,8 @@
 """Postfix looks up domains, mailboxes, aliases and access rules, each in every way it can ask.
 
 The ways: tcp: and socketmap: over TCP, socketmap: over a unix socket below the queue directory, and
-both over TCP through proxymap(8). Who asks is what Debian starts: smtpd, cleanup and trivial-rewrite
-in their chroot, and postmap(1). Handlers are started by systemd.
+both over TCP through proxymap(8). Those who ask are what Debian starts: smtpd, cleanup and
+trivial-rewrite in their chroot, and postmap(1). Handlers are started by systemd.
 """
 
 from __future__ import annotations
@@ -13,9 +13,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
-
-from harness.container import Container
-from harness.container_backend import Backend, Route, lookup, maps
 from integration.mail import (
     ACCEPTED,
     LOOKUP_FAILED,
@@ -28,6 +25,9 @@ from integration.mail import (
     troubles,
 )
 from integration.product import SOCKETMAP, TCP, configure, endpoint, handlers, start
+
+from harness.container import Container
+from harness.container_backend import Backend, Route, lookup, maps
 
 SPOOL = "/var/spool/postfix"
 UNIX_SOCKET = "private/rest-socketmap"

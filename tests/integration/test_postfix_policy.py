@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
+from integration.mail import ACCEPTED, rcpt, session, set_up, troubles
+from integration.product import POLICY, configure, endpoint, handlers, start
 
 from harness.container import Container
 from harness.container_backend import Backend, answer
-from integration.mail import ACCEPTED, rcpt, session, set_up, troubles
-from integration.product import POLICY, configure, endpoint, handlers, start
 
 PORT = 9020
 UNIX_SOCKET = "private/rest-policy"
@@ -75,7 +75,7 @@ def setup(asking: Setup) -> Setup:
     ],
 )
 def test_decision(setup: Setup, action: str, reply: str) -> None:
-    """What the backend says is what smtpd does; what Postfix would misunderstand defers the mail."""
+    """What the backend says is what smtpd does; what Postfix would misread defers the mail."""
     setup.backend.set_routes({"/policy": answer(action)})
     assert rcpt(setup.container, RECIPIENT) == reply.format(RECIPIENT)
     (request,) = setup.backend.requests
@@ -83,7 +83,7 @@ def test_decision(setup: Setup, action: str, reply: str) -> None:
 
 
 def test_backend_down(setup: Setup) -> None:
-    """While the backend is down mail is deferred, at once and by our own words, and then accepted."""
+    """While the backend is down mail is deferred, at once and in our own words, then accepted."""
     since = setup.container.journal.cursor()
     setup.backend.stop()
     try:

@@ -1,0 +1,489 @@
+# SPDX-License-Identifier: MIT
+"""The generator in a booted system: from config.json to sockets that listen there and only there.
+
+Each endpoint here asks a path of the backend that bears its own name, and is answered with it: so
+an answer tells which endpoint gave it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from integration.product import (
+    CONFIG,
+    GENERATED,
+    KINDS,
+    POLICY,
+    SOCKETMAP,
+    TCP,
+    UNUSABLE_CONFIG,
+    ask,
+    ask_unix,
+    configure,
+    connect,
+    endpoint,
+    read_line,
+    show,
+    socketmap_request,
+    start,
+    state,
+    wait_for_no_handlers,
+    write_config,
+)
+
+from harness.container import CommandError, Container
+from harness.container_backend import Backend, answer
+
+CHECKOUT = Path(__file__).parents[2]
+GENERATOR = "/usr/lib/systemd/system-generators/postfix-rest-inetd-generator"
+REPORT = "postfix-rest-inetd-config.service"
+PRIVATE = "/var/spool/postfix/private"
+MAX_GENERATOR_SEC = 10
+MAX_GENERATOR_INSTRUCTIONS = 60_000_000
+PORT = 9001
+
+
+@pytest.fixture
+def backend(clean_container: Container) -> Iterator[Backend]:
+    """A backend that answers a request of /NAME with NAME."""
+    with clean_container.backend() as running:
+        yield running
+
+
+def serve(container: Container, backend: Backend, *endpoints: dict[str, Any]) -> None:
+    """Configure these endpoints with targets that answer with a value or action NAME."""
+    routes, entries = {}, []
+    for number, each in enumerate(endpoints):
+        text = f"DUNNO {number}" if each["mode"] == "policy" else json.dumps([str(number)])
+        routes[f"/{number}"] = answer(text)
+        entries.append({**each, "target": backend.url(f"/{number}")})
+    backend.set_routes(routes)
+    configure(container, *entries)
+
+
+def number_at(container: Container, port: int, host: str) -> str:
+    """The number of the endpoint that answers there; the error when the connection is refused."""
+    try:
+        reply = ask(container, port, b"get x\n", host)
+    except ConnectionRefusedError:
+        return "refused"
+    return reply.decode().removeprefix("200 ").strip()
+
+
+def generated(container: Container) -> list[str]:
+    """What the generator has written, below its three directories."""
+    program = "find /run/systemd/generator* -path '*postfix-rest*' | sort"
+    return container.shell(program).splitlines()
+
+
+# -- internet addresses
+
+
+def test_addresses(clean_container: Container, backend: Backend) -> None:
+    """IPv4 and IPv6, single addresses and wildcards: each answers for its endpoint, and only there.
+
+    An address that the machine does not have yet is no hindrance.
+    """
+    places = [("127.0.0.1", 9001), ("127.0.0.2", 9001), ("::1", 9001), ("localhost", 9002)]
+    places += [("0.0.0.0", 9003), ("::", 9004), ("192.0.2.1", 9005)]  # TEST-NET-1
+    entries = [
+        endpoint(f"e{number}", port=port, bind_address=address)
+        for number, (address, port) in enumerate(places)
+    ]
+    serve(clean_container, backend, *entries)
+    start(clean_container, TCP)
+    clean_container.run("ip", "address", "add", "192.0.2.1/32", "dev", "lo")
+    try:
+        asked = {
+            ("127.0.0.1", 9001): "0",
+            ("127.0.0.2", 9001): "1",
+            ("::1", 9001): "2",
+            ("127.0.0.3", 9001): "refused",
+            ("127.0.0.1", 9002): "3",
+            ("::1", 9002): "refused",
+            ("127.0.0.1", 9003): "4",
+            ("127.0.0.3", 9003): "4",
+            ("::1", 9003): "refused",
+            ("127.0.0.1", 9004): "5",
+            ("::1", 9004): "5",
+            ("192.0.2.1", 9005): "6",
+            ("127.0.0.1", 9005): "refused",
+        }
+        seen = {(host, port): number_at(clean_container, port, host) for host, port in asked}
+    finally:
+        clean_container.run("ip", "address", "delete", "192.0.2.1/32", "dev", "lo")
+    assert seen == asked
+
+
+def test_both_wildcards(clean_container: Container, backend: Backend) -> None:
+    """0.0.0.0 and [::] can be two endpoints of one port."""
+    serve(
+        clean_container,
+        backend,
+        endpoint("v4", port=PORT, bind_address="0.0.0.0"),
+        endpoint("v6", port=PORT, bind_address="::"),
+    )
+    start(clean_container, TCP)
+    assert [number_at(clean_container, PORT, host) for host in ("127.0.0.1", "::1")] == ["0", "1"]
+
+
+def test_one_name_twice(clean_container: Container, backend: Backend) -> None:
+    """Endpoints may share a name; @NAME listens for all of them, and for no other."""
+    serve(
+        clean_container,
+        backend,
+        endpoint("twice", port=9001),
+        endpoint("twice", port=9002),
+        endpoint("once", port=9003),
+    )
+    start(clean_container, "postfix-rest-tcp@twice.socket")
+    seen = [number_at(clean_container, port, "127.0.0.1") for port in (9001, 9002, 9003)]
+    assert seen == ["0", "1", "refused"]
+
+
+# -- names
+
+
+@pytest.mark.parametrize("name", ["mail box", "a/b", "grüße", "domain-lookup", "50% \\ \"'$x"])
+def test_names(clean_container: Container, backend: Backend, name: str) -> None:
+    """Whatever its name, an endpoint has the instance that systemd-escape(1) makes of it."""
+    serve(clean_container, backend, endpoint(name, port=9001), endpoint("other", port=9002))
+    escape = ["systemd-escape", "--template=postfix-rest-tcp@.socket", "--", name]
+    unit = clean_container.run(*escape).stdout.strip()
+    start(clean_container, unit)
+    seen = [number_at(clean_container, port, "127.0.0.1") for port in (9001, 9002)]
+    assert seen == ["0", "refused"]
+    (entry,) = clean_container.run(
+        "journalctl", "-q", "-ojson", "--lines=1", f"POSTFIX_REST_ENDPOINT={name}"
+    ).stdout.splitlines()
+    assert json.loads(entry)["POSTFIX_REST_KEY"] == "x"
+
+
+def test_plain_name(clean_container: Container, backend: Backend) -> None:
+    """A name that may stand in a unit's name as it is can be used so; its two forms agree."""
+    serve(clean_container, backend, endpoint("domain-lookup", port=PORT))
+    plain, escaped = (
+        f"postfix-rest-tcp@{name}.socket" for name in ("domain-lookup", "domain\\x2dlookup")
+    )
+    for first, second in ((plain, escaped), (escaped, plain)):
+        start(clean_container, first)
+        assert [state(clean_container, unit) for unit in (first, second)] == ["active", "inactive"]
+        assert number_at(clean_container, PORT, "127.0.0.1") == "0"
+
+
+def test_unknown_name(clean_container: Container, backend: Backend) -> None:
+    """@NAME of an endpoint that does not exist cannot be started, and the journal says why."""
+    serve(clean_container, backend, endpoint("known", port=PORT))
+    unit = "postfix-rest-tcp@unknown.socket"
+    since = clean_container.journal.cursor()
+    done = clean_container.run("systemctl", "start", unit, check=False)
+    assert done.returncode != 0
+    assert unit in done.stderr
+    messages = [entry["MESSAGE"] for entry in clean_container.journal("_PID=1", since=since)]
+    assert any(unit in message and "no Listen setting" in message for message in messages)
+
+
+# -- unix sockets
+
+
+def test_unix_socket(clean_container: Container, backend: Backend) -> None:
+    """A unix socket is Postfix's alone, and its path is gone when it is stopped."""
+    path = f"{PRIVATE}/maps"
+    serve(clean_container, backend, endpoint("maps", "socketmap-lookup", bind_path=path))
+    request = socketmap_request("m", "x")
+    for _ in range(2):
+        start(clean_container, SOCKETMAP)
+        stat = clean_container.run("stat", "-c", "%a %U:%G %F", path).stdout
+        assert stat == "660 postfix:postfix socket\n"
+        assert ask_unix(clean_container, path, request) == b"4:OK 0,"
+        with pytest.raises(CommandError, match="PermissionError"):
+            ask_unix(clean_container, path, request, user="nobody")
+        clean_container.run("systemctl", "stop", SOCKETMAP)
+        gone = clean_container.run("test", "-e", path, check=False)
+        assert gone.returncode == 1
+
+
+def test_unix_socket_is_reached_from_the_chroot(
+    clean_container: Container, backend: Backend
+) -> None:
+    """Debian's smtpd(8), in its chroot, reaches `unix:private/NAME`."""
+    serve(clean_container, backend, endpoint("gate", "policy", bind_path=f"{PRIVATE}/gate"))
+    backend.set_routes({"/0": answer("REJECT said the backend")})
+    start(clean_container, POLICY)
+    assert clean_container.run("postconf", "-F", "-h", "smtp/inet/chroot").stdout == "y\n"
+    policy = "smtpd_recipient_restrictions=check_policy_service unix:private/gate"
+    clean_container.run("postconf", "-e", policy)
+    clean_container.run("postfix", "reload")
+    swaks = ["swaks", "--server", "127.0.0.1", "--to", "a@test.example", "--quit-after", "RCPT"]
+    said = clean_container.run(*swaks, check=False).stdout
+    assert "554 5.7.1 <a@test.example>: Recipient address rejected: said the backend" in said
+    assert b"recipient=a%40test.example" in backend.requests[0].body
+
+
+def test_named_unix_socket_is_refused(clean_container: Container, backend: Backend) -> None:
+    """@NAME of an endpoint with a unix socket says that it is @all's, and stays down."""
+    serve(
+        clean_container,
+        backend,
+        endpoint("maps", "socketmap-lookup", bind_path=f"{PRIVATE}/maps"),
+    )
+    unit = "postfix-rest-socketmap@maps.socket"
+    since = clean_container.journal.cursor()
+    assert clean_container.run("systemctl", "start", unit, check=False).returncode != 0
+    messages = [entry["MESSAGE"] for entry in clean_container.journal(since=since)]
+    expected = f"Disable {unit} and enable {SOCKETMAP}."
+    assert any(
+        "an endpoint with a bind-path is served by" in message and expected in message
+        for message in messages
+    )
+    assert state(clean_container, unit) == "failed"
+    assert show(clean_container, unit, "OnFailure")["OnFailure"] == ""
+    assert not any("Reviv" in message for message in messages)
+    start(clean_container, SOCKETMAP)
+    request = socketmap_request("m", "x")
+    assert ask_unix(clean_container, f"{PRIVATE}/maps", request) == b"4:OK 0,"
+
+
+def test_refused_socket_leaves_all_alone(clean_container: Container, backend: Backend) -> None:
+    """A refused @NAME that is started, or enabled, by mistake does not stop @all, which serves."""
+    path = f"{PRIVATE}/maps"
+    serve(clean_container, backend, endpoint("maps", "socketmap-lookup", bind_path=path))
+    start(clean_container, SOCKETMAP)
+    unit = "postfix-rest-socketmap@maps.socket"
+    assert clean_container.run("systemctl", "start", unit, check=False).returncode != 0
+    assert state(clean_container, SOCKETMAP) == "active"
+    assert ask_unix(clean_container, path, socketmap_request("m", "x")) == b"4:OK 0,"
+
+
+TWO_CONNECTIONS = """
+import socket, sys
+answers = []
+for path in sys.argv[2:]:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(30)
+    connection.connect(path)
+    try:
+        connection.sendall(sys.argv[1].encode())
+        answers.append((connection, connection.recv(100).decode()))
+    except ConnectionError as error:
+        answers.append((connection, type(error).__name__))
+print([text for _, text in answers])
+"""
+
+
+def from_one_process(container: Container, request: str, *paths: str) -> str:
+    """What one process that holds a connection to each path is answered."""
+    command = ["python3", "-I", "-c", TWO_CONNECTIONS, request, *paths]
+    return container.run(*command).stdout.strip()
+
+
+COLLIDING_SOCKET = """
+[Socket]
+ListenStream=/run/%p-%i
+Accept=yes
+"""
+COLLIDING_SERVICE = """
+[Service]
+ExecStart=/bin/cat
+StandardInput=socket
+"""
+
+
+def test_collision_without_protection(clean_container: Container) -> None:
+    """Two plain socket units of one template: one client process makes the second one fail."""
+    clean_container.write("/run/systemd/system/collide@.socket", COLLIDING_SOCKET)
+    clean_container.write("/run/systemd/system/collide@.service", COLLIDING_SERVICE)
+    units = ["collide@a.socket", "collide@b.socket"]
+    start(clean_container, *units)
+    since = clean_container.journal.cursor()
+    seen = from_one_process(clean_container, "echo", "/run/collide-a", "/run/collide-b")
+    clean_container.journal.wait_for(
+        f"UNIT={units[1]}",
+        since=since,
+        condition=lambda entry: "Failed with result 'resources'" in entry["MESSAGE"],
+    )
+    states = [state(clean_container, unit) for unit in units]
+    clean_container.run("systemctl", "stop", *units)
+    assert seen != "['echo', 'echo']"
+    assert states == ["active", "failed"]
+
+
+def test_no_collision(clean_container: Container, backend: Backend) -> None:
+    """@all counts for all of its sockets: the same client gets its answers from each of them."""
+    paths = [f"{PRIVATE}/one", f"{PRIVATE}/two", f"{PRIVATE}/three"]
+    entries = [endpoint(path[-3:], "socketmap-lookup", bind_path=path) for path in paths]
+    serve(clean_container, backend, *entries)
+    start(clean_container, SOCKETMAP)
+    request = socketmap_request("m", "x").decode()
+    for _ in range(2):
+        seen = from_one_process(clean_container, request, *paths)
+        assert seen == "['4:OK 0,', '4:OK 1,', '4:OK 2,']"
+    assert state(clean_container, SOCKETMAP) == "active"
+
+
+# -- configurations that cannot be used
+
+BROKEN = '{"endpoints": [{"name": "e", "mode": "tcp", "bind-prot": 1}]}'
+HUGE = "printf '%05000000d' 0"
+UNUSABLE = {
+    "broken": (f"printf %s '{BROKEN}'", "bind-prot"),
+    "huge": (HUGE, "is larger than 4194304 bytes"),
+    "directory": ("", "Is a directory"),
+    "fifo": ("", "regular file"),
+}
+
+
+def make_unusable(container: Container, kind: str) -> None:
+    """Replace config.json by something that is none."""
+    container.run("rm", "-f", CONFIG)
+    if kind == "directory":
+        container.run("mkdir", CONFIG)
+    elif kind == "fifo":
+        container.run("mkfifo", CONFIG)
+    else:
+        container.shell(f"{UNUSABLE[kind][0]} >{CONFIG}; chown root:postfix-rest-inetd {CONFIG}")
+
+
+@pytest.mark.parametrize("kind", ["broken", "huge", "directory", "fifo"])
+def test_unusable_config_at_boot(clean_container: Container, kind: str) -> None:
+    """A boot goes on as if nothing were wrong; one failed unit tells what is wrong, and where."""
+    clean_container.run("systemctl", "enable", *(f"{kind}@.socket" for kind in KINDS))
+    make_unusable(clean_container, kind)
+    since = clean_container.journal.cursor()
+    # With something failed the boot is called degraded, which the harness reports.
+    with pytest.raises(CommandError, match=rf"(?s)is degraded.*{REPORT}"):
+        clean_container.reboot()
+    failed = clean_container.run("systemctl", "--failed", "--plain", "--no-legend").stdout
+    assert [line.split()[0] for line in failed.splitlines()] == [REPORT]
+    manager = "GeneratorsStartTimestampMonotonic", "GeneratorsFinishTimestampMonotonic"
+    began, ended = map(int, manager_show(clean_container, *manager))
+    assert ended - began < MAX_GENERATOR_SEC * 1_000_000
+    # A unit ordered wrongly would make systemd leave out others.
+    assert state(clean_container, "sockets.target") == "active"
+    said = clean_container.run("swaks", "--server", "127.0.0.1", "--quit-after", "CONNECT").stdout
+    assert "220 mx.test.example" in said
+    entries = clean_container.journal(f"_SYSTEMD_UNIT={REPORT}", since=since)
+    text = "\n".join(entry["MESSAGE"] for entry in entries)
+    assert CONFIG in text
+    assert UNUSABLE[kind][1] in text
+
+
+def manager_show(container: Container, *names: str) -> list[str]:
+    """Properties of systemd itself."""
+    text = container.run("systemctl", "show", f"--property={','.join(names)}").stdout
+    found = dict(line.split("=", 1) for line in text.splitlines())
+    return [found[name] for name in names]
+
+
+@pytest.mark.parametrize("kind", list(UNUSABLE))
+def test_unusable_config_at_reload(clean_container: Container, kind: str) -> None:
+    """At a daemon-reload the journal tells at once; the generator's exit status says so, too."""
+    make_unusable(clean_container, kind)
+    since = clean_container.journal.cursor()
+    clean_container.run("systemctl", "daemon-reload")
+    told = clean_container.journal.wait_for(
+        "SYSLOG_IDENTIFIER=postfix-rest-inetd", since=since, count=1
+    )
+    assert told[0]["PRIORITY"] == "3"
+    assert CONFIG in told[0]["MESSAGE"]
+    assert UNUSABLE[kind][1] in told[0]["MESSAGE"]
+    status = [
+        entry["MESSAGE"]
+        for entry in clean_container.journal(since=since)
+        if GENERATOR in entry["MESSAGE"]
+    ]
+    assert status == [f"{GENERATOR} failed with exit status 1."]
+    clean_container.run("rm", "-rf", CONFIG)
+
+
+def test_nothing_is_written_for_nothing(clean_container: Container) -> None:
+    """Without a config.json, or an endpoint in it, the generator writes nothing and succeeds."""
+    since = clean_container.journal.cursor()
+    clean_container.run("rm", "-f", CONFIG)
+    clean_container.run("systemctl", "daemon-reload")
+    without_file = generated(clean_container)
+    configure(clean_container)
+    assert (without_file, generated(clean_container)) == ([], [])
+    messages = [entry["MESSAGE"] for entry in clean_container.journal(since=since)]
+    assert not [message for message in messages if "postfix-rest" in message]
+    configure(clean_container, endpoint("e", port=PORT))
+    assert f"{GENERATED}/{TCP}.d/20-addresses.conf" in generated(clean_container)
+
+
+@pytest.mark.parametrize("kind", ["broken", "missing"])
+def test_reload_with_unusable_config_while_listening(
+    clean_container: Container, backend: Backend, kind: str
+) -> None:
+    """Sockets that listen go on, with temporary errors, and give answers when the file is mended.
+
+    Whatever is reloaded meanwhile; a socket may even be restarted.
+    """
+    serve(clean_container, backend, endpoint("e", port=PORT), endpoint("f", port=9002))
+    start(clean_container, TCP)
+    good = json.loads(clean_container.read(CONFIG))
+    clean_container.run("rm", CONFIG)
+    if kind == "broken":
+        write_config(clean_container, BROKEN)
+    for verb in ((), ("daemon-reload",), ("daemon-reload",), ("restart", TCP), ("daemon-reload",)):
+        if verb:
+            clean_container.run("systemctl", *verb)
+        replies = [ask(clean_container, port, b"get x\n") for port in (PORT, 9002)]
+        assert replies == [UNUSABLE_CONFIG] * 2
+        assert state(clean_container, TCP) == "active"
+    write_config(clean_container, good)
+    # No command: the next connection is answered.
+    assert [number_at(clean_container, port, "127.0.0.1") for port in (PORT, 9002)] == ["0", "1"]
+    clean_container.run("systemctl", "daemon-reload")
+    assert [number_at(clean_container, port, "127.0.0.1") for port in (PORT, 9002)] == ["0", "1"]
+    clean_container.run("systemctl", "stop", TCP)
+    clean_container.run("rm", CONFIG)
+    clean_container.run("systemctl", "daemon-reload")
+    assert generated(clean_container) == []
+
+
+def test_changed_address(clean_container: Container, backend: Backend) -> None:
+    """A new address is in force after daemon-reload and restart; kept connections go on."""
+    serve(clean_container, backend, endpoint("e", port=9001))
+    start(clean_container, TCP)
+    with connect(clean_container, 9001) as connection:
+        connection.sendall(b"get x\n")
+        assert read_line(connection) == b"200 0\n"
+        serve(clean_container, backend, endpoint("e", port=9002))
+        clean_container.run("systemctl", "restart", TCP)
+        assert number_at(clean_container, 9001, "127.0.0.1") == "refused"
+        assert number_at(clean_container, 9002, "127.0.0.1") == "0"
+        connection.sendall(b"get x\n")
+        assert read_line(connection) == b"200 0\n"
+    wait_for_no_handlers(clean_container)
+
+
+# -- what it costs
+
+RUN_GENERATOR = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from postfix_rest_inetd.generator import main
+sys.exit(main([sys.argv[2]] * 3, sys.argv[3]))
+"""
+
+
+@pytest.mark.skipif(shutil.which("valgrind") is None, reason="needs valgrind")
+def test_cost(tmp_path: Path) -> None:
+    """The generator, which holds up each boot, takes less than 60 million instructions."""
+    config = tmp_path / "config.json"
+    entries = [endpoint(f"name-{number}", port=9000 + number) for number in range(10)]
+    config.write_text(json.dumps({"endpoints": entries}))
+    python = ["/usr/bin/python3", "-I", "-c", RUN_GENERATOR, str(CHECKOUT), str(tmp_path / "out")]
+    # Compiles the modules.
+    subprocess.run([*python, str(config)], check=True, timeout=60)
+    out = tmp_path / "callgrind"
+    valgrind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]
+    subprocess.run([*valgrind, *python, str(config)], check=True, timeout=100, capture_output=True)
+    (total,) = (line for line in out.read_text().splitlines() if line.startswith("totals:"))
+    assert int(total.split()[1]) < MAX_GENERATOR_INSTRUCTIONS

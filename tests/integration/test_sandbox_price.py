@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""The sandbox of real handlers: what it leaves open, what it costs, that they work in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from integration.product import (
+    TCP,
+    ask,
+    configure,
+    connect,
+    endpoint,
+    handlers,
+    read_line,
+    start,
+    use_strict,
+    wait_for_no_handlers,
+)
+
+from harness.container import Container
+from harness.container_backend import Backend, lookup
+
+BENCH = Path(__file__).parents[1] / "bench/sandbox_cost"
+SANDBOX = "/usr/lib/systemd/system/postfix-rest-@.service.d/20-sandbox.conf"
+PORT = 9001
+
+MAX_EXPOSURE = 2.5
+MAX_STRICT_EXPOSURE = 1.2
+MAX_COST_MS = 20
+BARE_MS = 11.8
+"""What a bare unit takes on the machine that the limit is for (20-sandbox.conf); this machine may
+be slower, or busy with other tests, and then everything takes longer."""
+
+
+@pytest.fixture
+def backend(clean_container: Container) -> Iterator[Backend]:
+    """A backend, and an endpoint for it that listens."""
+    with clean_container.backend({"/l": lookup({"x": ["y"]})}) as running:
+        configure(clean_container, endpoint("e", port=PORT, target=running.url("/l")))
+        start(clean_container, TCP)
+        yield running
+
+
+def exposure(container: Container) -> float:
+    """The exposure level of a handler that has just answered, from its backend."""
+    with connect(container, PORT) as connection:
+        connection.sendall(b"get x\n")
+        assert read_line(connection) == b"200 y\n"
+        (instance,) = handlers(container)
+        text = container.run("systemd-analyze", "security", "--no-pager", instance).stdout
+    wait_for_no_handlers(container)
+    level = re.search(r"Overall exposure level for .*: ([0-9.]+) ", text)
+    assert level is not None, text
+    return float(level[1])
+
+
+@pytest.mark.usefixtures("backend")
+def test_exposure(clean_container: Container) -> None:
+    """A handler's exposure, as systemd-analyze(1) counts it, is 2.5 at most."""
+    assert 0 < exposure(clean_container) <= MAX_EXPOSURE
+
+
+@pytest.mark.usefixtures("backend")
+def test_strict(clean_container: Container) -> None:
+    """With strict.conf it is 1.2 at most; a handler still answers there, and logs."""
+    since = clean_container.journal.cursor()
+    use_strict(clean_container)
+    assert 0 < exposure(clean_container) <= MAX_STRICT_EXPOSURE
+    assert ask(clean_container, PORT, b"get x\nget z\n") == b"200 y\n500 key%20not%20found\n"
+    entries = clean_container.journal("POSTFIX_REST_ENDPOINT=e", since=since)
+    outcomes = [entry["POSTFIX_REST_OUTCOME"] for entry in entries]
+    assert outcomes == ["found", "found", "not-found"]
+
+
+def test_cost(clean_container: Container) -> None:
+    """The sandbox adds at most 20 ms to a connection, in one interleaved run with a bare unit."""
+    clean_container.copy_in(BENCH, "/run/sandbox_cost")
+    tables = []
+    # Other work on the machine only adds: one good run proves it.
+    for rounds in (12, 25, 50):
+        command = ["/run/sandbox_cost", f"--rounds={rounds}", "--only=(none)", SANDBOX]
+        tables.append(clean_container.run("python3", "-I", *command).stdout)
+        first, *lines = tables[-1].splitlines()
+        bare = float(first.split()[2])
+        cost = float(next(line for line in lines if line.endswith("20-sandbox.conf")).split()[0])
+        if cost <= MAX_COST_MS * max(1, bare / BARE_MS):
+            return
+    pytest.fail("too dear, three times:\n" + "\n".join(tables))
