@@ -55,7 +55,7 @@ _KINDS = {
 _DROP_IN = "20-addresses.conf"
 _MESSAGE_ID = "3ec829098d9f45afb2b577e916c25a83"
 _MAX_UNIT_NAME_CHARACTERS = 255
-_IPV4_BYTES = 4
+_IPV4_BYTES, _IPV6_BYTES = 4, 16
 _FIRST_VERSION_WITH_POLL_LIMIT = 255
 
 
@@ -164,10 +164,14 @@ def _is_plain(name: str) -> bool:
 def _rivals(instance: str, instances: dict[str, list[Endpoint]]) -> list[str]:
     """The instances that listen at a place at which this one listens too."""
     places = {endpoint.address for endpoint in instances[instance]}
+    if _is_refused(instance, instances[instance]):
+        return []  # it never listens, and must not stop what does
     return [
         other
         for other, endpoints in instances.items()
-        if other != instance and not places.isdisjoint(e.address for e in endpoints)
+        if other != instance
+        and not _is_refused(other, endpoints)
+        and not places.isdisjoint(e.address for e in endpoints)
     ]
 
 
@@ -192,8 +196,7 @@ def _drop_in(
     elif any(e.address.path is not None for e in listening):
         # For a drop-in of the operator's own to change, where others than Postfix ask.
         lines += ["SocketUser=postfix", "SocketGroup=postfix", "SocketMode=0660"]
-    if any(e.address.ip is not None and len(e.address.ip) > _IPV4_BYTES for e in listening):
-        lines.append(f"BindIPv6Only={'ipv6-only' if _shares_wildcard(listening) else 'both'}")
+    lines += _wildcards(listening)
     return "\n".join([*lines, ""])
 
 
@@ -203,11 +206,16 @@ _REFUSAL = (
 )
 
 
-def _shares_wildcard(endpoints: list[Endpoint]) -> bool:
-    """Does a port have an endpoint at 0.0.0.0 and another one at [::]?"""
-    v4 = {e.address.port for e in endpoints if e.address.ip == bytes(4)}
-    v6 = {e.address.port for e in endpoints if e.address.ip == bytes(16)}
-    return not v4.isdisjoint(v6)
+def _wildcards(endpoints: list[Endpoint]) -> list[str]:
+    """What makes [::] take IPv4 connections too, unless 0.0.0.0 has an endpoint at the same port.
+
+    BindIPv6Only= is for a whole unit: where one port needs it, the others get their IPv4 apart.
+    """
+    v4 = {e.address.port for e in endpoints if e.address.ip == bytes(_IPV4_BYTES)}
+    v6 = {e.address.port for e in endpoints if e.address.ip == bytes(_IPV6_BYTES)}
+    if v4.isdisjoint(v6):
+        return ["BindIPv6Only=both"] if v6 else []
+    return ["BindIPv6Only=ipv6-only", *(f"ListenStream=0.0.0.0:{port}" for port in sorted(v6 - v4))]
 
 
 def _specifier_free(text: str) -> str:
@@ -239,7 +247,7 @@ def _report(error: ConfigError, config_path: str, directory: str, write: Write) 
     journal.send({"MESSAGE": text, "MESSAGE_ID": _MESSAGE_ID, "PRIORITY": priority})
     name = "postfix-rest-inetd-config.service"
     write(name, _REPORTING_UNIT.format(config_path=config_path))
-    wants = os.path.join(directory, "sockets.target.wants")
+    wants = os.path.join(directory, "multi-user.target.wants")
     os.makedirs(wants, exist_ok=True)
     os.symlink(f"../{name}", os.path.join(wants, name))
 

@@ -124,6 +124,16 @@ def test_wildcards_side_by_side(tmp_path):
     assert "BindIPv6Only=ipv6-only\n" in together[path]
 
 
+def test_other_wildcards_keep_ipv4(tmp_path):
+    """BindIPv6Only= is for a whole unit: a [::] at another port still takes IPv4 connections."""
+    wild = {"bind-address": "::"}
+    ports = [endpoint("a", **wild), endpoint("b", **{"bind-address": "0.0.0.0"})]
+    _, files = run(tmp_path, [*ports, endpoint("c", **wild, **{"bind-port": 9002})])
+    path = f"postfix-rest-tcp@all.socket.d/{ADDRESSES}"
+    expected = ["[::]:9001", "0.0.0.0:9001", "[::]:9002", "0.0.0.0:9002"]
+    assert listens(files[path]) == expected
+
+
 def test_unix_socket_belongs_to_postfix(tmp_path):
     """A unix socket under @all is Postfix's alone; a unit without one says nothing of users."""
     _, files = run(
@@ -209,8 +219,8 @@ def test_unusable_config(tmp_path, capfd, content, word):
     status, files = run(tmp_path, content)
     assert status == 1
     assert list(files) == [
+        "multi-user.target.wants/postfix-rest-inetd-config.service",
         "postfix-rest-inetd-config.service",
-        "sockets.target.wants/postfix-rest-inetd-config.service",
     ]
     assert f"check --config {tmp_path}/config.json" in files["postfix-rest-inetd-config.service"]
     if not os.path.exists("/run/systemd/journal/socket"):
