@@ -86,7 +86,10 @@ def run(root: Path, directory: Path, *command: str, user: bool = False, **env: s
 
 
 def checkout_copy(checkout: Path, directory: Path, version: str = "") -> Path:
-    """DIRECTORY, made a clean copy of CHECKOUT; of another VERSION, if given."""
+    """DIRECTORY, made a clean copy of CHECKOUT.
+
+    If a VERSION is given it has that one, and its modules do not fit together with the original's.
+    """
     directory.mkdir()
     for name in _SOURCES:
         source = checkout / name
@@ -102,6 +105,9 @@ def checkout_copy(checkout: Path, directory: Path, version: str = "") -> Path:
             r'(?m)^__version__ = ".*"$',
             f'__version__ = "{version}"',
         )
+        for path in (directory / "postfix_rest_inetd").rglob("*.py"):
+            text = path.read_text(encoding="utf-8").replace("BridgeError", "FormerBridgeError")
+            path.write_text(text, encoding="utf-8")
         _replace(directory / "packaging/debian/changelog", r"\A(.*?)\(.*?\)", rf"\1({version})")
     return directory
 

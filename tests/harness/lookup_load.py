@@ -6,8 +6,8 @@
         load.go_on()
     assert load.failures == []
 
-One client keeps its connection. One makes a new connection for each lookup and, other than Postfix,
-never tries twice. And postmap(1) asks as Postfix does, by tcp: and by socketmap:, each time in a
+One client keeps its connection. Some make a new connection for each lookup and, other than Postfix,
+never try twice. And postmap(1) asks as Postfix does, by tcp: and by socketmap:, each time in a
 new process. A failure is a wrong answer, an error, and a word of postmap's on standard error.
 """
 
@@ -26,6 +26,9 @@ from harness.container import Container
 from harness.process_group import end
 
 WAIT_SEC = 60
+_WAYS = 3
+_FRESH = 3
+"""So many clients with a new connection each time: the more, the less can happen between them."""
 _MORE = 3
 """So many lookups of each way count as going on."""
 
@@ -60,7 +63,7 @@ class Load:
         self._counts: dict[str, int] = {}
         self._threads = [
             threading.Thread(target=self._run, args=(way,))
-            for way in (self._held, self._fresh, self._postmaps)
+            for way in (self._held, *[self._fresh] * _FRESH, self._postmaps)
         ]
 
     def __enter__(self) -> Self:
@@ -85,7 +88,7 @@ class Load:
 
             def reached() -> bool:
                 return bool(self.failures) or (
-                    len(self._counts) == len(self._threads)
+                    len(self._counts) == _WAYS
                     and all(n >= goals.get(name, _MORE) for name, n in self._counts.items())
                 )
 

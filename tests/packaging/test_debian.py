@@ -44,6 +44,7 @@ RELEASES = ("trixie", "bookworm")
 PREPARE_SEC = 1800
 OLDER = "0.0.9"
 PORTS = {TCP: 9001, SOCKETMAP: 9002, POLICY: 9003}
+PACKAGE = "/usr/lib/python3/dist-packages/postfix_rest_inetd"
 KEY, VALUE = "hosted.example", "a value"
 WARNINGS = tuple(f"PRIORITY={priority}" for priority in range(5))
 
@@ -96,7 +97,7 @@ def built(roots: Roots, checkout: Path, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session")
 def older(roots: Roots, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """Packages of the same tree with a lower version."""
+    """Packages of the same tree with a lower version, with which modules cannot be mixed."""
     copy = checkout_copy(checkout, tmp_path_factory.mktemp("older") / "copy", OLDER)
     return build(roots.builder, copy, DEB_BUILD_OPTIONS="nocheck")
 
@@ -288,8 +289,11 @@ def failed(machine: Container) -> str:
 
 
 def opened(machine: Container) -> list[str]:
-    """When each socket was opened."""
-    return [show(machine, unit, "ActiveEnterTimestampMonotonic").popitem()[1] for unit in SOCKETS]
+    """What tells the open socket of each unit from any other: its inode."""
+    return [
+        machine.shell('ss -Hltne "sport = :$1" | grep -o "ino:[0-9]*"', str(PORTS[unit])).strip()
+        for unit in SOCKETS
+    ]
 
 
 OURS = (os.path.dirname(CONFIG), CONFIG, "/var/cache/postfix-rest-inetd")
@@ -333,9 +337,8 @@ def check_installed(machine: Container, ports: set[int]) -> None:
     assert listening(machine) == ports
     assert owners(machine, *OURS) == OWNERS
     assert enabled(machine) == ["disabled"] * 3
-    package = "/usr/lib/python3/dist-packages/postfix_rest_inetd"
     compiled = machine.shell(
-        f"find {package} -name '*.py' | wc -l; find {package} -name '*.pyc' | wc -l"
+        f"find {PACKAGE} -name '*.py' | wc -l; find {PACKAGE} -name '*.pyc' | wc -l"
     )
     assert len(set(compiled.split())) == 1
 
@@ -376,6 +379,23 @@ def check_removed(machine: Container, ports: set[int]) -> None:
     assert listening(machine) == ports
     assert enabled(machine) == ["enabled"] * 3
     apt(machine, "remove", "postfix-rest-inetd")
+
+
+def test_unpacking(machine: Container, backend: Backend) -> None:
+    """While dpkg replaces files, handlers start with all of the old version; then with the new."""
+    apt(machine, "install", "/srv/old.deb")
+    put_into_service(machine, backend)
+    request, reply = f"get {KEY}\n".encode(), b"200 a%20value\n"
+    machine.run("dpkg", "--unpack", "/srv/new.deb")
+    # As it is for a moment: one module has been taken away, the next one not put in place.
+    machine.run("mv", f"{PACKAGE}/handler.py", "/srv")
+    assert ask(machine, PORTS[TCP], request) == reply
+    machine.run("mv", "/srv/handler.py", PACKAGE)
+    machine.run("dpkg", "--configure", "postfix-rest-inetd")
+    assert ask(machine, PORTS[TCP], request) == reply
+    assert (
+        "upgrade" not in show(machine, "postfix-rest-tcp@x.service", "DropInPaths")["DropInPaths"]
+    )
 
 
 def test_socket_options(machine: Container, backend: Backend) -> None:
