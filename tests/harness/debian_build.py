@@ -88,7 +88,8 @@ def run(root: Path, directory: Path, *command: str, user: bool = False, **env: s
 def checkout_copy(checkout: Path, directory: Path, version: str = "") -> Path:
     """DIRECTORY, made a clean copy of CHECKOUT.
 
-    If a VERSION is given it has that one, and its modules do not fit together with the original's.
+    If a VERSION is given it has that one, of the same date and length, but its modules do not fit
+    together with the original's.
     """
     directory.mkdir()
     for name in _SOURCES:
