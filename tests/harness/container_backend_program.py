@@ -2,8 +2,8 @@
 """The REST backend that runs inside a container; container_backend.py is its other end.
 
 A program for any Python from 3.11 on, with nothing but the standard library. One JSON object a line
-on stdin: {"routes": {PATH: ROUTE}} replaces the table, {"release": true} lets the requests go on
-that a route holds. One a line on stdout: {"port": N} first, {"done": true} for each line of stdin,
+on stdin: {"routes": {PATH: ROUTE}} replaces the table (the first line must), {"release": true}
+lets the requests go on that a route holds. One a line on stdout: {"port": N} first, {"done": true} for each line of stdin,
 and {"request": ...} for each HTTP request, as it arrives. The end of stdin ends it.
 """
 
@@ -110,8 +110,10 @@ def _obey(line: str) -> None:
 def main() -> None:
     """Serve on 127.0.0.1 and the port given as the argument, 0 for a free one."""
     server = _Server(("127.0.0.1", int(sys.argv[1])), _Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     _say({"port": server.server_address[1]})
+    # Connections wait until there are routes: "no such route" is a 404, which bounces mail.
+    _obey(sys.stdin.readline())
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     for line in sys.stdin:
         _obey(line)
     os._exit(0)
