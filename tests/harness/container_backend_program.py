@@ -2,9 +2,10 @@
 """The REST backend that runs inside a container; container_backend.py is its other end.
 
 A program for any Python from 3.11 on, with nothing but the standard library. One JSON object a line
-on stdin: {"routes": {PATH: ROUTE}} replaces the table (the first line must), {"release": true}
-lets the requests go on that a route holds. One a line on stdout: {"port": N} first, {"done": true} for each line of stdin,
-and {"request": ...} for each HTTP request, as it arrives. The end of stdin ends it.
+on stdin: {"routes": {PATH: ROUTE}} replaces the table (the first line must), {"release": true} lets
+the requests go on that a route holds. One a line on stdout: {"port": N} first, {"done": true} for
+each line of stdin, and {"request": ...} for each HTTP request, as it arrives. The end of stdin ends
+it.
 """
 
 import base64
