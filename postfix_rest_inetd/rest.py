@@ -56,13 +56,9 @@ class _Connection(urllib3.connection.HTTPConnection):
 
 
 class Client:
-    """Asks the backend of one endpoint.
+    """Asks the backend of one endpoint."""
 
-    Attributes:
-        connections: how many connections have been made to the backend.
-    """
-
-    __slots__ = ("_connection", "_context", "_endpoint", "_headers", "_resolver", "connections")
+    __slots__ = ("_connection", "_context", "_endpoint", "_headers", "_resolver")
 
     def __init__(self, endpoint: Endpoint, user_agent: str, token: bytes) -> None:
         """Connect to nothing yet.
@@ -74,7 +70,6 @@ class Client:
         self._headers = _constant_headers(endpoint, user_agent, token)
         self._resolver = transport.Resolver(endpoint.target)
         self._connection = _Connection(endpoint.target.host, endpoint.target.port)
-        self.connections = 0
         self._context = None
         if endpoint.target.tls:
             from . import tls  # loads OpenSSL, which plain http does not need
@@ -117,7 +112,6 @@ class Client:
 
             stream = tls.wrap(plain, self._context, self._endpoint.target, deadline)
         self._connection.sock = stream
-        self.connections += 1
         return stream
 
     def _exchange(
