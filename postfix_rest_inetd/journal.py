@@ -29,7 +29,9 @@ def send(fields: dict[str, str]) -> None:
         try:
             from systemd._journal import sendv
 
-            sendv(f"SYSLOG_IDENTIFIER={IDENTIFIER}", *[f"{k}={v}" for k, v in fields.items()])
+            # Paths may hold what is no UTF-8; Python keeps it in surrogates.
+            lines = [f"{k}={v}".encode(errors="backslashreplace") for k, v in fields.items()]
+            sendv(f"SYSLOG_IDENTIFIER={IDENTIFIER}", *lines)
         except (ImportError, OSError):
             pass
         else:

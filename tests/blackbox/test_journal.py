@@ -181,6 +181,15 @@ def test_an_unusable_configuration(launch, journald, new_entries):
     assert "/nowhere" in entry["MESSAGE"]
 
 
+def test_a_path_that_is_no_utf_8(launch, journald, new_entries):
+    """Such a path is shown escaped, and costs neither the entry nor the reply."""
+    handler = launch("--config", "/nowhere/\udcff", "--mode", TCP, prefix=journald.prefix)
+    handler.send(REQUEST[TCP])
+    assert handler.finish().output.startswith(b"400 ")
+    (entry,) = new_entries()
+    assert "/nowhere/\\udcff" in entry["MESSAGE"]
+
+
 def test_a_failed_action_that_closes(journal_handler, backend, new_entries):
     """`failure-action: close` leaves a trace in the journal, since Postfix sees none."""
     backend.script(answer(500))
