@@ -25,6 +25,7 @@ from integration.mail import (
     is_deferred,
     queue,
     rcpt,
+    restart_postfix,
     said,
     sendmail,
     session,
@@ -104,7 +105,7 @@ def backend(container: Container, served: Backend) -> Backend:
     """The same as at first: routes, configuration, no mail; no connection of Postfix's is left."""
     served.set_routes(ROUTES)
     write_config(container, {"endpoints": endpoints(served)})
-    container.run("systemctl", "restart", "postfix.service")
+    restart_postfix(container)
     container.run("postsuper", "-d", "ALL")
     forget_stored(container)
     served.requests.clear()

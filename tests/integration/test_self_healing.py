@@ -125,7 +125,7 @@ def test_stop_ends_the_revival(clean_container: Container) -> None:
         fail_to_start(clean_container, TCP)
         wait_until(lambda: state(clean_container, revival) == "active", "the revival")
         clean_container.run("systemctl", "stop", TCP)
-        assert state(clean_container, revival) == "inactive"
+        wait_until(lambda: state(clean_container, revival) == "inactive", "the end of the revival")
     assert state(clean_container, TCP) == "failed"
     assert show(clean_container, revival, "Result") == {"Result": "success"}
     # It can be started as ever.
