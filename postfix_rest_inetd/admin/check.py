@@ -14,14 +14,27 @@ from postfix_rest_inetd import config, credentials, rest
 from postfix_rest_inetd.errors import ConfigError
 
 if TYPE_CHECKING:
+    import argparse
+
     from postfix_rest_inetd.endpoint import Endpoint
 
 EXIT_GOOD = 0
 EXIT_BAD = 1
 
 
-def check(path: str) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command line knows."""
+    parser.add_argument(
+        "--config",
+        default=config.DEFAULT_PATH,
+        metavar="FILE",
+        help="the configuration (%(default)s)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
     """Check a file and print what was found; returns the exit status."""
+    path = arguments.config
     try:
         loaded = config.load(path)
     except ConfigError as error:

@@ -1,50 +1,62 @@
 # SPDX-License-Identifier: MIT
 """The command `postfix-rest-inetd`: its subcommands, and nothing of what they do.
 
+A subcommand is a module of this package that has
+
+- `add_arguments(parser)`: what its command line knows;
+- `run(arguments) -> int`: do it, and return the exit status;
+
+and a line in COMMANDS. Only the module of the subcommand that is called is imported.
+
 Exit status: what the subcommand returns; 2 for a wrong command line, as argparse has it.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 
 from postfix_rest_inetd import __version__
-from postfix_rest_inetd.config import DEFAULT_PATH
+
+# subcommand: (module in this package, what it does)
+COMMANDS = {
+    "check": ("check", "tell whether the configuration can be used, and why not"),
+    "demo": ("demo", "show one question of each kind, with an embedded backend"),
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the subcommand that the command line names; returns the exit status."""
-    parsed, rest = _parser().parse_known_args(arguments)
-    if parsed.command == "demo":
-        from . import demo
-
-        return demo.main(rest, prog="postfix-rest-inetd demo")
-    if rest:
-        _parser().error(f"unrecognized arguments: {' '.join(rest)}")
-    from . import check
-
-    return check.check(parsed.config)
+    given = sys.argv[1:] if arguments is None else arguments
+    command = next((word for word in given if not word.startswith("-")), "")
+    parsed = parser([command]).parse_args(given)
+    status: int = _module(parsed.command).run(parsed)
+    return status
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser(complete: list[str]) -> argparse.ArgumentParser:
+    """The parser of the command line, with the arguments of the subcommands in `complete` only."""
+    top = argparse.ArgumentParser(
         prog="postfix-rest-inetd",
         description="Answer Postfix's lookups and policy requests from a REST backend: "
         "the operator's commands.",
+        epilog="postfix-rest-inetd COMMAND --help tells more of a command.",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    check = commands.add_parser(
-        "check", help="tell whether the configuration can be used, and why not"
-    )
-    check.add_argument(
-        "--config", default=DEFAULT_PATH, metavar="FILE", help="the configuration (%(default)s)"
-    )
-    commands.add_parser(
-        "demo", add_help=False, help="show one question of each kind, with an embedded backend"
-    )
-    return parser
+    top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (_, summary) in COMMANDS.items():
+        description = f"{summary[0].upper()}{summary[1:]}."
+        command = commands.add_parser(
+            name, help=summary, description=description, allow_abbrev=False
+        )
+        if name in complete:
+            _module(name).add_arguments(command)
+    return top
+
+
+def _module(command: str):  # type: ignore[no-untyped-def] # noqa: ANN202 - a module has no type
+    return importlib.import_module(f".{COMMANDS[command][0]}", __package__)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ questions were over.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -51,8 +52,42 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "packaging/demo") -> int:
-    """Run the demo; return its exit status."""
-    options = _options(arguments, prog)
+    """Run the demo as a program of its own; return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="A REST backend and three endpoints on loopback: one question of each kind, "
+        "step by step. Then it stays up for questions of your own until Ctrl-C.",
+    )
+    add_arguments(parser)
+    return run(parser.parse_args(arguments), prog)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command line knows."""
+    last = len(ENDPOINTS) - 1
+
+    def first_port(text: str) -> int:
+        if not text.isdecimal() or not 1 <= int(text) <= 65535 - last:
+            raise argparse.ArgumentTypeError(f"{text} is not a port from 1 to {65535 - last}")
+        return int(text)
+
+    parser.add_argument(
+        "--once",
+        action="store_true",
+        help="end after the questions; exit status 0 when the answers were right",
+    )
+    parser.add_argument(
+        "--port",
+        type=first_port,
+        default=DEFAULT_PORT,
+        metavar="N",
+        help=f"listen on the ports N to N+{last} (default {DEFAULT_PORT})",
+    )
+
+
+def run(arguments: argparse.Namespace, prog: str = "postfix-rest-inetd demo") -> int:
+    """Show the demo; return the exit status."""
+    options = _Options(arguments.once, arguments.port)
     events: Events = queue.SimpleQueue()
     for number in STOP_SIGNALS:
         signal.signal(number, lambda *_: events.put(None))
@@ -72,37 +107,6 @@ def main(arguments: Sequence[str] | None = None, prog: str = "packaging/demo") -
 class _Options(NamedTuple):
     once: bool
     port: int
-
-
-def _options(arguments: Sequence[str] | None, prog: str) -> _Options:
-    import argparse
-
-    last = len(ENDPOINTS) - 1
-
-    def first_port(text: str) -> int:
-        if not text.isdecimal() or not 1 <= int(text) <= 65535 - last:
-            raise argparse.ArgumentTypeError(f"{text} is not a port from 1 to {65535 - last}")
-        return int(text)
-
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        description="A REST backend and three endpoints on loopback: one question of each kind, "
-        "step by step. Then it stays up for questions of your own until Ctrl-C.",
-    )
-    parser.add_argument(
-        "--once",
-        action="store_true",
-        help="end after the questions; exit status 0 when the answers were right",
-    )
-    parser.add_argument(
-        "--port",
-        type=first_port,
-        default=DEFAULT_PORT,
-        metavar="N",
-        help=f"listen on the ports N to N+{last} (default {DEFAULT_PORT})",
-    )
-    parsed = parser.parse_args(arguments)
-    return _Options(parsed.once, parsed.port)
 
 
 def _run(options: _Options, events: Events, cleanup: contextlib.ExitStack) -> int:

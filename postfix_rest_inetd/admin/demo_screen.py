@@ -7,17 +7,24 @@ backend or a client sends can do anything to the terminal. Tokens are masked.
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 import shutil
-import sys
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.demo_backend import BROKEN, Exchange
 from postfix_rest_inetd.admin.demo_sockets import ADDRESS, CHATTER, Event, Line, has_journal
+from postfix_rest_inetd.admin.terminal import (
+    BAD,
+    GOOD,
+    LABEL,
+    TITLE,
+    WIRE,
+    painted,
+    printable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,22 +40,10 @@ JOURNAL_COMMAND = "journalctl -t postfix-rest-inetd -f"
 
 MAIN_CF = Path("/etc/postfix/main.cf")
 
-TITLE, LABEL, WIRE, GOOD, BAD = "1", "2", "36", "1;32", "1;31"
-
-
-@functools.cache
-def _colourful() -> bool:
-    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb"
-    return sys.stdout.isatty() and not plain
-
-
-def _painted(text: str, style: str) -> str:
-    return f"\x1b[{style}m{text}\x1b[0m" if style and _colourful() else text
-
 
 def _say(text: str = "", style: str = "") -> None:
     # Flushed: whoever reads this through a pipe follows it as it happens.
-    print(_painted(text, style) if text else "", flush=True)
+    print(painted(text, style) if text else "", flush=True)
 
 
 def _row(label: str, lines: Iterable[str], style: str = "") -> None:
@@ -56,25 +51,21 @@ def _row(label: str, lines: Iterable[str], style: str = "") -> None:
     heading = f"  {label}".ljust(LABEL_WIDTH)
     for line in lines:
         for start in range(0, len(line), TEXT_WIDTH):
-            _say(_painted(heading, LABEL) + _painted(line[start : start + TEXT_WIDTH], style))
+            _say(painted(heading, LABEL) + painted(line[start : start + TEXT_WIDTH], style))
             heading = " " * LABEL_WIDTH
 
 
 def _wrapped(text: str) -> list[str]:
     # "(1.2 ms)" stays in one piece: textwrap does not break at a no-break space.
-    kept = _printable(text).replace(" ms)", "\u00a0ms)")
+    kept = printable(text).replace(" ms)", "\u00a0ms)")
     lines = textwrap.wrap(kept, TEXT_WIDTH, break_on_hyphens=False)
     return [line.replace("\u00a0", " ") for line in lines]
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _readable(data: bytes) -> list[str]:
     """Show bytes, one line for each line of them, a form broken at its ampersands."""
     lines = data.decode(errors="backslashreplace").split("\n")
-    shown = [_printable(line + "\n") for line in lines[:-1]] + [_printable(lines[-1])] * bool(
+    shown = [printable(line + "\n") for line in lines[:-1]] + [printable(lines[-1])] * bool(
         lines[-1]
     )
     return [row for line in shown for row in _folded(line)]
@@ -142,11 +133,11 @@ def answer(asked: Question, reply: bytes, elapsed: float, happened: Sequence[Eve
 
 
 def _request(exchange: Exchange) -> Iterable[str]:
-    yield from _folded(_printable(f"{exchange.method} {exchange.target}"))
+    yield from _folded(printable(f"{exchange.method} {exchange.target}"))
     for name, value in exchange.headers:
         if name.lower() in HEADERS:
             shown = "********" if name.lower() == "x-auth-token" else value
-            yield _printable(f"{name}: {shown}")
+            yield printable(f"{name}: {shown}")
     yield from _readable(exchange.body)
 
 

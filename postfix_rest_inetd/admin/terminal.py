@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT
+"""What the operator's commands know of the terminal: colour, and text that it will not obey.
+
+Colour is for terminals only, and not with NO_COLOR (https://no-color.org) or TERM=dumb.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+
+# Parameters of SGR (ECMA-48, 8.3.117), by what they are used for.
+TITLE, LABEL, WIRE, GOOD, BAD, DOUBTFUL = "1", "2", "36", "1;32", "1;31", "1;33"
+
+
+@functools.cache
+def is_colourful() -> bool:
+    """May standard output have colours?"""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb"
+    return sys.stdout.isatty() and not plain
+
+
+def painted(text: str, style: str) -> str:
+    """Text for standard output in one of the styles above, where it may have colours."""
+    return f"\x1b[{style}m{text}\x1b[0m" if style and is_colourful() else text
+
+
+def printable(text: str) -> str:
+    """Text in which everything that a terminal might obey is spelt out, as in a Python literal."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
