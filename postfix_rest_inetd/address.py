@@ -9,10 +9,6 @@ from __future__ import annotations
 
 import _socket  # the C module alone: `socket` imports enum and selectors
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from socket import socket
-
 WILDCARDS = (b"\0" * 4, b"\0" * 16)
 
 _IPV4_MAPPED = b"\0" * 10 + b"\xff\xff"
@@ -69,9 +65,17 @@ def parse_ip(text: str) -> bytes | None:
         return None
 
 
-def local_address_of(connection: socket) -> LocalAddress | None:
-    """The address at which a connection arrived, None when its family is unknown here."""
-    name = connection.getsockname()
+def local_address_of(descriptor: int) -> LocalAddress | None:
+    """The address at which a connection arrived, None when its family is unknown here.
+
+    Raises:
+        OSError: the descriptor is no socket.
+    """
+    connection = _socket.socket(fileno=descriptor)
+    try:
+        name = connection.getsockname()
+    finally:
+        connection.detach()
     if connection.family == _socket.AF_UNIX:
         return LocalAddress(None, path=name if isinstance(name, str) and name else None)
     if connection.family not in (_socket.AF_INET, _socket.AF_INET6):

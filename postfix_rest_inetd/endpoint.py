@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Endpoint:
     """One entry of `endpoints` in config.json, checked, with the defaults filled in.
 
-    The attributes are the keys of the file with `_` for `-`; `request_timeout` is in milliseconds.
+    The attributes are the keys of the file with `_` for `-`; `request_timeout` is in milliseconds,
+    `hibernate_after` in seconds.
     """
 
     __slots__ = (
@@ -30,6 +31,7 @@ class Endpoint:
         "auth_token_file",
         "failure_action",
         "headers",
+        "hibernate_after",
         "json_path",
         "list_separator",
         "log_keys",
@@ -51,6 +53,7 @@ class Endpoint:
     auth_token_file: str | None
     failure_action: str | None
     headers: dict[str, str]
+    hibernate_after: int
     json_path: str
     list_separator: str
     log_keys: bool

@@ -9,17 +9,19 @@ What holds whatever happens:
 - a configuration that cannot be used is a temporary error to every request, with the reason in the
   journal once; so is an exception that nobody expected, with exit status 70 after the reply.
 
-Nothing is imported or read before the client has sent something: a connection that stays idle costs
-an interpreter and no more.
+It begins when the client has sent something. When the connection has been idle for
+`hibernate-after`, the handler starts over as a bare interpreter (restart.py), which begins here
+again when more arrives.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 from time import monotonic_ns
 
-from . import entry, journal, model, verdict
-from .connection import Connection
+from . import entry, journal, model, restart, verdict
+from .connection import IDLE, Connection
 from .deadline import Deadline
 from .errors import BackendError, BridgeError, ConfigError, ProtocolError
 from .protocols import codec_of, recognise
@@ -47,17 +49,15 @@ class Options:
         self.endpoint = endpoint
 
 
-def serve(options: Options) -> int:
-    """Serve the connection on fd 0 and 1 to its end; returns the exit status."""
-    connection = Connection()
-    data = connection.read()
-    if not data:
-        return EXIT_OK
+def serve(options: Options, connection: Connection) -> int:
+    """Serve a connection on which something has arrived to its end; returns the exit status."""
     try:
         answering: _Answers | _Excuses = _open(options)
     except Exception as error:  # noqa: BLE001 - whatever it is, Postfix must get its replies
+        if not isinstance(error, BridgeError):
+            restart.retry_if_being_replaced()
         answering = _Excuses(options.mode, error)
-    return _converse(connection, answering, data)
+    return _converse(connection, answering)
 
 
 class _Answers:
@@ -65,16 +65,18 @@ class _Answers:
 
     Attributes:
         mode: the protocol that is spoken.
+        hibernate_after: seconds of idleness, None for never.
         status: the exit status of the process; the connection ends when it is not EXIT_OK.
     """
 
-    __slots__ = ("_client", "_endpoint", "_last", "mode", "status")
+    __slots__ = ("_client", "_endpoint", "_last", "hibernate_after", "mode", "status")
 
     def __init__(self, endpoint: Endpoint, client: Client) -> None:
         self._endpoint = endpoint
         self._client = client
         self._last: tuple[model.Request, model.Reply, entry.Measured] | None = None
         self.mode: str | None = endpoint.mode
+        self.hibernate_after: int | None = endpoint.hibernate_after or None
         self.status = EXIT_OK
 
     def answer(self, codec: Codec, request: model.Request) -> bytes | None:
@@ -97,6 +99,12 @@ class _Answers:
         """Tell the operator of the last answer. Postfix has it by now and does not wait."""
         if self._last is not None:
             journal.send(entry.of_request(self._endpoint, *self._last))
+
+    def hibernate(self) -> None:
+        """Free what is not needed by who waits, by starting over; otherwise stay as we are."""
+        self._client.close()
+        restart.restart()
+        self.hibernate_after = None
 
     def _ask(
         self, codec: Codec, request: model.Request, measured: entry.Measured
@@ -126,10 +134,11 @@ class _Answers:
 class _Excuses:
     """Answers every request with a temporary error, because there is no usable configuration."""
 
-    __slots__ = ("_outcome", "mode", "status")
+    __slots__ = ("_outcome", "hibernate_after", "mode", "status")
 
     def __init__(self, mode: str | None, error: Exception) -> None:
         self.mode = mode
+        self.hibernate_after = None  # there is little to free, and the operator would be told again
         self.status = EXIT_OK if isinstance(error, BridgeError) else EXIT_SOFTWARE
         self._outcome = error.outcome if isinstance(error, BridgeError) else model.INTERNAL_ERROR
         detail = str(error) if isinstance(error, BridgeError) else entry.of_exception(error)
@@ -141,6 +150,9 @@ class _Excuses:
 
     def record(self) -> None:
         """Nothing: the operator has been told once, which is enough."""
+
+    def hibernate(self) -> None:
+        """Never called."""
 
     def broken(self, error: ProtocolError) -> None:
         """Tell the operator of a broken request."""
@@ -158,20 +170,18 @@ def _open(options: Options) -> _Answers:
     loaded = config.load(options.config)
     endpoint = _choose(loaded, options)
     token = credentials.auth_token_of(endpoint)
+    codec_of(endpoint.mode)  # here, where a failure can be mended
     from . import rest  # dear, and of no use where the configuration is not
 
     return _Answers(endpoint, rest.Client(endpoint, loaded.user_agent, token))
 
 
 def _choose(loaded: Config, options: Options) -> Endpoint:
-    import socket
-
     from .address import local_address_of
     from .endpoint import select
 
     try:
-        with socket.socket(fileno=os.dup(0)) as connection:
-            local = local_address_of(connection)
+        local = local_address_of(0)
     except OSError:
         local = None
     choice = select(loaded.endpoints, local, options.mode, options.endpoint)
@@ -191,8 +201,9 @@ def _next_request(connection: Connection, codec: Codec, decoder: Decoder) -> mod
         raise
 
 
-def _converse(connection: Connection, answering: _Answers | _Excuses, data: bytes) -> int:
+def _converse(connection: Connection, answering: _Answers | _Excuses) -> int:
     """Answer what has arrived and what will, until one of the ends that the module names."""
+    data = connection.read()
     while answering.mode is None:
         answering.mode = recognise(data)
         if answering.mode is None:
@@ -210,7 +221,13 @@ def _converse(connection: Connection, answering: _Answers | _Excuses, data: byte
                 answering.record()
                 if not delivered or answering.status != EXIT_OK:
                     return answering.status
-            data = connection.read(in_request=decoder.pending)
+            if decoder.pending:
+                data = connection.read(in_request=True)
+            else:
+                _collect_garbage_from_now_on()
+                if connection.wait(answering.hibernate_after) == IDLE:
+                    answering.hibernate()
+                data = connection.read()
         decoder.end()
     except ProtocolError as error:
         answering.broken(error)
@@ -218,3 +235,10 @@ def _converse(connection: Connection, answering: _Answers | _Excuses, data: byte
         if connection.write(codec.encode(reply)):
             connection.linger()
     return answering.status
+
+
+def _collect_garbage_from_now_on() -> None:
+    """End what the start-up is spared: looking for garbage among modules, where there is none."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()

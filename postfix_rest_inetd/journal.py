@@ -17,6 +17,7 @@ import stat
 
 JOURNAL_SOCKET = "/run/systemd/journal/socket"
 IDENTIFIER = "postfix-rest-inetd"
+_IDENTIFIER_FIELD = f"SYSLOG_IDENTIFIER={IDENTIFIER}"
 
 ERROR, WARNING, NOTICE = 3, 4, 5  # as syslog(3) numbers them
 
@@ -29,9 +30,12 @@ def send(fields: dict[str, str]) -> None:
         try:
             from systemd._journal import sendv
 
-            # Paths may hold what is no UTF-8; Python keeps it in surrogates.
-            lines = [f"{k}={v}".encode(errors="backslashreplace") for k, v in fields.items()]
-            sendv(f"SYSLOG_IDENTIFIER={IDENTIFIER}", *lines)
+            lines = [f"{name}={value}" for name, value in fields.items()]
+            try:
+                sendv(_IDENTIFIER_FIELD, *lines)
+            except UnicodeEncodeError:
+                # Paths may hold what is no UTF-8; Python keeps it in surrogates.
+                sendv(_IDENTIFIER_FIELD, *[_escaped(line) for line in lines])
         except (ImportError, OSError):
             pass
         else:
@@ -43,9 +47,13 @@ def write_stderr(message: str) -> None:
     """Write a message to stderr as one line."""
     line = message.replace("\n", " | ")
     try:  # noqa: SIM105 - contextlib costs more than all of this module
-        os.write(_STDERR, f"{IDENTIFIER}: {line}\n".encode(errors="backslashreplace"))
+        os.write(_STDERR, _escaped(f"{IDENTIFIER}: {line}\n"))
     except OSError:
         pass
+
+
+def _escaped(text: str) -> bytes:
+    return text.encode(errors="backslashreplace")
 
 
 def guard_stderr() -> bool:
@@ -79,8 +87,15 @@ def _stderr_is_connection() -> bool:
     return False
 
 
+_found = False
+
+
 def _has_journal() -> bool:
-    try:
-        return stat.S_ISSOCK(os.stat(JOURNAL_SOCKET).st_mode)
-    except OSError:
-        return False
+    """Is there a journal? Once found, it is not looked for again: its socket outlives journald."""
+    global _found  # noqa: PLW0603 - a cache
+    if not _found:
+        try:
+            _found = stat.S_ISSOCK(os.stat(JOURNAL_SOCKET).st_mode)
+        except OSError:
+            return False
+    return _found

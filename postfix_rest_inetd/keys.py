@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .target import Target
 
 MAX_TIMEOUT_MS = 90_000
+MAX_HIBERNATE_SEC = 86_400
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 
 _MAX_UNIX_PATH_BYTES = 107  # sockaddr_un.sun_path, less its NUL
@@ -133,6 +134,11 @@ def max_response_bytes(value: object) -> int:
     return _integer(value, 1, MAX_RESPONSE_BYTES)
 
 
+def hibernate_after(value: object) -> int:
+    """Seconds without a request; 0 for never."""
+    return _integer(value, 0, MAX_HIBERNATE_SEC)
+
+
 def list_separator(value: object) -> str:
     """What stands between several values."""
     result = _string(value)
@@ -230,6 +236,7 @@ ENDPOINT_KEYS = {
     "allowed-actions": allowed_actions,
     "log-keys": log_keys,
     "max-response-bytes": max_response_bytes,
+    "hibernate-after": hibernate_after,
 }
 
 # What an endpoint has for the keys that it does not name.
@@ -241,6 +248,7 @@ DEFAULTS = {
     "temporary-statuses": frozenset(),
     "log-keys": True,
     "max-response-bytes": 1024 * 1024,
+    "hibernate-after": 10,
 }
 
 REQUIRED = ("name", "mode", "target")

@@ -9,8 +9,8 @@
   been closed by the backend (or holds bytes that nobody asked for) and is replaced. A lookup that
   dies on a kept connection before the first byte of the response is sent once more on a new one; a
   policy request never is, because it may have been counted already.
-- The response is read by http.client, which urllib3's connection is made of: urllib3's own response
-  would decode, pool and retry, none of which may happen here.
+- The response is read by response.py, in the place of http.client's and urllib3's own classes,
+  which would guess, decode, pool and retry.
 - A response counts only when it is complete: a head that breaks off, or a body that is shorter than
   announced, is a lost connection, whatever the status. The bodies of statuses other than 200 are
   read and thrown away.
@@ -18,15 +18,13 @@
 
 from __future__ import annotations
 
-import http.client
+from select import POLLIN, poll
 from urllib.parse import quote_from_bytes
-
-import urllib3.connection
-import urllib3.exceptions
-from urllib3.util.wait import wait_for_read
 
 from . import model, transport
 from .errors import BackendError, InvalidDataError, UnreachableError
+from .lean import http_connection
+from .response import Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,20 +33,28 @@ if TYPE_CHECKING:
     from .transport import Bounded
 
 _OK = 200
-# A body of one-byte chunks takes six times its size; http.client takes heads of up to 100 lines of
-# 64 KiB, far more than anyone needs. Both together bound what is received, come what may.
+# A body of one-byte chunks takes six times its size. With the largest head, this bounds what is
+# received, come what may.
 _OVERHEAD = 6
 _MAX_HEAD_BYTES = 1024 * 1024
 _CERTIFICATE_HINT = "; does it ask for a client certificate (tls-cert-file)?"
-_BROKEN_OFF = "the connection ended in the middle of the response"
-_BROKEN = (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError, ValueError)
+
+_BROKEN = (OSError, EOFError)
+# For putrequest(): all header fields come from here.
+_BARE = {"skip_host": True, "skip_accept_encoding": True}
+
+_HTTPConnection = http_connection()
 
 
-class _Connection(urllib3.connection.HTTPConnection):
-    """A connection whose socket is made elsewhere, and whose responses are http.client's."""
+class _Connection(_HTTPConnection):  # type: ignore[misc, valid-type] # which class, lean.py knows
+    """A connection whose socket is made elsewhere, and whose responses are ours."""
 
-    def getresponse(self) -> http.client.HTTPResponse:  # type: ignore[override]
-        return http.client.HTTPConnection.getresponse(self)
+    response_class = Response
+
+    def getresponse(self) -> Response:
+        """As http.client has it: what urllib3 does beyond that is for its pool."""
+        response: Response = super(_HTTPConnection, self).getresponse()  # type: ignore[arg-type]
+        return response
 
     def connect(self) -> None:
         """Refuse to connect without a deadline; `sock` has been set before each request."""
@@ -58,7 +64,7 @@ class _Connection(urllib3.connection.HTTPConnection):
 class Client:
     """Asks the backend of one endpoint."""
 
-    __slots__ = ("_connection", "_context", "_endpoint", "_headers", "_resolver")
+    __slots__ = ("_connection", "_endpoint", "_fields", "_poll", "_resolver", "_stream", "_trust")
 
     def __init__(self, endpoint: Endpoint, user_agent: str, token: bytes) -> None:
         """Connect to nothing yet.
@@ -67,14 +73,16 @@ class Client:
             ConfigError: a certificate or key file cannot be used.
         """
         self._endpoint = endpoint
-        self._headers = _constant_headers(endpoint, user_agent, token)
+        self._fields = _rendered(_constant_headers(endpoint, user_agent, token))
         self._resolver = transport.Resolver(endpoint.target)
         self._connection = _Connection(endpoint.target.host, endpoint.target.port)
-        self._context = None
+        self._stream: Bounded | None = None
+        self._poll = poll()
+        self._trust = None
         if endpoint.target.tls:
             from . import tls  # loads OpenSSL, which plain http does not need
 
-            self._context = tls.context_of(endpoint)
+            self._trust = tls.Trust(endpoint)
 
     def ask(self, request: model.Request, request_id: str, deadline: Deadline) -> model.Response:
         """Send a request and read the whole response.
@@ -94,24 +102,21 @@ class Client:
 
     def close(self) -> None:
         """Close the connection to the backend; the next request makes a new one."""
+        self._stream = None
+        self._poll = poll()
         self._connection.close()
 
     def _idle_stream(self) -> Bounded | None:
         """The kept connection, if there is one and it is fit for use."""
-        stream: Bounded | None = self._connection.sock  # type: ignore[assignment]
-        if stream is not None and wait_for_read(stream, timeout=0):
+        if self._stream is not None and self._poll.poll(0):
             self.close()
-            return None
-        return stream
+        return self._stream
 
     def _connect(self, deadline: Deadline) -> Bounded:
-        plain = transport.connect(self._endpoint.target, self._resolver, deadline)
-        stream: Bounded = plain
-        if self._context is not None:
-            from . import tls
-
-            stream = tls.wrap(plain, self._context, self._endpoint.target, deadline)
-        self._connection.sock = stream
+        connect = transport.connect if self._trust is None else self._trust.connect
+        stream = connect(self._endpoint.target, self._resolver, deadline)
+        self._connection.sock = self._stream = stream
+        self._poll.register(stream, POLLIN)
         return stream
 
     def _exchange(
@@ -119,63 +124,54 @@ class Client:
     ) -> model.Response:
         """One request and its response; the connection is closed unless both were complete."""
         stream.deadline = deadline
-        stream.ended = False
         stream.allowance = _OVERHEAD * self._endpoint.max_response_bytes + _MAX_HEAD_BYTES
-        complete = False
+        reusable = False
         try:
             response = self._send(stream, request, request_id, deadline)
-            # http.client takes a head that breaks off for a complete one: "404 Not F" is a 404.
-            if stream.ended:
-                raise UnreachableError(_BROKEN_OFF)
-            result = self._read(stream, response, deadline)
+            deadline.stage = "reading the response"
+            limit = self._endpoint.max_response_bytes
+            body = response.read(limit)
+            reusable = response.reusable
         except BackendError:
             raise
         except _BROKEN as error:
             if deadline.expired() or isinstance(error, TimeoutError):
                 raise deadline.error() from None
             # With TLS 1.3 a refused client learns of it only after its own part of the handshake.
-            refused = self._context is not None and not stream.answered
+            refused = self._trust is not None and not stream.answered
             hint = _CERTIFICATE_HINT if refused and not self._endpoint.tls_cert_file else ""
             raise _classified(error, deadline.stage, hint) from None
-        else:
-            complete = result.status >= _OK  # another response follows one with a lower status
-            return result
         finally:
-            if not complete:
+            if not reusable:
                 self.close()
+        if response.status != _OK:
+            return model.Response(response.status, b"")
+        if len(body) > limit:
+            raise InvalidDataError(f"the response is larger than max-response-bytes ({limit})")
+        return model.Response(response.status, body)
 
     def _send(
         self, stream: Bounded, request: model.Request, request_id: str, deadline: Deadline
-    ) -> http.client.HTTPResponse:
-        endpoint, headers = self._endpoint, {**self._headers, "X-Request-Id": request_id}
+    ) -> Response:
+        """Send a request, and read the head of its response."""
+        endpoint, connection = self._endpoint, self._connection
         deadline.stage = "sending the request"
+        body = None
         if isinstance(request, model.PolicyRequest):
             body = form_of(request.attributes)
-            self._connection.request(endpoint.method, endpoint.target.path, body, headers)
+            connection.putrequest(endpoint.method, endpoint.target.path, **_BARE)
+            connection.putheader("Content-Length", str(len(body)))
         else:
             query = f"key={quote_from_bytes(request.key, safe='')}"
             if request.map_name is not None:
                 query = f"name={quote_from_bytes(request.map_name, safe='')}&{query}"
-            self._connection.request("GET", endpoint.target.with_query(query), None, headers)
+            connection.putrequest("GET", endpoint.target.with_query(query), **_BARE)
+        connection.putheader("X-Request-Id", request_id)
+        connection.endheaders(body)
+        stream.flush(self._fields)
         stream.acknowledge_at_once()
         deadline.stage = "waiting for the response"
-        return self._connection.getresponse()
-
-    def _read(
-        self, stream: Bounded, response: http.client.HTTPResponse, deadline: Deadline
-    ) -> model.Response:
-        deadline.stage = "reading the response"
-        limit = self._endpoint.max_response_bytes
-        body = response.read(limit + 1)
-        response.close()
-        if len(body) > limit:
-            self.close()  # the rest of it would be taken for the next response
-            if response.status == _OK:
-                raise InvalidDataError(f"the response is larger than max-response-bytes ({limit})")
-        elif response.length or (response.chunked and stream.ended):
-            # Not even the last chunk may lack its end: a "0" may be the beginning of "0400".
-            raise UnreachableError(_BROKEN_OFF)
-        return model.Response(response.status, body if response.status == _OK else b"")
+        return connection.getresponse()
 
 
 def form_of(attributes: list[tuple[bytes, bytes]]) -> bytes:
@@ -188,6 +184,28 @@ def form_of(attributes: list[tuple[bytes, bytes]]) -> bytes:
     ).encode("ascii")
 
 
+class _Collector:
+    """Stands for a socket; keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.sent = b""
+
+    def sendall(self, data: bytes) -> None:
+        """Keep it."""
+        self.sent += data
+
+
+def _rendered(headers: dict[str, str]) -> bytes:
+    """Header fields as they are sent, checked by http.client once, instead of for each request."""
+    connection = _Connection("localhost")
+    connection.sock = collector = _Collector()
+    connection.putrequest("GET", "/", **_BARE)
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    return collector.sent.partition(b"\r\n")[2].removesuffix(b"\r\n")
+
+
 def _constant_headers(endpoint: Endpoint, user_agent: str, token: bytes) -> dict[str, str]:
     """The header fields that are the same in each request, in the order in which they are sent.
 
@@ -196,6 +214,7 @@ def _constant_headers(endpoint: Endpoint, user_agent: str, token: bytes) -> dict
     """
     is_policy = endpoint.mode == model.POLICY
     headers = {
+        "Accept-Encoding": "identity",
         "Host": endpoint.target.host_header,
         "User-Agent": user_agent.encode().decode("latin-1"),
         "X-Auth-Token": token.decode("latin-1"),
@@ -211,15 +230,9 @@ def _constant_headers(endpoint: Endpoint, user_agent: str, token: bytes) -> dict
     return headers
 
 
-def _classified(error: Exception, stage: str, hint: str) -> BackendError:
+def _classified(error: Exception, stage: str, hint: str) -> UnreachableError:
     """What broke, without the words of the backend that an exception may repeat."""
     if isinstance(error, OSError) and error.strerror:
         reason = error.strerror.partition(" (_ssl.c")[0]
         return UnreachableError(f"failed while {stage}: {reason}{hint}")
-    if isinstance(error, http.client.IncompleteRead):
-        return UnreachableError(_BROKEN_OFF)
-    if isinstance(error, (OSError, http.client.RemoteDisconnected)):
-        return UnreachableError(f"failed while {stage}: the backend closed the connection{hint}")
-    return InvalidDataError(
-        f"the response is not HTTP/1.1 ({type(error).__name__}); does the target's port speak HTTP?"
-    )
+    return UnreachableError(f"failed while {stage}: the backend closed the connection{hint}")

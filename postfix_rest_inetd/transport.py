@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from _typeshed import ReadableBuffer, WriteableBuffer
+    from _typeshed import ReadableBuffer
 
     from .deadline import Deadline
     from .target import Target
@@ -33,43 +33,58 @@ else:
     _Stream = object
 
 
+_PIECE_BYTES = 65536
+
+
 class Bounded(_Stream):
     """What makes a socket class obey a deadline; to be mixed in before that class.
+
+    What http.client sends is collected until flush(): so head and body of a request are one packet,
+    and the fields that all requests share need not be put together for each of them.
 
     Attributes:
         deadline: of the request for which the stream is used at the moment.
         answered: has anything been received since this was last set to False?
         allowance: how many more bytes may be received.
-        ended: has the backend closed its side?
     """
 
     deadline: Deadline
     answered: bool
     allowance: int
-    ended: bool
+    _outgoing: bytes
 
-    def recv_into(self, buffer: WriteableBuffer, nbytes: int = 0, flags: int = 0) -> int:
-        """As socket.recv_into; http.client reads by nothing else."""
+    def receive(self) -> bytes:
+        """What has arrived, at least one byte; nothing at the end of the stream."""
         self.settimeout(self.deadline.remaining_sec())
-        received = super().recv_into(buffer, nbytes or memoryview(buffer).nbytes, flags)
-        if received > 0:
+        data = self.recv(_PIECE_BYTES)
+        if data:
             self.answered = True
-        else:
-            self.ended = True
-        self.allowance -= received
+        self.allowance -= len(data)
         if self.allowance < 0:
             raise InvalidDataError("the backend sends without end")
-        return received
+        return data
 
     def send(self, data: ReadableBuffer, flags: int = 0) -> int:
-        """As socket.send; ssl sends by it alone."""
+        """As socket.send; flush() comes down to it with TLS, once for each record."""
         self.settimeout(self.deadline.remaining_sec())
         return super().send(data, flags)
 
-    def sendall(self, data: ReadableBuffer, flags: int = 0) -> None:
-        """As socket.sendall, whose timeout is one for the whole of the data."""
+    def sendall(self, data: ReadableBuffer, _flags: int = 0) -> None:
+        """Collect what http.client sends; it sends by nothing else."""
+        self._outgoing += data
+
+    def flush(self, fields: bytes) -> None:
+        """Send what has been collected, with more header fields behind the request line."""
+        line, end, rest = self._outgoing.partition(b"\r\n")
+        self._outgoing = b""
         self.settimeout(self.deadline.remaining_sec())
-        super().sendall(data, flags)
+        super().sendall(line + end + fields + rest)
+
+    def prepare(self, deadline: Deadline) -> None:
+        """Get ready for the first request."""
+        self.deadline = deadline
+        self.answered = False
+        self._outgoing = b""
 
     def acknowledge_at_once(self) -> None:
         """Do not delay the next acknowledgements; the kernel forgets this by and by.
@@ -179,8 +194,7 @@ def _connect(
 ) -> BoundedSocket:
     stream = BoundedSocket(family, socket.SOCK_STREAM)
     try:
-        stream.deadline = deadline
-        stream.answered = False
+        stream.prepare(deadline)
         stream.settimeout(timeout)
         # The request's head and body are two small writes; Nagle would hold the second one back.
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
