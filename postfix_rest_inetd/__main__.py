@@ -73,7 +73,7 @@ def _serve(values: dict[str, str]) -> int:
     """Wait for the first request with next to nothing loaded; then load the rest and answer."""
     before = restart.installed()
     connection = Connection()
-    if connection.wait() == ENDED:
+    if connection.wait() == ENDED or connection.is_at_end():
         return 0
     if restart.installed() != before:
         restart.restart()

@@ -35,7 +35,7 @@ _IN, _OUT = 0, 1
 class Connection:
     """The connection that this process was started for. There is only one, for good."""
 
-    __slots__ = ("_poll", "_terminating", "_wakeup")
+    __slots__ = ("_poll", "_taken", "_terminating", "_wakeup")
 
     def __init__(self) -> None:
         """Take over fd 0, fd 1 and SIGTERM."""
@@ -44,6 +44,7 @@ class Connection:
         # A signal may come just before poll() is entered; a byte in a pipe is not lost.
         self._wakeup, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._terminating = False
+        self._taken = b""
         _signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
         _signal.signal(_signal.SIGTERM, _ignore)
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # for who tries it on a terminal
@@ -55,14 +56,14 @@ class Connection:
     def wait(self, idle_sec: float | None = None) -> str:
         """Wait for the client, without taking anything of what it sends.
 
-        READY: there is something to read. ENDED: the end of file, or SIGTERM. IDLE: neither came
-        within `idle_sec` seconds.
+        READY: read() will return at once. ENDED: SIGTERM has come, and nothing else. IDLE: neither
+        has within `idle_sec` seconds.
         """
         timeout = None if idle_sec is None else idle_sec * 1000
         while True:
             ready = [fd for fd, _ in self._poll.poll(0 if self._terminating else timeout)]
             if _IN in ready:
-                return READY if _has_input() else ENDED
+                return READY
             if self._terminating:
                 return ENDED
             if not ready:
@@ -70,13 +71,25 @@ class Connection:
             self._terminating = True
             self._poll.unregister(self._wakeup)
 
-    def read(self, *, in_request: bool = False) -> bytes:
-        """What the client sent, at most PIECE_BYTES; nothing at end of file or after SIGTERM.
+    def is_at_end(self) -> bool:
+        """Is the end of file what read() would return at once?"""
+        from fcntl import ioctl
+        from sys import byteorder
+        from termios import FIONREAD
 
-        With `in_request`, the rest of a request is awaited although SIGTERM has come.
-        """
-        if not in_request and self.wait() == ENDED:
-            return b""
+        count = bytearray(4)
+        try:
+            ioctl(_IN, FIONREAD, count)
+        except OSError:  # /dev/null and the like, which can be asked in no other way
+            self._taken = self._taken or self.read()
+            return not self._taken
+        return int.from_bytes(count, byteorder) == 0
+
+    def read(self) -> bytes:
+        """What the client sent, at most PIECE_BYTES; nothing at end of file. Not for SIGTERM."""
+        if self._taken:
+            taken, self._taken = self._taken, b""
+            return taken
         try:
             return os.read(_IN, PIECE_BYTES)
         except (ConnectionError, TimeoutError):
@@ -122,20 +135,6 @@ def hold_termination(*, hold: bool) -> None:
     """Keep SIGTERM waiting, or have it delivered again; the mask outlives an exec."""
     how = _signal.SIG_BLOCK if hold else _signal.SIG_UNBLOCK
     _signal.pthread_sigmask(how, [_signal.SIGTERM])
-
-
-def _has_input() -> bool:
-    """Whether what has made fd 0 readable is more than the end of file."""
-    from fcntl import ioctl
-    from sys import byteorder
-    from termios import FIONREAD
-
-    count = bytearray(4)
-    try:
-        ioctl(_IN, FIONREAD, count)
-    except OSError:
-        return True  # no socket, pipe or terminal; read() will tell
-    return int.from_bytes(count, byteorder) > 0
 
 
 def _ignore(_signal: int, _frame: object) -> None:

@@ -21,7 +21,7 @@ import os
 from time import monotonic_ns
 
 from . import entry, journal, model, restart, verdict
-from .connection import IDLE, Connection
+from .connection import IDLE, READY, Connection
 from .deadline import Deadline
 from .errors import BackendError, BridgeError, ConfigError, ProtocolError
 from .protocols import codec_of, recognise
@@ -207,7 +207,7 @@ def _converse(connection: Connection, answering: _Answers | _Excuses) -> int:
     while answering.mode is None:
         answering.mode = recognise(data)
         if answering.mode is None:
-            more = connection.read(in_request=True)
+            more = connection.read()
             answering.mode = None if more else model.POLICY
             data += more
     codec = codec_of(answering.mode)
@@ -221,13 +221,9 @@ def _converse(connection: Connection, answering: _Answers | _Excuses) -> int:
                 answering.record()
                 if not delivered or answering.status != EXIT_OK:
                     return answering.status
-            if decoder.pending:
-                data = connection.read(in_request=True)
-            else:
-                _collect_garbage_from_now_on()
-                if connection.wait(answering.hibernate_after) == IDLE:
-                    answering.hibernate()
-                data = connection.read()
+            if not decoder.pending and not _wait(connection, answering):
+                break
+            data = connection.read()
         decoder.end()
     except ProtocolError as error:
         answering.broken(error)
@@ -237,8 +233,14 @@ def _converse(connection: Connection, answering: _Answers | _Excuses) -> int:
     return answering.status
 
 
-def _collect_garbage_from_now_on() -> None:
-    """End what the start-up is spared: looking for garbage among modules, where there is none."""
+def _wait(connection: Connection, answering: _Answers | _Excuses) -> bool:
+    """Wait between requests; False when the connection ends without another one."""
     if not gc.isenabled():
+        # The start-up is spared the search for garbage. What it has loaded is none.
         gc.freeze()
         gc.enable()
+    found = connection.wait(answering.hibernate_after)
+    if found == IDLE:
+        answering.hibernate()
+        found = connection.wait()
+    return found == READY

@@ -127,6 +127,7 @@ GOOD_VALUES: dict[str, list[object]] = {
     "allowed-actions": [[], ["DUNNO"]],
     "log-keys": [True, False],
     "max-response-bytes": [1],
+    "hibernate-after": [0, 3600],
 }
 odd_keys = st.one_of(
     st.text(st.characters(exclude_categories=[]), max_size=6),

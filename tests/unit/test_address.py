@@ -107,7 +107,7 @@ def ipv6_loopback():
 def accepted_from(listener, client):
     """The local address of a connection that CLIENT made to LISTENER."""
     with client, listener.accept()[0] as connection:
-        return local_address_of(connection)
+        return local_address_of(connection.fileno())
 
 
 def test_local_address_ipv4():
@@ -144,13 +144,13 @@ def test_local_address_of_unix_sockets_without_path():
     """A socketpair and an abstract unix socket have an address that no endpoint has."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        assert local_address_of(ours) == LocalAddress(None)
+        assert local_address_of(ours.fileno()) == LocalAddress(None)
     with socket.socket(socket.AF_UNIX) as abstract:
         abstract.bind("")  # the kernel chooses an abstract name
-        assert local_address_of(abstract) == LocalAddress(None)
+        assert local_address_of(abstract.fileno()) == LocalAddress(None)
 
 
 def test_local_address_of_another_family():
     """A socket of another family has no local address here."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW) as other:
-        assert local_address_of(other) is None
+        assert local_address_of(other.fileno()) is None

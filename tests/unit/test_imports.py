@@ -17,6 +17,7 @@ from unit.endpoints import MODES, POLICY, SOCKETMAP, TCP, entry
 
 import postfix_rest_inetd
 from harness.scripted_backend import ScriptedBackend, answer
+from postfix_rest_inetd import lean
 
 PACKAGE = "postfix_rest_inetd"
 ROOT = str(Path(postfix_rest_inetd.__file__).parents[1])
@@ -95,8 +96,7 @@ def test_pure_modules_do_no_io(module):
     assert among(modules, forbidden) == set()
 
 
-WAITING = {PACKAGE, "__main__", "action", "connection", "deadline", "entry", "errors", "handler"}
-WAITING |= {"journal", "model", "protocols", "verdict"}
+WAITING = {PACKAGE, "__main__", "connection", "journal", "model", "restart"}
 
 MAIN = f"from {PACKAGE}.__main__ import main; main({{}})"
 
@@ -115,14 +115,14 @@ def waiting() -> set[str]:
 
 
 def test_waiting_for_the_first_byte(waiting):
-    """A handler whose client has said nothing yet has loaded the loop and no more."""
+    """A handler whose client has said nothing yet has loaded what waits and no more."""
     assert ours(waiting) == WAITING
     assert among(waiting, EXPENSIVE) == set()
 
 
 def test_waiting_needs_no_parser(waiting):
-    """JSON and regular expressions are for answers: 22 million instructions before any is there."""
-    assert among(waiting, "json json.decoder json.scanner re") == set()
+    """What waits has no JSON, no regular expressions, and no enumerations (signal has some)."""
+    assert among(waiting, "collections enum functools json json.decoder re signal") == set()
 
 
 UNUSABLE = b"400 REST%20connector%20cannot%20use%20its%20configuration\n"
@@ -142,16 +142,25 @@ REQUESTS = {
     POLICY: (b"a=b\n\n", b"DUNNO", b"action=DUNNO\n\n"),
 }
 
-ANSWERING = {"config", "credentials", "endpoint", "json_reader", "keys", "rest", "target"}
-ANSWERING |= {"address", "transport"}
+ANSWERING = {
+    "action",
+    "address",
+    "config",
+    "credentials",
+    "deadline",
+    "endpoint",
+    "entry",
+    "errors",
+}
+ANSWERING |= {"handler", "json_reader", "keys", "lean", "protocols", "response", "rest", "target"}
+ANSWERING |= {"transport", "verdict"}
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_plain_http_request(mode, tmp_path):
-    """A request over plain http loads its own codec, and neither our TLS nor the operator's side.
+    """A request over plain http loads its own codec, and neither TLS nor the operator's side.
 
-    What urllib3 loads is urllib3's matter, ssl and logging included; argparse and dataclasses are
-    no part of that with any version that is supported.
+    Nor what lean.py leaves out: it stands for the real modules only while urllib3 is loaded.
     """
     sent, body, reply = REQUESTS[mode]
     with ScriptedBackend() as backend:
@@ -163,3 +172,4 @@ def test_a_plain_http_request(mode, tmp_path):
     assert written == reply
     assert ours(modules) == WAITING | ANSWERING | CODECS[mode]
     assert among(modules, "argparse dataclasses difflib subprocess uuid tomllib") == set()
+    assert among(modules, f"ssl _ssl traceback {' '.join(lean.LEFT_OUT)}") == set()

@@ -54,6 +54,7 @@ GOOD = {
     "allowed-actions": [[], ["DUNNO"], ["450", "permit_mynetworks", "a-b"]],
     "log-keys": [True, False],
     "max-response-bytes": [1, 1024 * 1024, 16 * 1024 * 1024],
+    "hibernate-after": [0, 1, 86_400],
 }
 
 STRING = "must be a string"
@@ -77,6 +78,7 @@ IP = "must be an IP address, as 127.0.0.1 or ::1, or localhost"
 PORT = "must be a whole number from 1 to 65535"
 TIMEOUT = "must be a whole number from 1 to 90000"
 SIZE = "must be a whole number from 1 to 16777216"
+IDLE = "must be a whole number from 0 to 86400"
 OBJECT = 'must be an object, as in {"X-Tenant": "42"}'
 METHOD = "must be POST or GET"
 STATUSES = "must be a list of HTTP statuses from 400 to 499, as in [401, 429]"
@@ -84,9 +86,24 @@ VERBS = 'must be a list of actions without their texts, as in ["DUNNO", "REJECT"
 BOOLEAN = "must be true or false"
 
 
-def whole_number(text, highest):
-    """What no key for a whole number from 1 to HIGHEST takes."""
-    wrong = [0, -1, highest + 1, 10**400, 1.0, 1e300, True, False, [], {}, "x", "", "1.5", "-1"]
+def whole_number(text, highest, lowest=1):
+    """What no key for a whole number from LOWEST to HIGHEST takes."""
+    wrong = [
+        lowest - 1,
+        -10,
+        highest + 1,
+        10**400,
+        1.0,
+        1e300,
+        True,
+        False,
+        [],
+        {},
+        "x",
+        "",
+        "1.5",
+        "-1",
+    ]
     return [*((value, text) for value in wrong), ("80", f"{text}, without quotes")]
 
 
@@ -189,6 +206,7 @@ BAD = {
     ],
     "log-keys": [(value, BOOLEAN) for value in (0, 1, "true", "", [], {})],
     "max-response-bytes": whole_number(SIZE, 16 * 1024 * 1024),
+    "hibernate-after": whole_number(IDLE, 86_400, lowest=0),
 }
 
 ENVIRONMENT = {

@@ -128,8 +128,7 @@ def pair():
     """A stream that obeys a deadline, and its other end."""
     ours, theirs = socket.socketpair()
     with theirs, transport.BoundedSocket(fileno=ours.detach()) as stream:
-        stream.deadline = Deadline(PLENTY_SEC)
-        stream.answered = False
+        stream.prepare(Deadline(PLENTY_SEC))
         stream.allowance = 10
         yield stream, theirs
 
@@ -137,37 +136,50 @@ def pair():
 def test_receive(pair):
     """What is received is counted, and remembered as an answer; end of file is no answer."""
     stream, theirs = pair
-    buffer = bytearray(8)
     theirs.sendall(b"12345")
-    assert (stream.recv_into(buffer), bytes(buffer[:5])) == (5, b"12345")
+    assert stream.receive() == b"12345"
     assert (stream.answered, stream.allowance) == (True, 5)
     stream.answered = False
     theirs.close()
-    assert stream.recv_into(buffer) == 0
+    assert stream.receive() == b""
     assert (stream.answered, stream.allowance) == (False, 5)
-
-
-def test_receive_no_more_than_asked_for(pair):
-    """A limit given for one call is kept."""
-    stream, theirs = pair
-    theirs.sendall(b"12345")
-    assert stream.recv_into(bytearray(8), 2) == 2
 
 
 def test_allowance(pair):
     """All that the allowance permits is received, and not a byte more."""
     stream, theirs = pair
     theirs.sendall(b"0123456789")
-    assert stream.recv_into(bytearray(64)) == 10
+    assert stream.receive() == b"0123456789"
     theirs.sendall(b"x")
     with pytest.raises(InvalidDataError, match="the backend sends without end"):
-        stream.recv_into(bytearray(64))
+        stream.receive()
+
+
+def test_flush(pair):
+    """A request leaves as a whole, with the common fields behind its first line, and only once."""
+    stream, theirs = pair
+    stream.sendall(b"GET / HTTP/1.1\r\nA: 1\r\n\r\n")
+    stream.sendall(b"body")
+    theirs.settimeout(0)
+    with pytest.raises(BlockingIOError):
+        theirs.recv(1)
+    stream.flush(b"B: 2\r\n")
+    assert theirs.recv(100) == b"GET / HTTP/1.1\r\nB: 2\r\nA: 1\r\n\r\nbody"
+    stream.sendall(b"GET /\r\n\r\n")
+    stream.flush(b"")
+    assert theirs.recv(100) == b"GET /\r\n\r\n"
+
+
+def flush(stream, data):
+    """Send DATA by the way that requests take."""
+    stream.sendall(data)
+    stream.flush(b"")
 
 
 OPERATIONS = {
-    "recv_into": lambda stream: stream.recv_into(bytearray(1)),
+    "receive": lambda stream: stream.receive(),
     "send": lambda stream: stream.send(b"x"),
-    "sendall": lambda stream: stream.sendall(b"x"),
+    "flush": lambda stream: flush(stream, b"x"),
 }
 
 
@@ -187,11 +199,14 @@ def test_receive_until_the_deadline(pair):
     stream, _ = pair
     stream.deadline = Deadline(0.02)
     with pytest.raises(TimeoutError):
-        stream.recv_into(bytearray(1))
+        stream.receive()
     assert stream.deadline.expired()
 
 
-@pytest.mark.parametrize("name", ["send", "sendall"])
+SENDERS = {"send": lambda stream, data: stream.send(data), "flush": flush}
+
+
+@pytest.mark.parametrize("name", SENDERS)
 def test_send_until_the_deadline(pair, name):
     """So does a call that gets rid of nothing, or of less than all of its data."""
     stream, _ = pair
@@ -199,7 +214,7 @@ def test_send_until_the_deadline(pair, name):
 
     def fill():
         for _ in range(10_000):  # more than any buffer holds
-            getattr(stream, name)(b"x" * 65536)
+            SENDERS[name](stream, b"x" * 65536)
 
     with pytest.raises((TimeoutError, DeadlineError)):
         fill()
