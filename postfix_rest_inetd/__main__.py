@@ -76,11 +76,11 @@ def _serve(values: dict[str, str]) -> int:
     if connection.wait() == ENDED or connection.is_at_end():
         return 0
     if restart.installed() != before:
-        restart.restart()
+        restart.restart(connection)
     try:
         from .handler import Options, serve
     except Exception:
-        restart.retry_if_being_replaced()
+        restart.retry_if_being_replaced(connection)
         raise
     config = values.get("--config", "/etc/postfix-rest-inetd/config.json")
     return serve(Options(config, values.get("--mode"), values.get("--endpoint")), connection)

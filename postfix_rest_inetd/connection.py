@@ -51,7 +51,8 @@ class Connection:
         self._poll = select.poll()
         self._poll.register(_IN, select.POLLIN)
         self._poll.register(self._wakeup, select.POLLIN)
-        hold_termination(hold=False)
+        # Who started over has kept it waiting.
+        self.release_termination()
 
     def wait(self, idle_sec: float | None = None) -> str:
         """Wait for the client, without taking anything of what it sends.
@@ -95,6 +96,24 @@ class Connection:
         except (ConnectionError, TimeoutError):
             return b""
 
+    def hold_termination(self) -> bool:
+        """Keep SIGTERM waiting, also for a program that takes the place of this one.
+
+        False, and SIGTERM is not held, if one has come already.
+        """
+        _mask_termination(_signal.SIG_BLOCK)
+        try:  # noqa: SIM105 - contextlib is one more module to load
+            self._terminating = bool(os.read(self._wakeup, 1)) or self._terminating
+        except BlockingIOError:
+            pass
+        if self._terminating:
+            self.release_termination()
+        return not self._terminating
+
+    def release_termination(self) -> None:
+        """Have SIGTERM delivered again."""
+        _mask_termination(_signal.SIG_UNBLOCK)
+
     def write(self, data: bytes) -> bool:
         """Send all of `data`; False when the client has gone away."""
         view = memoryview(data)
@@ -131,9 +150,7 @@ class Connection:
             left -= len(piece)
 
 
-def hold_termination(*, hold: bool) -> None:
-    """Keep SIGTERM waiting, or have it delivered again; the mask outlives an exec."""
-    how = _signal.SIG_BLOCK if hold else _signal.SIG_UNBLOCK
+def _mask_termination(how: int) -> None:
     _signal.pthread_sigmask(how, [_signal.SIGTERM])
 
 

@@ -55,7 +55,7 @@ def serve(options: Options, connection: Connection) -> int:
         answering: _Answers | _Excuses = _open(options)
     except Exception as error:  # noqa: BLE001 - whatever it is, Postfix must get its replies
         if not isinstance(error, BridgeError):
-            restart.retry_if_being_replaced()
+            restart.retry_if_being_replaced(connection)
         answering = _Excuses(options.mode, error)
     return _converse(connection, answering)
 
@@ -100,10 +100,10 @@ class _Answers:
         if self._last is not None:
             journal.send(entry.of_request(self._endpoint, *self._last))
 
-    def hibernate(self) -> None:
+    def hibernate(self, connection: Connection) -> None:
         """Free what is not needed by who waits, by starting over; otherwise stay as we are."""
         self._client.close()
-        restart.restart()
+        restart.restart(connection)
         self.hibernate_after = None
 
     def _ask(
@@ -151,7 +151,7 @@ class _Excuses:
     def record(self) -> None:
         """Nothing: the operator has been told once, which is enough."""
 
-    def hibernate(self) -> None:
+    def hibernate(self, connection: Connection) -> None:
         """Never called."""
 
     def broken(self, error: ProtocolError) -> None:
@@ -241,6 +241,6 @@ def _wait(connection: Connection, answering: _Answers | _Excuses) -> bool:
         gc.enable()
     found = connection.wait(answering.hibernate_after)
     if found == IDLE:
-        answering.hibernate()
+        answering.hibernate(connection)
         found = connection.wait()
     return found == READY

@@ -51,7 +51,7 @@ _HOLLOW = ("urllib3", "urllib3.util")
 class LeftOut(Exception):  # noqa: N818 - an exception only to be fit for an `except`
     """Stands for everything in a module that was left out."""
 
-    def __init__(self, *_arguments: object) -> None:
+    def __init__(self, *_arguments: object, **_keywords: object) -> None:
         """Refuse."""
         raise NotImplementedError("a part of urllib3 is needed that lean.py leaves out")
 

@@ -19,7 +19,9 @@ import os
 import sys
 from time import sleep, time
 
-from .connection import hold_termination
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .connection import Connection
 
 # A package manager replaces files one by one; to be done with all of them takes it less than this.
 REPLACEMENT_SEC = 5.0
@@ -28,17 +30,16 @@ PAUSE_SEC = 0.5
 _PACKAGE = os.path.dirname(__file__)
 
 
-def restart() -> None:
-    """Become a fresh interpreter; returns only if that is not possible."""
-    if not sys.executable:
+def restart(connection: Connection) -> None:
+    """Become a fresh interpreter; returns only if that is not possible, or SIGTERM has come."""
+    if not sys.executable or not connection.hold_termination():
         return
-    hold_termination(hold=True)
     # sys.orig_argv has the interpreter's own options too. Its name is what finds a virtual
     # environment, so it is given with its path.
     try:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - no shell
     except OSError:
-        hold_termination(hold=False)
+        connection.release_termination()
 
 
 def installed() -> list[tuple[int, int] | None]:
@@ -55,14 +56,14 @@ def is_being_replaced() -> bool:
     return any(abs(time() - nanoseconds / 1e9) < REPLACEMENT_SEC for nanoseconds in times)
 
 
-def retry_if_being_replaced() -> None:
+def retry_if_being_replaced(connection: Connection) -> None:
     """Start over, when what has failed may be due to a replacement; to be called in an `except`.
 
     That ends by itself: each time takes PAUSE_SEC, until the last change is REPLACEMENT_SEC old.
     """
     if is_being_replaced():
         sleep(PAUSE_SEC)
-        restart()
+        restart(connection)
 
 
 def _mark(path: str) -> tuple[int, int] | None:

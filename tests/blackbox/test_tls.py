@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import ssl
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ from blackbox.support import (
 )
 
 from harness.certificates import Authority
-from harness.handler_process import Handler, endpoint, write_config
+from harness.handler_process import Handler, endpoint, private_mounts, write_config
 from harness.scripted_backend import ScriptedBackend, answer, send_and_close
 
 
@@ -78,6 +79,53 @@ def test_the_system_trust_store(tmp_path, launch, authority):
         env = {"SSL_CERT_FILE": str(authority.ca_file)}
         assert _ask(launch, tmp_path, TCP, backend.url(), env=env)[0] == NOT_FOUND[TCP]
         assert _ask(launch, tmp_path, TCP, backend.url())[0] == UNREACHABLE[TCP]
+
+
+def _hashed(directory: Path, *authorities: Authority) -> Path:
+    """A directory of trusted certificates in which OpenSSL finds them by their names."""
+    directory.mkdir()
+    for number, each in enumerate(authorities):
+        (directory / f"{number}.pem").write_bytes(each.ca_file.read_bytes())
+    subprocess.run(["openssl", "rehash", str(directory)], check=True, timeout=60)
+    return directory
+
+
+def test_the_system_directory(tmp_path, launch, authority, stranger):
+    """The system's directory of certificates counts; SSL_CERT_DIR moves it here."""
+    for number, known in enumerate((authority, stranger)):
+        env = {"SSL_CERT_DIR": str(_hashed(tmp_path / str(number), known))}
+        with ScriptedBackend(default=answer(404), tls=known.server("127.0.0.1")) as backend:
+            assert _ask(launch, tmp_path, TCP, backend.url(), env=env)[0] == NOT_FOUND[TCP]
+        with ScriptedBackend(default=answer(404), tls=stranger.server("127.0.0.1")) as backend:
+            reply = _ask(launch, tmp_path, TCP, backend.url(), env=env)[0]
+            assert reply == (UNREACHABLE if known is authority else NOT_FOUND)[TCP]
+
+
+@pytest.mark.root
+def test_the_system_file_where_the_directory_is_not_enough(tmp_path, launch, authority, stranger):
+    """A certificate that is in the system's file alone is trusted, too, as it always was."""
+    file = Path(ssl.get_default_verify_paths().openssl_cafile)
+    if not file.exists():
+        pytest.skip(f"this machine has no {file} to be covered")
+    prefix = private_mounts((authority.ca_file, str(file.resolve())))
+    circumstances = {
+        "env": {"SSL_CERT_DIR": str(_hashed(tmp_path / "certs", stranger))},
+        "prefix": prefix,
+    }
+    for known, expected in ((authority, NOT_FOUND), (stranger, NOT_FOUND)):
+        with ScriptedBackend(default=answer(404), tls=known.server("127.0.0.1")) as backend:
+            config = write_config(tmp_path, endpoint(TCP, backend.url()))
+            handler = launch("--config", config, "--endpoint", TCP, **circumstances)
+            assert handler.ask(TCP, REQUEST[TCP]) == expected[TCP]
+            # The first one takes a second try.
+            assert len(backend.connections) == (2 if known is authority else 1)
+    nobody = Authority(tmp_path, "nobody")
+    with ScriptedBackend(default=answer(404), tls=nobody.server("127.0.0.1")) as backend:
+        config = write_config(tmp_path, endpoint(TCP, backend.url()))
+        handler = launch("--config", config, "--endpoint", TCP, **circumstances)
+        assert [handler.ask(TCP, REQUEST[TCP]) for _ in range(2)] == [UNREACHABLE[TCP]] * 2
+        assert "the certificate of" in handler.log_lines(2)[1]
+        assert len(backend.connections) == 3
 
 
 def test_tls_ca_file_replaces_the_system_trust_store(tmp_path, launch, authority, stranger):

@@ -45,8 +45,9 @@ def package_parent() -> Path:
 
 
 def base_environment() -> dict[str, str]:
-    """What every handler gets: the package, and coverage measurement where the run asks for it."""
-    kept = {key: value for key, value in os.environ.items() if key.startswith("COV")}
+    """What every handler gets: the package, and what the run asks for: coverage, a plain import."""
+    asked = ("COV", "POSTFIX_REST_INETD_PLAIN_IMPORT")
+    kept = {key: value for key, value in os.environ.items() if key.startswith(asked)}
     return {**kept, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(package_parent())}
 
 

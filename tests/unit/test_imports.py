@@ -8,6 +8,7 @@ A line is added to a list of forbidden modules freely; one that is taken away ne
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,7 @@ def loaded_by(program: str, data: bytes = b"") -> tuple[set[str], bytes]:
         stdout=subprocess.PIPE,
         timeout=60,
         check=True,
+        env={key: value for key, value in os.environ.items() if key != lean.PLAIN_IMPORT},
     ).stdout
     written, _, modules = output.rpartition(b"loaded: ")
     return set(modules.decode().split()), written

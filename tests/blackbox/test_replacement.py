@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""The package is replaced while handlers run: what is installed answers, and no mixture of two.
+
+The handlers here run a copy of the package, whose "new version" has another name for a constant
+that its modules share: half of the old and half of the new would be an internal error.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from blackbox.support import FOUND, FOUND_BODY, INTERNAL_ERROR, REQUEST, TCP
+
+from harness.handler_process import endpoint, package_parent, write_config
+from harness.scripted_backend import answer
+
+
+@pytest.fixture
+def copy(tmp_path) -> Path:
+    """A copy of the package, compiled, in a directory that can be imported from."""
+    ignored = shutil.ignore_patterns("__pycache__", "admin")
+    package = tmp_path / "lib/postfix_rest_inetd"
+    shutil.copytree(package_parent() / "postfix_rest_inetd", package, ignore=ignored)
+    return package
+
+
+def put(path: Path, text: str) -> None:
+    """Replace a file in one step, as package managers do."""
+    new = path.with_name(path.name + ".new")
+    new.write_text(text)
+    new.rename(path)
+
+
+def upgrade(package: Path) -> None:
+    """Replace all modules by those of a new version."""
+    for path in sorted(package.rglob("*.py")):
+        put(path, path.read_text().replace("REPLY_VALUE", "REPLY_OF_VALUES"))
+    codec = package / "protocols/tcp_table.py"
+    put(codec, codec.read_text().replace("%s %s\\n", "%s new-%s\\n"))
+
+
+NEW = b"200 new-value\n"
+
+
+@pytest.fixture
+def handler(tmp_path, copy, launch, backend):
+    """A handler of the copy, which has been asked nothing yet."""
+    backend.script(*[answer(200, FOUND_BODY[TCP])] * 2)
+    config = write_config(tmp_path, endpoint(TCP, backend.url(), hibernate_after=1))
+    env = {"PYTHONPATH": str(copy.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    return launch("--config", config, "--endpoint", TCP, env=env)
+
+
+def test_before_the_first_request(handler, copy):
+    """A connection that was opened before an upgrade is answered by the new version."""
+    assert not handler.pending(0.5)  # the old version waits
+    upgrade(copy)
+    assert handler.ask(TCP, REQUEST[TCP]) == NEW
+
+
+def test_while_it_hibernates(handler, copy, backend):
+    """The new version wakes."""
+    assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
+    backend.wait_for_end_of(0)
+    assert not handler.pending(0.5)
+    upgrade(copy)
+    assert handler.ask(TCP, REQUEST[TCP]) == NEW
+
+
+def test_while_it_is_awake(handler, copy):
+    """A handler that has loaded all it needs goes on as it is."""
+    assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
+    upgrade(copy)
+    assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
+
+
+@pytest.mark.parametrize("module", ["handler", "rest", "protocols/tcp_table"])
+def test_in_the_middle_of_an_upgrade(handler, copy, module):
+    """A module that is not there yet is waited for: the request is answered, not failed."""
+    path = copy / f"{module}.py"
+    text = path.read_text()
+    path.unlink()
+    handler.send(REQUEST[TCP])
+    assert not handler.pending(0.7)
+    put(path, text)
+    assert handler.read_reply(TCP) == FOUND[TCP]
+
+
+def test_a_broken_package(handler, copy):
+    """What stays broken is told in the end, with a temporary error to Postfix."""
+    put(copy / "rest.py", "raise RuntimeError\n")
+    assert handler.ask(TCP, REQUEST[TCP]) == INTERNAL_ERROR[TCP]
+    assert handler.wait() == 70
+    assert "RuntimeError" in handler.log

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""Loading urllib3 without what is not used; each case in an interpreter of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import urllib3
+
+import postfix_rest_inetd
+from postfix_rest_inetd import lean
+
+ROOT = str(Path(postfix_rest_inetd.__file__).parents[1])
+
+HEAD = f"""
+import sys
+sys.path[:0] = {[ROOT, *sys.path]!r}
+from postfix_rest_inetd import lean
+"""
+IS_KNOWN = lean.OLDEST <= tuple(map(int, urllib3.__version__.split(".")[:2])) <= lean.NEWEST
+
+
+def run(program: str, **environment: str) -> str:
+    """What a program prints; it must not fail."""
+    return subprocess.run(
+        [sys.executable, "-S", "-P", "-B", "-c", HEAD + program],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=True,
+        env={"PATH": "/usr/bin:/bin", **environment},
+    ).stdout.strip()
+
+
+REPORT = """
+found = lean.http_connection()
+print(found.__module__, found.__name__, "urllib3.util.url" in sys.modules)
+"""
+LEAN = "urllib3.connection HTTPConnection False"
+PLAIN = "urllib3.connection HTTPConnection True"
+
+
+def test_lean():
+    """The versions of urllib3 that were tested are loaded in part; others are loaded whole."""
+    assert run(REPORT) == (LEAN if IS_KNOWN else PLAIN)
+
+
+def test_plain_on_demand():
+    """An environment variable switches it off."""
+    assert run(REPORT, **{lean.PLAIN_IMPORT: "1"}) == PLAIN
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "lean.OLDEST = (99, 0)",
+        "lean.NEWEST = (1, 0)",
+        "lean.LEFT_OUT['http'] = ''",
+        "lean.LEFT_OUT['urllib3._version'] = ''",
+        "lean._place_of_urllib3 = lambda: '/nonexistent'",
+    ],
+)
+def test_plain_if_anything_is_wrong(change):
+    """Whatever is not as expected ends in what everybody else gets, and it can be used."""
+    request = """
+import socket
+ours, theirs = socket.socketpair()
+connection = found("h")
+connection.sock = ours
+connection.request("GET", "/")
+theirs.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok")
+print(connection.getresponse().data)
+"""
+    assert run(f"{change}\n{REPORT}{request}") == f"{PLAIN}\nb'ok'"
+
+
+def test_nothing_stays_behind():
+    """Afterwards the names of what was left out mean the real modules again."""
+    program = """
+lean.http_connection()
+print(sorted(set(lean.LEFT_OUT) & set(sys.modules)))
+import email.parser, logging, ssl
+print(email.parser.Parser.__name__, logging.getLogger("x").name, ssl.SSLContext.__name__)
+"""
+    left = run(program).splitlines()
+    assert left[1:] == ["Parser x SSLContext"]
+    assert left[0] == "[]" or not IS_KNOWN
+
+
+def test_what_was_loaded_before_is_used():
+    """A module that somebody has loaded already is not replaced, not even for a moment."""
+    program = """
+import logging, ssl
+lean.http_connection()
+print(sys.modules["logging"] is logging, sys.modules["ssl"] is ssl)
+"""
+    assert run(program) == "True True"
+
+
+@pytest.mark.skipif(not IS_KNOWN, reason="this urllib3 is loaded whole")
+def test_use_of_what_was_left_out():
+    """A part that was left out is an error when it is used, never another answer."""
+    program = """
+import io
+lean.http_connection()
+import http.client
+try:
+    http.client.parse_headers(io.BytesIO(b"A: b\\r\\n\\r\\n"))
+except NotImplementedError as error:
+    print(error)
+"""
+    assert run(program) == "a part of urllib3 is needed that lean.py leaves out"
