@@ -73,7 +73,8 @@ PARAMETERS = {
 IN_ORDER = ["/postfix-rest-policy", "/postfix-rest-tcp", "/postfix-rest-socketmap"]
 
 IDLE_SEC = 15
-"""More than the 10 s after which Postfix's event loop would close a socketmap connection."""
+"""More than the 10 s after which Postfix's event loop would close a socketmap connection, and after
+which a handler hibernates."""
 
 
 def endpoints(backend: Backend, **keys: Any) -> list[dict[str, Any]]:
@@ -395,10 +396,13 @@ def test_idle_connections(container: Container, backend: Backend) -> None:
     warnings = [line for line in troubles(container, since) if "unexpected" in line]
     assert [line for line in warnings if f":{closing.port}:" not in line] == []
     assert len(warnings) == 1
-    connections = [(request.path, request.connection) for request in backend.requests]
-    # Three of smtpd, and one of smtp; each has served two questions.
-    assert {connections.count(each) for each in connections} == {2}
-    assert len(set(connections)) == 4
+    entries = container.journal("SYSLOG_IDENTIFIER=postfix-rest-inetd", since=since)
+    processes = [entry["_PID"] for entry in entries]
+    # Three of smtpd, and one of smtp; each has served two questions, and hibernated in between: so
+    # it has asked the backend over two connections.
+    assert {processes.count(each) for each in processes} == {2}
+    assert len(set(processes)) == 4
+    assert len({request.connection for request in backend.requests}) == 8
 
 
 # -- the machine
