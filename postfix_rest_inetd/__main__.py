@@ -67,6 +67,8 @@ def main(arguments: list[str]) -> int:
 
         _tell_journal(of_exception(error))
         return EXIT_SOFTWARE
+    finally:
+        journal.settle()
 
 
 def _serve(values: dict[str, str]) -> int:

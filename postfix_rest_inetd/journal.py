@@ -8,12 +8,16 @@ but where stderr is the client's connection (inetd, spawn(8)), guard_stderr() ha
 goes nowhere, because whatever is written there would be read as a part of a reply.
 
 An entry that cannot be delivered never disturbs the request that it is about.
+
+journald looks up the unit of an entry in /proc when it gets to read the entry. By then the process
+that sent it should still be there, or `journalctl -u` will not find it: hence settle().
 """
 
 from __future__ import annotations
 
 import os
 import stat
+from time import monotonic, sleep
 
 JOURNAL_SOCKET = "/run/systemd/journal/socket"
 IDENTIFIER = "postfix-rest-inetd"
@@ -23,9 +27,15 @@ ERROR, WARNING, NOTICE = 3, 4, 5  # as syslog(3) numbers them
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 
+# What journald may take for an entry on a machine that is busy with other things.
+_READING_SEC = 0.05
+
+_last_sent: float | None = None
+
 
 def send(fields: dict[str, str]) -> None:
     """Send an entry: journal fields (systemd.journal-fields(7)), MESSAGE among them."""
+    global _last_sent  # noqa: PLW0603 - there is one process, and one last entry
     if _has_journal():
         try:
             from systemd._journal import sendv
@@ -39,8 +49,15 @@ def send(fields: dict[str, str]) -> None:
         except (ImportError, OSError):
             pass
         else:
+            _last_sent = monotonic()
             return
     write_stderr(fields["MESSAGE"])
+
+
+def settle() -> None:
+    """Stay, before the process ends, until journald has had the time to read the last entry."""
+    if _last_sent is not None:
+        sleep(max(0.0, _last_sent + _READING_SEC - monotonic()))
 
 
 def write_stderr(message: str) -> None:
