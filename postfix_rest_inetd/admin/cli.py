@@ -23,6 +23,7 @@ from postfix_rest_inetd import __version__
 COMMANDS = {
     "check": ("check", "tell whether the configuration can be used, and why not"),
     "demo": ("demo", "show one question of each kind, with an embedded backend"),
+    "query": ("query", "ask an endpoint, and tell what Postfix makes of it"),
 }
 
 

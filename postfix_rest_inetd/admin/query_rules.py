@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: MIT
+"""What Postfix does with a reply, by the parameter that has the table. A pure function.
+
+Where each rule comes from, in Postfix's source:
+
+- util/dict_tcp.c: any trouble, and each code that begins with 4, is a temporary error; ten tries.
+- util/dict_sockmap.c: TEMP, TIMEOUT and whatever breaks are temporary errors, PERM is an error of
+  the configuration; after an end of file one more try, with no pause.
+- util/match_ops.c (match_string), global/domain_list.c: of a list of domains, any value is a match.
+- smtpd/smtpd_check.c: check_mail_addr_find() and check_access() tell the two kinds of errors
+  apart (reject_dict_retry, reject_server_error); check_rcpt_maps() and smtpd_check_rcpt() refuse
+  unknown recipients; reject_auth_sender_login_mismatch() compares logins;
+  check_policy_service() has the tries and the default action of a policy service.
+- trivial-rewrite/resolve.c and transport.c: an error of a list of domains or of transport_maps
+  makes the address fail (RESOLVE_FLAG_FAIL), whichever kind of error it was.
+- cleanup/cleanup_map1n.c: values of virtual_alias_maps are addresses, separated by commas.
+
+smtpd(8)'s replies to RCPT are those that Postfix 3.7 was seen to give.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from postfix_rest_inetd import model
+from postfix_rest_inetd.admin.query_actions import BAD, DOUBTFUL, GOOD, effect_of
+
+if TYPE_CHECKING:
+    from postfix_rest_inetd.admin.query_codec import Answer
+
+DOMAINS = "virtual_mailbox_domains, virtual_alias_domains, relay_domains"
+RECIPIENTS = "virtual_mailbox_maps, relay_recipient_maps"
+ALIASES = "virtual_alias_maps"
+TRANSPORTS = "transport_maps"
+LOGINS = "smtpd_sender_login_maps"
+ACCESS = "check_*_access"
+POLICY = "check_policy_service"
+
+
+class Rule(NamedTuple):
+    """What Postfix does where a table, or a policy service, stands."""
+
+    parameters: str
+    text: str
+    tone: str
+
+
+_RETRY = "451 4.3.0 <recipient>: Temporary lookup failure"
+_SERVER_ERROR = "451 4.3.5 Server configuration error"
+_ACCESS_ERROR = "451 4.3.5 <recipient>: Recipient address rejected: Server configuration error"
+_POLICY_DEFAULT = "451 4.3.5 <recipient>: Recipient address rejected: Server configuration problem"
+
+# What Postfix does before it takes a missing or unusable reply for what it is.
+_TRIES = {
+    model.TCP_LOOKUP: "after ten tries, a second apart, ",
+    model.SOCKETMAP_LOOKUP: "",
+    model.POLICY: "after another try, a second later, ",
+}
+
+_NOT_FOUND = (
+    (
+        DOMAINS,
+        (
+            "no match; 454 4.7.1 Relay access denied, if no other table has the domain "
+            "(554 5.7.1 with reject_unauth_destination)"
+        ),
+        DOUBTFUL,
+    ),
+    (
+        RECIPIENTS,
+        (
+            "no such recipient, if the other forms of the address are not found either: the mail "
+            "bounces with 550 5.1.1 <recipient>: Recipient address rejected: User unknown"
+        ),
+        BAD,
+    ),
+    (ALIASES, "no alias: the address stays as it is", GOOD),
+    (TRANSPORTS, "no entry: the transport of the address's class is used", GOOD),
+    (
+        LOGINS,
+        (
+            "nobody owns the sender address; 553 5.7.1 to a client that has logged in, with "
+            "reject_sender_login_mismatch"
+        ),
+        DOUBTFUL,
+    ),
+    (ACCESS, "no decision: the next restriction is evaluated", GOOD),
+)
+
+
+def of_answer(mode: str, answer: Answer) -> list[Rule]:
+    """What Postfix does with a reply that it understands."""
+    text = answer.text.decode(errors="backslashreplace")
+    if mode == model.POLICY:
+        effect = effect_of(text)
+        return [Rule(POLICY, effect.text, effect.tone)]
+    if answer.kind == model.REPLY_VALUE:
+        return _of_value(text)
+    if answer.kind == model.REPLY_NOT_FOUND:
+        return [Rule(*rule) for rule in _NOT_FOUND]
+    return _of_error(permanent=answer.kind == model.REPLY_PERMANENT)
+
+
+def of_silence(mode: str, *, close: bool = True) -> list[Rule]:
+    """What Postfix does without a reply, or with one that it cannot use.
+
+    `close`: has the connection ended, or never begun? Otherwise the time has run out, or what came
+    is no reply.
+    """
+    if mode == model.POLICY:
+        return [Rule(POLICY, f"{_TRIES[mode]}the mail is deferred with {_POLICY_DEFAULT}", BAD)]
+    tries = _TRIES[mode]
+    if mode == model.SOCKETMAP_LOOKUP and close:
+        tries = "after another try, at once, "
+    return [
+        rule._replace(text=f"{tries}{rule.text}", tone=BAD) for rule in _of_error(permanent=False)
+    ]
+
+
+def _of_value(text: str) -> list[Rule]:
+    addresses = ", ".join(part.strip() for part in text.split(",") if part.strip())
+    logins = ", ".join(text.replace(",", " ").split())
+    effect = effect_of(text)
+    return [
+        Rule(DOMAINS, "match: the domain is one of ours; the value does not matter", GOOD),
+        Rule(RECIPIENTS, "the recipient exists; smtpd(8) does not look at the value", GOOD),
+        Rule(ALIASES, f"the recipient is replaced by {addresses}", GOOD),
+        Rule(TRANSPORTS, _transport(text), GOOD),
+        Rule(LOGINS, f"the sender address belongs to the login {logins}", GOOD),
+        Rule(ACCESS, effect.text, effect.tone),
+    ]
+
+
+def _transport(text: str) -> str:
+    """As transport(5) has it; only the first colon counts."""
+    transport, _, nexthop = text.partition(":")
+    if not transport and not nexthop:
+        return "as if there were no entry"
+    channel = f"transport {transport}" if transport else "the transport of the address's class"
+    return f"the mail goes by {channel}, next hop {nexthop or 'the domain of the recipient'}"
+
+
+def _of_error(*, permanent: bool) -> list[Rule]:
+    apart = _SERVER_ERROR if permanent else _RETRY
+    return [
+        Rule(f"{DOMAINS}, {TRANSPORTS}", f"the mail is deferred with {_RETRY}", DOUBTFUL),
+        Rule(f"{RECIPIENTS}, {ALIASES}, {LOGINS}", f"the mail is deferred with {apart}", DOUBTFUL),
+        Rule(ACCESS, f"the mail is deferred with {_ACCESS_ERROR}", DOUBTFUL),
+    ]

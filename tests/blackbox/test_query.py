@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: MIT
+"""`postfix-rest-inetd query`: real handlers behind real sockets, a real backend, and the answers.
+
+Everything is asked through the socket and directly, and must come to the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import socket
+import socketserver
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from harness.activation import activated, write_handler_config
+from harness.ports import free_port
+from harness.rest_backend import Answer, Recorded, RestBackend, rest_backend
+from postfix_rest_inetd.admin import cli
+
+TOKEN = "the-token-of-the-tests"
+MODES = {"domains": "tcp-lookup", "maps": "socketmap-lookup", "policy": "policy"}
+DOWN = {"down-domains": "tcp-lookup", "down-policy": "policy"}
+
+ANSWERS = {
+    b"example.org": Answer(200, b'["one", "two"]'),
+    b"forbidden": Answer(403, b"no"),
+    b"broken": Answer(500, b"no"),
+    b"strange": Answer(200, b"{}"),
+    "é \x01%".encode(): Answer(200, '["été"]'.encode()),
+}
+
+
+class Setup(NamedTuple):
+    """Everything that runs, and the configuration."""
+
+    backend: RestBackend
+    config: Path
+    unix: str
+
+
+def route(request: Recorded) -> Answer:
+    """What the backend answers."""
+    if request.headers.get("x-auth-token") != TOKEN:
+        return Answer(403, b"wrong token")
+    if request.method == "POST":
+        sender = dict(request.attributes())["sender"]
+        return Answer(200, b"REJECT spam" if sender == "spam@example.org" else b"DUNNO")
+    return ANSWERS.get(request.key(), Answer(404, b""))
+
+
+@pytest.fixture(scope="module")
+def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
+    """A backend, and handlers for an endpoint of each kind, one with a backend that is down."""
+    directory = tmp_path_factory.mktemp("query")
+    with contextlib.ExitStack() as stack:
+        backend = stack.enter_context(rest_backend())
+        backend.routes = {"/x": route}
+        known = {"auth-token": TOKEN, "request-timeout": 20_000}
+        endpoints = [
+            {
+                **known,
+                "name": name,
+                "mode": mode,
+                "target": f"{backend.url}/x" if name in MODES else "http://127.0.0.1:9/",
+                "bind-port": free_port(),
+                "bind-address": "0.0.0.0" if name == "maps" else "127.0.0.1",
+                "headers": {"X-Secret": "hidden"},
+            }
+            for name, mode in {**MODES, **DOWN}.items()
+        ]
+        unix = str(directory / "socket")
+        endpoints += [
+            {**known, "name": "unix", "mode": "tcp-lookup", "target": f"{backend.url}/x"}
+            | {"bind-path": unix},
+            {**known, "name": "nobody", "mode": "tcp-lookup", "target": backend.url}
+            | {"bind-port": free_port()},
+        ]
+        config = write_handler_config(directory / "config.json", *endpoints)
+        for mode in set(MODES.values()):
+            addresses = [
+                e.get("bind-path") or f"127.0.0.1:{e['bind-port']}"
+                for e in endpoints
+                if e["mode"] == mode and e["name"] != "nobody"
+            ]
+            stack.enter_context(activated(addresses, config, mode))
+        yield Setup(backend, config, unix)
+
+
+class Done(NamedTuple):
+    """What a command did."""
+
+    status: int
+    output: str
+    errors: str
+
+    @property
+    def text(self) -> str:
+        """The output as one paragraph."""
+        return " ".join(self.output.split())
+
+
+@pytest.fixture
+def query(setup: Setup, capsysbinary, monkeypatch):
+    """Run the command."""
+
+    def run(*arguments: str, keys: bytes | None = None) -> Done:
+        if keys is not None:
+            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(keys)))
+        try:
+            status = cli.main(["query", "--config", str(setup.config), *arguments])
+        except SystemExit as error:
+            status = error.code
+        sys.stdout.flush()
+        captured = capsysbinary.readouterr()
+        return Done(status, captured.out.decode(), captured.err.decode())
+
+    return run
+
+
+WAYS = pytest.mark.parametrize("way", [[], ["--direct"]], ids=["socket", "direct"])
+
+
+@WAYS
+@pytest.mark.parametrize(
+    "arguments, status, reply, effect",
+    [
+        (
+            "domains example.org",
+            0,
+            "reply 200 one,two",
+            "virtual_alias_maps: the recipient is repl",
+        ),
+        ("domains nothing", 1, "reply 500 key not found", "no match; 454 4.7.1"),
+        ("domains broken", 75, "reply 400 REST server had an internal error: 500", "451 4.3.0"),
+        ("domains strange", 75, "reply 400 REST connector received invalid data!", "451 4.3.0"),
+        ("maps example.org --map a", 0, "reply OK one,two", "replaced by one, two"),
+        ("maps nothing --map a", 1, "reply NOTFOUND", "550 5.1.1"),
+        ("maps forbidden --map a", 75, "reply PERM REST server signaled", "451 4.3.5"),
+        ("down-domains x", 75, "reply 400 REST server could not be reached", "451 4.3.0"),
+        ("policy", 0, "reply action=DUNNO", "check_policy_service: no decision"),
+        (
+            "policy --attribute sender=spam@example.org",
+            0,
+            "reply action=REJECT spam",
+            "bounces with 554 5.7.1 <recipient>: Recipient address rejected: spam",
+        ),
+        ("down-policy", 75, "reply action=451 REST server could not", "deferred with 451 4.7.1"),
+        ("unix example.org", 0, "reply 200 one,two", "match"),
+    ],
+)
+def test_answers(query, way, arguments, status, reply, effect):
+    """The reply, what Postfix does with it, and the exit status; by both ways the same."""
+    done = query(*arguments.split(), *way)
+    assert done.status == status
+    assert reply in done.text
+    assert effect in done.text
+    assert done.errors == ""
+    assert [line for line in done.output.splitlines() if len(line) > 80] == []
+
+
+def test_steps_through_the_socket(query, setup):
+    """Each step has its time; -v shows the bytes."""
+    done = query("maps", "example.org", "--map", "alias", "-v")
+    for step in (
+        "connecting to 127.0.0.1:",
+        "sending the request",
+        "waiting for the reply",
+        "in all",
+    ):
+        assert f" ms {step}" in done.text
+    assert "> 17:alias example.org," in done.output
+    assert "< 10:OK one,two," in done.output
+    assert setup.backend.requests[-1].query == "name=alias&key=example.org"
+
+
+def test_steps_of_the_backend(query):
+    """Asked directly, the steps are those of the HTTP request; secrets are masked."""
+    done = query("policy", "--direct", "-v", "--attribute", f"x={TOKEN}")
+    for step in ("connecting to 127.0.0.1 port", "sending", "waiting for", "reading", "in all"):
+        assert f" ms {step}" in done.text
+    assert "> POST /x HTTP/1.1\\r\\n" in done.output
+    assert "> X-Auth-Token: ********\\r\\n" in done.output
+    assert "> X-Secret: ********\\r\\n" in done.output
+    assert "< HTTP/1.1 200 OK\\r\\n" in done.output
+    assert TOKEN not in done.output.replace("\n  > ", "")
+    assert "hidden" not in done.output
+    assert "response HTTP status 200 request id" in done.text
+
+
+def test_the_cause_is_told(query):
+    """Asked directly, the handler's own words say why there is no answer, and what to do."""
+    done = query("down-domains", "x", "--direct")
+    assert "Connection refused); is the backend running, and is the target right?" in done.text
+    assert "outcome unreachable" in done.text
+
+
+def test_the_journal_is_named(query):
+    """Through the socket, the journal is where the cause is."""
+    assert "journalctl -t postfix-rest-inetd -n 1" in query("down-domains", "x").output
+
+
+def test_nobody_listens(query):
+    """Where nobody listens it says so, what to look at, and what Postfix would do."""
+    done = query("nobody", "x")
+    assert done.status == 75
+    assert "nobody listens there: systemctl status postfix-rest-tcp@all.socket" in done.text
+    assert "after ten tries, a second apart, the mail is deferred" in done.text
+
+
+@WAYS
+def test_many_keys(query, way):
+    """Keys from standard input: what is found, as postmap has it, and one status for all."""
+    done = query("domains", "-", *way, keys=b"example.org\n\nnothing\nexample.org\r\n")
+    assert done == (0, "example.org\tone,two\nexample.org\tone,two\n", "")
+    assert query("domains", "-", *way, keys=b"nothing\n") == (1, "", "")
+    assert query("domains", "-", *way, keys=b"") == (1, "", "")
+
+
+def test_keys_are_bytes(query, setup):
+    """A key and a value pass as they are, whatever bytes they have."""
+    key = "é \x01%"
+    assert query("domains", "-", keys=f"{key}\n".encode()).output == f"{key}\tété\n"
+    query("domains", "-", keys=b"\xff\n")
+    assert setup.backend.requests[-1].key() == b"\xff"
+
+
+def test_errors_among_many_keys(query):
+    """An error is told and the next key is asked; ten in a row are enough."""
+    done = query("domains", "-", keys=b"broken\nexample.org\n")
+    assert (done.status, done.output) == (75, "example.org\tone,two\n")
+    assert "broken: 400 REST server had an internal error: 500\n" in done.errors
+    assert "1 of 2 keys had an error" in done.errors
+    done = query("domains", "-", "--direct", keys=b"broken\n" * 50)
+    assert "10 of 10 keys had an error; gave up after 10 in a row" in done.errors
+
+
+def test_one_connection_for_many_keys(query, setup):
+    """As Postfix does, many keys are asked over one connection, hence of one handler."""
+    setup.backend.requests.clear()
+    query("domains", "-", keys=b"example.org\n" * 20)
+    assert len({request.connection for request in setup.backend.requests}) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ("nowhere x", "the configuration has: domains, maps, policy"),
+        ("maps x", "--map NAME is needed"),
+        ("domains x --map a", "is no socketmap"),
+        ("policy x", "has no keys"),
+        ("domains", "a KEY is needed"),
+        ("policy --attribute sender", "is not NAME=VALUE"),
+        ("", "required: ENDPOINT"),
+        ("domains x --frobnicate", "unrecognized arguments"),
+    ],
+)
+def test_wrong_command_lines(query, arguments, words):
+    """A wrong command line is told, with status 2, and nothing is asked."""
+    done = query(*arguments.split())
+    assert done.status == 2
+    assert words in done.errors
+    assert done.output == ""
+
+
+def test_no_configuration(query):
+    """A configuration that cannot be used has a status of its own."""
+    done = query("--config", "/nonexistent", "domains", "x")
+    assert done == (78, "", "/nonexistent: cannot be read: No such file or directory\n")
+
+
+def test_credentials(query, tmp_path, monkeypatch):
+    """A token that only the service has is no use to who asks directly, which is told."""
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    config = tmp_path / "config.json"
+    entry = {"name": "x", "mode": "tcp-lookup", "target": "http://127.0.0.1:9/", "bind-port": 9}
+    config.write_text(json.dumps({"endpoints": [{**entry, "auth-token-file": "token"}]}))
+    done = query("--config", str(config), "x", "y", "--direct")
+    assert done.status == 78
+    assert done.errors.endswith("Only the handlers have credentials: ask without --direct.\n")
+
+
+class _Strange(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.recv(1000)
+        self.request.sendall(self.server.said)
+
+
+@pytest.mark.parametrize(
+    "said, words",
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not begin with three digits"),
+        (b"200 x", "closed in the middle of the reply"),
+        (b"", "closed without a reply"),
+        (b"200 \n", "the value is empty"),
+    ],
+)
+def test_somebody_else_listens(query, tmp_path, said, words):
+    """What is no reply is told as such, with what Postfix would do."""
+    with socketserver.TCPServer(("127.0.0.1", 0), _Strange) as server:
+        server.said = said
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        config = write_handler_config(
+            tmp_path / "config.json",
+            {"name": "x", "mode": "tcp-lookup", "target": "http://127.0.0.1:9/"}
+            | {"bind-port": server.server_address[1]},
+        )
+        done = query("--config", str(config), "x", "y")
+        thread.join()
+    assert done.status == 75
+    assert "no reply" in done.text
+    assert words in done.text
+    assert "the mail is deferred with 451 4.3.0" in done.text
+
+
+def test_no_reply_in_time(query, tmp_path, monkeypatch):
+    """A handler that says nothing is waited for no longer than the request's timeout and a bit."""
+    monkeypatch.setattr("postfix_rest_inetd.admin.query_client.GRACE_SEC", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = write_handler_config(
+            tmp_path / "config.json",
+            {"name": "x", "mode": "policy", "target": "http://127.0.0.1:9/"}
+            | {"bind-port": listener.getsockname()[1], "request-timeout": 100},
+        )
+        done = query("--config", str(config), "x")
+    assert done.status == 75
+    assert "no reply within" in done.text
+    assert "451 4.3.5 <recipient>" in done.text

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""What is told of a reply. That Postfix does it is tested in tests/postfix/test_query_rules.py."""
+
+from __future__ import annotations
+
+import pytest
+from unit.endpoints import POLICY, SOCKETMAP, TCP
+
+from postfix_rest_inetd import model
+from postfix_rest_inetd.admin import query_rules
+from postfix_rest_inetd.admin.query_actions import BAD, DOUBTFUL, GOOD, effect_of
+from postfix_rest_inetd.admin.query_codec import Answer
+
+ALL = {
+    *("virtual_mailbox_domains", "virtual_alias_domains", "relay_domains", "virtual_mailbox_maps"),
+    *("relay_recipient_maps", "virtual_alias_maps", "transport_maps", "smtpd_sender_login_maps"),
+    "check_*_access",
+}
+
+
+def by_parameter(rules: list[query_rules.Rule]) -> dict[str, str]:
+    """The text for each parameter; each must be there once."""
+    pairs = [(name, rule.text) for rule in rules for name in rule.parameters.split(", ")]
+    assert len(dict(pairs)) == len(pairs)
+    return dict(pairs)
+
+
+@pytest.mark.parametrize("kind", ["value", "not-found", "temporary", "timeout", "permanent"])
+@pytest.mark.parametrize("mode", [TCP, SOCKETMAP])
+def test_every_parameter_has_a_rule(mode, kind):
+    """Whatever the reply, something is said for each parameter that may have the table."""
+    rules = query_rules.of_answer(mode, Answer(kind, "x", b"text"))
+    assert set(by_parameter(rules)) == ALL
+
+
+def test_value():
+    """A value is what each parameter makes of it."""
+    rules = by_parameter(
+        query_rules.of_answer(TCP, Answer("value", "200", b"a@example.org, b@example.org"))
+    )
+    assert rules["virtual_mailbox_domains"].startswith("match:")
+    assert (
+        rules["virtual_alias_maps"] == "the recipient is replaced by a@example.org, b@example.org"
+    )
+    assert rules["smtpd_sender_login_maps"].endswith("the login a@example.org, b@example.org")
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        ("smtp:[mx.example.org]:26", "by transport smtp, next hop [mx.example.org]:26"),
+        ("lmtp:unix:private/lmtp", "by transport lmtp, next hop unix:private/lmtp"),
+        ("smtp:", "by transport smtp, next hop the domain of the recipient"),
+        ("smtp", "by transport smtp, next hop the domain of the recipient"),
+        (":mx.example.org", "by the transport of the address's class, next hop mx.example.org"),
+        (":", "as if there were no entry"),
+    ],
+)
+def test_transport(value, text):
+    """A value of transport_maps is taken apart as transport(5) has it."""
+    rules = by_parameter(query_rules.of_answer(TCP, Answer("value", "200", value.encode())))
+    assert rules["transport_maps"].removeprefix("the mail goes ") == text
+
+
+def test_errors():
+    """All errors defer the mail; a permanent one of a socketmap is called a configuration error."""
+    temporary = by_parameter(query_rules.of_answer(SOCKETMAP, Answer("temporary", "TEMP", b"x")))
+    permanent = by_parameter(query_rules.of_answer(SOCKETMAP, Answer("permanent", "PERM", b"x")))
+    for rules in (temporary, permanent):
+        assert all(text.startswith("the mail is deferred with 451 ") for text in rules.values())
+    different = {name for name in ALL if temporary[name] != permanent[name]}
+    assert different == {
+        *("virtual_mailbox_maps", "relay_recipient_maps", "virtual_alias_maps"),
+        "smtpd_sender_login_maps",
+    }
+
+
+@pytest.mark.parametrize(
+    "mode, close, words",
+    [
+        (TCP, True, "after ten tries, a second apart, the mail is deferred with 451 4.3.0"),
+        (SOCKETMAP, True, "after another try, at once, the mail is deferred with 451 4.3.0"),
+        (SOCKETMAP, False, "the mail is deferred with 451 4.3.0"),
+        (POLICY, True, "after another try, a second later, the mail is deferred with 451 4.3.5"),
+    ],
+)
+def test_silence(mode, close, words):
+    """Without a reply, Postfix tries again as the protocol's client does, and defers the mail."""
+    rules = query_rules.of_silence(mode, close=close)
+    assert rules[0].text.startswith(words)
+    assert {rule.tone for rule in rules} == {BAD}
+
+
+@pytest.mark.parametrize(
+    "action, tone, words",
+    [
+        ("DUNNO", GOOD, "no decision"),
+        ("OK", GOOD, "is accepted; no other restriction"),
+        ("REJECT no", BAD, "bounces with 554 5.7.1 <recipient>: Recipient address rejected: no"),
+        ("550 5.1.6 moved", BAD, "bounces with 550 5.1.6 <recipient>:"),
+        ("451 REST request timed out", DOUBTFUL, "deferred with 451 4.7.1 <recipient>:"),
+        ("451", BAD, "ACCEPTED"),
+        ("REDIRECT a@example.org", DOUBTFUL, "goes to a@example.org and to nobody else"),
+        ("PREPEND X-{y}: {}", GOOD, "the header X-{y}: {} is put before the mail"),
+        ("permit_mynetworks, reject", DOUBTFUL, "permit_mynetworks, reject are evaluated"),
+    ],
+)
+def test_actions(action, tone, words):
+    """An action is told as what it does, and whether that is what one likes to see."""
+    effect = effect_of(action)
+    assert words in effect.text
+    assert effect.tone == tone
+    (rule,) = query_rules.of_answer(POLICY, Answer(model.REPLY_VALUE, "action", action.encode()))
+    assert (rule.parameters, rule.text) == ("check_policy_service", effect.text)
