@@ -16,7 +16,8 @@ one short-lived process of this package, which ends with the connection. The dat
 `config` turns config.json into Endpoints; `endpoint` tells which of them a connection belongs to;
 `generator` tells systemd where they listen.
 `admin` is the operator's side and is never imported by the handler. Only `handler` writes to the
-journal, only `rest` imports urllib3, only `journal` imports systemd.
+journal, only `lean` imports urllib3, only `journal` imports systemd; but `admin.stats_journal`,
+which reads what was written, imports systemd too.
 
 This file imports nothing: it is run by each handler and each tool.
 """

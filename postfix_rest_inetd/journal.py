@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Entries to the journal; the sole importer of systemd.
+"""Entries to the journal; the sole importer of systemd among what a handler loads.
 
 systemd-python's C function is called directly: the module around it, systemd.journal, imports
 logging, which costs more than a whole handler may. sd_journal_sendv(3) drops entries silently when

@@ -24,6 +24,7 @@ COMMANDS = {
     "check": ("check", "tell whether the configuration can be used, and why not"),
     "demo": ("demo", "show one question of each kind, with an embedded backend"),
     "query": ("query", "ask an endpoint, and tell what Postfix makes of it"),
+    "stats": ("stats", "count requests, failures and latencies in the journal"),
 }
 
 

@@ -82,6 +82,11 @@ class Journald:
         self._journalctl("--sync")
         return self._journalctl("--directory=/run/log/journal", "--output=export", "--no-pager")
 
+    def forget(self) -> None:
+        """Remove all entries that have come so far, as journald does when it needs room."""
+        self._journalctl("--rotate")
+        self._journalctl("--directory=/run/log/journal", "--vacuum-files=1")
+
     def stop(self) -> None:
         """End journald."""
         self._process.terminate()

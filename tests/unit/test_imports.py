@@ -7,6 +7,7 @@ A line is added to a list of forbidden modules freely; one that is taken away ne
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -175,3 +176,30 @@ def test_a_plain_http_request(mode, tmp_path):
     assert ours(modules) == WAITING | ANSWERING | CODECS[mode]
     assert among(modules, "argparse dataclasses difflib subprocess uuid tomllib") == set()
     assert among(modules, f"ssl _ssl traceback {' '.join(lean.LEFT_OUT)}") == set()
+
+
+IMPORTERS = {"systemd": {"journal", "admin.stats_journal"}, "urllib3": {"lean"}}
+"""Who alone may import a dependency."""
+
+
+def imported_by(path: Path) -> set[str]:
+    """The modules that a file imports by an absolute name, wherever in it."""
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            modules.add(node.module or "")
+    return modules
+
+
+@pytest.mark.parametrize("dependency", IMPORTERS)
+def test_sole_importers(dependency):
+    """A dependency has its place: whoever looks for what is done with it looks there."""
+    root = Path(ROOT, PACKAGE)
+    importers = {
+        ".".join(path.relative_to(root).with_suffix("").parts)
+        for path in root.rglob("*.py")
+        if dependency in {module.partition(".")[0] for module in imported_by(path)}
+    }
+    assert importers == IMPORTERS[dependency]

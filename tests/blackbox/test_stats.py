@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: MIT
+"""`postfix-rest-inetd stats` reads what real handlers have written into a real journal.
+
+One journald serves the whole module; the endpoints of each test have a name of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from blackbox.support import POLICY, REQUEST, SOCKETMAP, TCP
+from prometheus_client.parser import text_string_to_metric_families
+
+from harness import journald as journald_harness
+from harness.activation import package_parent
+from harness.handler_process import endpoint, write_config
+from harness.line_log import LineLog
+from harness.process_group import end
+from harness.scripted_backend import answer, hang_up
+from postfix_rest_inetd.admin import cli
+
+WAIT_SEC = 30
+
+
+@pytest.fixture(scope="module")
+def journald(tmp_path_factory):
+    """A journald for all tests of this module."""
+    with journald_harness.start(tmp_path_factory.mktemp("journald")) as running:
+        yield running
+
+
+class Done(NamedTuple):
+    """What a command did."""
+
+    status: int
+    output: str
+    errors: str
+
+
+@pytest.fixture
+def command(journald) -> Callable[..., list[str]]:
+    """The command line of `stats`, in the journald's mount namespace."""
+    program = [sys.executable, "-m", "postfix_rest_inetd.admin.cli", "stats"]
+    return lambda *arguments: [*journald.prefix, *program, *arguments]
+
+
+@pytest.fixture
+def stats(journald, command) -> Callable[..., Done]:
+    """Run `stats`, when everything that was sent has arrived."""
+
+    def run(*arguments: str) -> Done:
+        journald.entries()
+        done = subprocess.run(
+            command("--directory=/run/log/journal", *arguments),
+            cwd=package_parent(),
+            capture_output=True,
+            text=True,
+            timeout=WAIT_SEC,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def ask(handler_for, backend, journald) -> Callable[..., None]:
+    """Have a handler answer requests of an endpoint, the backend doing STEPS."""
+
+    def run(mode: str, name: str, *steps, **keys: object) -> None:
+        backend.script(*steps)
+        keys = {"launch_with": {"prefix": journald.prefix}, "name": name, **keys}
+        handler = handler_for(mode, **keys)
+        for _ in steps:
+            handler.ask(mode, REQUEST[mode])
+        assert handler.finish().status == 0
+
+    return run
+
+
+@pytest.fixture
+def handler_for(tmp_path, backend, launch):
+    """As in conftest, but the endpoint has a name that is not its mode."""
+
+    def build(mode: str, *, launch_with: dict[str, object], name: str, **keys: object):
+        entry = {**endpoint(mode, backend.url(), **keys), "name": name}
+        config = write_config(tmp_path, entry)
+        return launch("--config", config, "--endpoint", name, **launch_with)
+
+    return build
+
+
+FOUND, MISSING, BROKEN = answer(200, b'["x"]'), answer(404), answer(503)
+
+
+def test_counts(stats, ask):
+    """Requests, outcomes, statuses and causes of each endpoint are those that there were."""
+    ask(TCP, "one", FOUND, FOUND, MISSING, BROKEN)
+    ask(SOCKETMAP, "two", FOUND)
+    ask(SOCKETMAP, "two", hang_up)
+    ask(POLICY, "three", answer(200, b"DUNNO"))
+    done = stats("--json", "--endpoint=one", "--endpoint=two", "--endpoint=three")
+    assert (done.status, done.errors) == (0, "")
+    document = json.loads(done.output)
+    assert (document["requests"], document["failures"]) == (7, 2)
+    assert document["outcomes"] == {"found": 3, "not-found": 1, "server-error": 1} | {
+        "unreachable": 1,
+        "action": 1,
+    }
+    endpoints = {endpoint["name"]: endpoint for endpoint in document["endpoints"]}
+    assert {name: e["requests"] for name, e in endpoints.items()} == {
+        "one": 4,
+        "two": 2,
+        "three": 1,
+    }
+    assert endpoints["one"]["statuses"] == {"200": 2, "404": 1, "503": 1}
+    assert 0 < endpoints["one"]["backend"]["p50"] <= endpoints["one"]["elapsed"]["max"] < 20_000_000
+    causes = {(cause["endpoint"], cause["outcome"]): cause for cause in document["causes"]}
+    assert causes["one", "server-error"]["count"] == 1
+    assert "closed the connection" in causes["two", "unreachable"]["cause"]
+    keys = {(k["endpoint"], k["key"]): k["count"] for k in document["busiest"]["key"]}
+    assert keys == {("one", "key"): 4, ("two", "map: key"): 2}
+    assert sum(slot["requests"] for slot in document["timeline"]["slots"]) == 7
+
+
+def test_report(stats, ask):
+    """The report for people has the same numbers, plain where there is no terminal."""
+    ask(TCP, "people", FOUND, BROKEN)
+    done = stats("--endpoint=people")
+    assert (done.status, done.errors) == (0, "")
+    assert "2 requests" in done.output
+    assert "1 failed (50.0 %)" in done.output
+    assert "people: server-error with status 503" in done.output
+    assert "\x1b" not in done.output
+
+
+def test_without_log_keys(stats, ask):
+    """Where keys are not logged there are none to be counted."""
+    ask(TCP, "discreet", FOUND, log_keys=False)
+    document = json.loads(stats("--json", "--endpoint=discreet").output)
+    assert document["requests"] == 1
+    assert document["busiest"]["key"] == []
+
+
+def test_times(stats, ask):
+    """--since and --until bound what is counted."""
+    ask(TCP, "timely", FOUND)
+    between = f"@{time.time():.6f}"
+    ask(TCP, "timely", FOUND, FOUND)
+
+    def requests(*arguments: str) -> int:
+        return json.loads(stats("--json", "--endpoint=timely", *arguments).output)["requests"]
+
+    assert requests() == requests("--since=-1h") == requests("--since", "-1h30min") == 3
+    assert requests("--since", between) == 2
+    assert requests("--until", between) == 1
+    assert requests("--since=-2d", "--until=-1d") == 0
+
+
+def test_follow(command, ask, journald):
+    """--follow tells what there is, and again when there is more."""
+    ask(TCP, "followed", FOUND)
+    journald.entries()
+    arguments = ["--directory=/run/log/journal", "--json", "--follow", "--endpoint=followed"]
+    with subprocess.Popen(
+        command(*arguments), cwd=package_parent(), stdout=subprocess.PIPE, start_new_session=True
+    ) as process:
+        try:
+            log = LineLog(process.stdout)
+            log.wait_for('"requests": 1')
+            ask(TCP, "followed", FOUND, FOUND)
+            log.wait_for('"requests": 3')
+        finally:
+            end(process)
+
+
+def metrics(text: str, endpoint: str) -> dict[str, float]:
+    """The samples of an endpoint that are not 0, by name and the last label."""
+    return {
+        f"{sample.name} {list(sample.labels.values())[-1]}": sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.labels.get("endpoint") == endpoint and sample.value
+    }
+
+
+def test_prometheus(stats, ask):
+    """What Prometheus' own parser reads is what there was."""
+    ask(TCP, "measured", FOUND, FOUND, BROKEN)
+    done = stats("--prometheus", "--since=-1h", "--endpoint=measured")
+    assert (done.status, done.errors) == (0, "")
+    found = metrics(done.output, "measured")
+    assert found["postfix_rest_requests_total found"] == 2
+    assert found["postfix_rest_requests_total server-error"] == 1
+    assert found["postfix_rest_responses_total 503"] == 1
+    assert found["postfix_rest_request_duration_seconds_bucket +Inf"] == 3
+
+
+def test_counters_never_fall(stats, ask, journald, tmp_path):
+    """With a state file, counters go on when the entries they come from are gone."""
+    state, output = tmp_path / "state.json", tmp_path / "x.prom"
+
+    def total() -> float:
+        done = stats("--prometheus", f"--state={state}", f"--output={output}")
+        assert done == (0, "", "")
+        return metrics(output.read_text(), "kept").get("postfix_rest_requests_total found", 0)
+
+    ask(TCP, "kept", FOUND)
+    assert total() == 0, "without a state, counting begins now"
+    ask(TCP, "kept", FOUND, FOUND)
+    assert total() == 2
+    assert total() == 2, "no entry is counted twice"
+    journald.forget()
+    assert json.loads(stats("--json", "--endpoint=kept").output)["requests"] == 0
+    assert total() == 2, "what was counted stays"
+    ask(TCP, "kept", FOUND)
+    assert total() == 3
+    assert state.stat().st_mode & 0o777 == 0o600
+    assert output.stat().st_mode & 0o777 == 0o644
+    assert {file.name for file in tmp_path.iterdir()} >= {"state.json", "state.json.lock", "x.prom"}
+    assert [file for file in tmp_path.iterdir() if ".new." in file.name] == []
+
+
+# -- where no journal is read
+
+
+@pytest.fixture
+def without_journal(tmp_path, capsys) -> Callable[..., Done]:
+    """Run `stats` in this process, with an empty journal."""
+    directory = tmp_path / "journal"
+    directory.mkdir()
+
+    def run(*arguments: str) -> Done:
+        try:
+            status = cli.main(["stats", f"--directory={directory}", *arguments])
+        except SystemExit as error:
+            status = error.code
+        return Done(status, *capsys.readouterr())
+
+    return run
+
+
+def test_nothing(without_journal):
+    """An empty journal is no error."""
+    done = without_journal()
+    assert (done.status, done.errors) == (0, "")
+    assert done.output.endswith("No requests.\n")
+    assert without_journal("--prometheus") == (0, "", "")
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"version": 0}', "[]", "\xff"])
+def test_an_unusable_state(without_journal, tmp_path, content):
+    """A state of something else is neither used nor overwritten; it says what to do."""
+    state = tmp_path / "state.json"
+    state.write_text(content, encoding="latin-1")
+    done = without_journal("--prometheus", f"--state={state}")
+    assert (done.status, done.output) == (1, "")
+    assert "remove it, and the counters begin at 0" in done.errors
+    assert state.read_text(encoding="latin-1") == content
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--since=soon"], "'soon' is no time; known are -1h"),
+        (["--since=now", "--until=-1h"], "--since is later than --until"),
+        (["--state=x"], "--state goes with --prometheus"),
+        (["--prometheus", "--state=x", "--endpoint=a"], "--state counts everything"),
+        (["--follow", "--until=now"], "--follow goes on"),
+        (["--json", "--prometheus"], "not allowed with"),
+    ],
+)
+def test_wrong_command_lines(without_journal, arguments, words):
+    """A wrong command line is told, with status 2."""
+    done = without_journal(*arguments)
+    assert (done.status, done.output) == (2, "")
+    assert words in done.errors
+
+
+def test_no_journal(without_journal):
+    """A directory that is none is told, with status 1."""
+    done = without_journal("--directory=/nonexistent")
+    assert (done.status, done.output) == (1, "")
+    assert done.errors == (
+        "postfix-rest-inetd stats: /nonexistent cannot be opened: No such file or directory\n"
+    )
+
+
+def test_no_place_for_the_output(without_journal):
+    """An output that cannot be written is told, with status 1."""
+    done = without_journal("--prometheus", "--output=/nonexistent/x.prom")
+    assert done.status == 1
+    assert "/nonexistent/x.prom" in done.errors
+    assert not Path("/nonexistent").exists()
