@@ -247,6 +247,7 @@ def put_into_service(machine: Container, backend: Backend) -> None:
     machine.run("systemctl", "daemon-reload")
     machine.run("systemctl", "enable", *(socket.replace("all", "") for socket in SOCKETS))
     start(machine, *SOCKETS)
+    machine.run("systemctl", "enable", "--now", TIMER)
 
 
 def files(machine: Container) -> set[str]:
@@ -272,15 +273,15 @@ def listening(machine: Container) -> set[int]:
 
 def units(machine: Container) -> list[str]:
     """All units of the package that systemd has in memory; not what a link just wants."""
-    patterns = ("postfix-rest-*", "revive-postfix-rest*")
+    patterns = ("postfix-rest-*", "revive-postfix-rest*", "export-postfix-rest*")
     listed = machine.run("systemctl", "list-units", "--all", "--plain", "--no-legend", *patterns)
     return [line for line in listed.stdout.splitlines() if "not-found inactive dead" not in line]
 
 
 def enabled(machine: Container) -> list[str]:
-    """Whether the templates of the sockets are enabled."""
+    """Whether the templates of the sockets, and the timer, are enabled."""
     templates = (socket.replace("all", "") for socket in SOCKETS)
-    return machine.run("systemctl", "is-enabled", *templates, check=False).stdout.split()
+    return machine.run("systemctl", "is-enabled", *templates, TIMER, check=False).stdout.split()
 
 
 def failed(machine: Container) -> str:
@@ -296,6 +297,7 @@ def opened(machine: Container) -> list[str]:
     ]
 
 
+TIMER = "export-postfix-rest-metrics.timer"
 OURS = (os.path.dirname(CONFIG), CONFIG, "/var/cache/postfix-rest-inetd")
 OWNERS = [
     "750 root:postfix-rest-inetd",
@@ -336,7 +338,7 @@ def check_installed(machine: Container, ports: set[int]) -> None:
     assert units(machine) == []
     assert listening(machine) == ports
     assert owners(machine, *OURS) == OWNERS
-    assert enabled(machine) == ["disabled"] * 3
+    assert enabled(machine) == ["disabled"] * 4
     compiled = machine.shell(
         f"find {PACKAGE} -name '*.py' | wc -l; find {PACKAGE} -name '*.pyc' | wc -l"
     )
@@ -360,7 +362,7 @@ def check_upgrade(machine: Container, package: str, number: str | None) -> None:
         assert converse(held, b"request=smtpd_access_policy\n\n").endswith(b"action=DUNNO\n\n")
     assert opened(machine) == since
     assert (version(machine) == OLDER) == (number == OLDER)
-    assert [state(machine, unit) for unit in SOCKETS] == ["active"] * 3
+    assert [state(machine, unit) for unit in (*SOCKETS, TIMER)] == ["active"] * 4
 
 
 def check_removed(machine: Container, ports: set[int]) -> None:
@@ -377,7 +379,7 @@ def check_removed(machine: Container, ports: set[int]) -> None:
     assert machine.read(CONFIG) == config
     apt(machine, "install", "/srv/new.deb")
     assert listening(machine) == ports
-    assert enabled(machine) == ["enabled"] * 3
+    assert enabled(machine) == ["enabled"] * 4
     apt(machine, "remove", "postfix-rest-inetd")
 
 

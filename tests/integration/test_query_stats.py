@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: MIT
+"""`query` and `stats` as the operator uses them: units, journald, Postfix and timer all real."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from integration.mail import rcpt, set_up
+from integration.product import (
+    SOCKETS,
+    TCP,
+    configure,
+    endpoint,
+    show,
+    start,
+    state,
+    wait_until,
+)
+
+from harness.container import Container
+from harness.container_backend import Backend, answer, lookup
+
+ROUTES = {
+    "/domains": lookup({"hosted.example": ["hosted.example"]}),
+    "/maps": lookup({"user@hosted.example": ["x"], "denied@hosted.example": 401}),
+    "/policy": answer("DUNNO"),
+}
+TIMER, SERVICE = (f"export-postfix-rest-metrics.{kind}" for kind in ("timer", "service"))
+COLLECTOR = "/var/lib/prometheus/node-exporter"
+METRICS = f"{COLLECTOR}/postfix-rest-inetd.prom"
+STATE = "/var/lib/postfix-rest-inetd-metrics/counters.json"
+COMMAND = "postfix-rest-inetd"
+
+
+@pytest.fixture
+def backend(clean_container: Container) -> Iterator[Backend]:
+    """A backend, an endpoint of each kind, and a Postfix that asks them all."""
+    with clean_container.backend(ROUTES) as running:
+        configure(
+            clean_container,
+            endpoint("domains", port=9001, target=running.url("/domains")),
+            endpoint(
+                "maps",
+                "socketmap-lookup",
+                bind_path="/var/spool/postfix/rest/maps",
+                target=running.url("/maps"),
+            ),
+            endpoint("gate", "policy", port=9003, bind_address="::", target=running.url("/policy")),
+        )
+        start(clean_container, *SOCKETS)
+        yield running
+
+
+def query(container: Container, *arguments: str, status: int = 0) -> str:
+    """What the command says, as one paragraph; its exit status must be STATUS."""
+    done = container.run(COMMAND, "query", *arguments, check=False)
+    assert done.returncode == status, done.stdout + done.stderr
+    return " ".join(done.stdout.split())
+
+
+def test_query_says_what_postfix_does(clean_container: Container, backend: Backend) -> None:
+    """Each kind of endpoint is asked where systemd listens, and Postfix does what is told."""
+    container = clean_container
+    set_up(
+        container,
+        {
+            "virtual_mailbox_domains": "tcp:127.0.0.1:9001",
+            "virtual_mailbox_maps": "socketmap:unix:rest/maps:mailbox",
+            "smtpd_recipient_restrictions": "check_policy_service inet:[::1]:9003",
+        },
+    )
+    assert "virtual_mailbox_domains, virtual_alias_domains, relay_domains: match" in query(
+        container, "domains", "hosted.example"
+    )
+    found = query(container, "maps", "user@hosted.example", "--map=mailbox")
+    assert "connecting to /var/spool/postfix/rest/maps" in found
+    assert "the recipient exists" in found
+    assert "no decision" in query(container, "gate", "--attribute=recipient=user@hosted.example")
+    assert rcpt(container, "user@hosted.example") == "250 2.1.5 Ok"
+
+    missing = query(container, "maps", "nobody@hosted.example", "--map=mailbox", status=1)
+    said = rcpt(container, "nobody@hosted.example").replace(
+        "<nobody@hosted.example>", "<recipient>"
+    )
+    assert said.removesuffix(" in virtual mailbox table") in missing
+    denied = query(container, "maps", "denied@hosted.example", "--map=mailbox", status=75)
+    assert rcpt(container, "denied@hosted.example") in denied
+    assert "outcome user-error" in query(
+        container, "maps", "denied@hosted.example", "--map=mailbox", "--direct", status=75
+    )
+    assert backend.requests[-1].path == "/maps"
+
+
+def test_query_without_a_socket(clean_container: Container, backend: Backend) -> None:
+    """A socket that is down is named, with its unit."""
+    clean_container.run("systemctl", "stop", TCP)
+    said = query(clean_container, "domains", "hosted.example", status=75)
+    assert f"nobody listens there: systemctl status {TCP}" in said
+    assert backend.requests == []
+
+
+def test_query_may_not(clean_container: Container, backend: Backend) -> None:
+    """Who may not read the configuration, or use the socket, is told so."""
+    done = clean_container.run(COMMAND, "query", "domains", "x", user="nobody", check=False)
+    assert (done.returncode, done.stdout) == (78, "")
+    assert "Permission denied" in done.stderr
+    copy = "/tmp/config.json"
+    clean_container.run("install", "-m644", "/etc/postfix-rest-inetd/config.json", copy)
+    arguments = (COMMAND, "query", "--config", copy, "maps", "x", "--map=m")
+    done = clean_container.run(*arguments, user="nobody", check=False)
+    assert done.returncode == 75
+    assert "ask as root" in " ".join(done.stdout.split())
+    assert backend.requests == []
+
+
+def ask(container: Container, *keys: str) -> None:
+    """Lookups, each with an entry in the journal when this returns."""
+    text = "".join(f"{key}\n" for key in keys)
+    container.run(COMMAND, "query", "domains", "-", input=text, check=False)
+    container.journal.sync()
+
+
+def test_stats(clean_container: Container, backend: Backend) -> None:
+    """What the handlers have logged since the test began is counted, with root's own journal."""
+    container = clean_container
+    since = f"--since=@{float(container.run('date', '+%s.%N').stdout):.6f}"
+    ask(container, "hosted.example", "foreign.example", "hosted.example")
+    container.run(COMMAND, "query", "gate")
+    container.journal.sync()
+    document = json.loads(container.run(COMMAND, "stats", since, "--json").stdout)
+    assert document["outcomes"] == {"found": 2, "not-found": 1, "action": 1}
+    assert document["busiest"]["key"][0]["key"] == "hosted.example"
+    report = container.run(COMMAND, "stats", since).stdout
+    assert "\n4 requests, " in report
+    assert "; 0 failed\n" in report
+    this_boot = container.run(COMMAND, "stats", "--prometheus").stdout
+    assert 'postfix_rest_requests_total{endpoint="domains",mode="tcp-lookup",' in this_boot
+    assert len(backend.requests) == 4
+
+
+def test_stats_may_not(clean_container: Container) -> None:
+    """Who cannot read the journal sees nothing, and is told why."""
+    done = clean_container.run(COMMAND, "stats", user="nobody")
+    assert done.stdout.endswith("No requests.\n")
+    assert "systemd-journal" in done.stderr
+
+
+def test_metrics_for_node_exporter(clean_container: Container, backend: Backend) -> None:
+    """The service writes metrics where node_exporter looks for them, from within its sandbox."""
+    container = clean_container
+    container.run("systemctl", "start", SERVICE)
+    assert container.run("test", "-e", METRICS, check=False).returncode != 0, "no node_exporter"
+    container.run("mkdir", "-p", COLLECTOR)
+    container.run("rm", "-f", STATE)
+    try:
+        ask(container, "hosted.example")
+        container.run("systemctl", "start", SERVICE)
+        assert container.read(METRICS) == "", "counting begins now"
+        ask(container, "hosted.example", "foreign.example", "hosted.example")
+        container.run("systemctl", "start", SERVICE)
+        labels = 'endpoint="domains",mode="tcp-lookup"'
+        found = f'postfix_rest_requests_total{{{labels},outcome="found"}} '
+        assert f"{found}2\n" in container.read(METRICS)
+        container.run("journalctl", "--rotate")
+        container.run("journalctl", "--vacuum-files=1")
+        container.run("systemctl", "start", SERVICE)
+        assert f"{found}2\n" in container.read(METRICS)
+        ask(container, "hosted.example")
+        container.run("systemctl", "start", SERVICE)
+        assert f"{found}3\n" in container.read(METRICS)
+        modes = container.run("stat", "-c", "%a %U", METRICS, STATE).stdout
+        assert modes == "644 root\n600 root\n"
+        listed = container.run("ls", COLLECTOR).stdout
+        assert listed == "postfix-rest-inetd.prom\n"
+    finally:
+        container.run("rm", "-rf", COLLECTOR, "/var/lib/postfix-rest-inetd-metrics")
+    assert len(backend.requests) == 5
+
+
+def test_the_timer(clean_container: Container) -> None:
+    """The timer is there, not enabled, and starts the service when it is."""
+    container = clean_container
+    enabled = container.run("systemctl", "is-enabled", TIMER, check=False).stdout
+    assert enabled == "disabled\n"
+    container.run("systemd-analyze", "verify", "--man=no", TIMER, SERVICE)
+    assert show(container, SERVICE, "DropInPaths") == {"DropInPaths": ""}
+    container.write(
+        f"/run/systemd/system/{TIMER}.d/soon.conf",
+        "[Timer]\nOnCalendar=\nOnActiveSec=0\nRandomizedDelaySec=0\nAccuracySec=1us\n",
+    )
+    container.run("mkdir", "-p", COLLECTOR)
+    container.run("systemctl", "daemon-reload")
+    try:
+        container.run("systemctl", "enable", "--now", TIMER)
+        wait_until(
+            lambda: container.run("test", "-e", METRICS, check=False).returncode == 0,
+            "the metrics",
+        )
+        assert state(container, TIMER) == "active"
+    finally:
+        container.run("systemctl", "disable", "--now", TIMER)
+        container.run("rm", "-rf", COLLECTOR, "/var/lib/postfix-rest-inetd-metrics")
