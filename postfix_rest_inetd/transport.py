@@ -77,8 +77,12 @@ class Bounded(_Stream):
         """Send what has been collected, with more header fields behind the request line."""
         line, end, rest = self._outgoing.partition(b"\r\n")
         self._outgoing = b""
+        self.transmit(line + end + fields + rest)
+
+    def transmit(self, data: bytes) -> None:
+        """Send all of a request, as it is."""
         self.settimeout(self.deadline.remaining_sec())
-        super().sendall(line + end + fields + rest)
+        super().sendall(data)
 
     def prepare(self, deadline: Deadline) -> None:
         """Get ready for the first request."""

@@ -23,8 +23,6 @@ from postfix_rest_inetd.errors import BackendError
 from postfix_rest_inetd.protocols import codec_of
 
 if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer, WriteableBuffer
-
     from postfix_rest_inetd.admin.query_codec import Answer
     from postfix_rest_inetd.admin.query_steps import Record
     from postfix_rest_inetd.endpoint import Endpoint
@@ -115,20 +113,19 @@ class _WatchedClient(rest.Client):
 
     def _connect(self, deadline: Deadline) -> Bounded:
         stream = super()._connect(deadline)
-        receive, send = stream.recv_into, stream.sendall
+        receive, transmit = stream.receive, stream.transmit
 
-        def recv_into(buffer: WriteableBuffer, nbytes: int = 0, flags: int = 0) -> int:
-            received = receive(buffer, nbytes, flags)
-            if received:
-                data = bytes(memoryview(buffer)[:received])
+        def watched_receive() -> bytes:
+            data = receive()
+            if data:
                 self.taps.append(("HTTP response", False, data))
-            return received
+            return data
 
-        def sendall(data: ReadableBuffer, flags: int = 0) -> None:
-            self.taps.append(("HTTP request", True, bytes(data)))
-            send(data, flags)
+        def watched_transmit(data: bytes) -> None:
+            self.taps.append(("HTTP request", True, data))
+            transmit(data)
 
-        # On the stream itself: http.client calls these two and no others.
-        setattr(stream, "recv_into", recv_into)  # noqa: B010 - a method, to mypy
-        setattr(stream, "sendall", sendall)  # noqa: B010
+        # On the stream itself, whose class is another with TLS.
+        setattr(stream, "receive", watched_receive)  # noqa: B010 - a method, to mypy
+        setattr(stream, "transmit", watched_transmit)  # noqa: B010
         return stream
