@@ -166,12 +166,8 @@ def _ask_one(
         rules = query_rules.of_answer(endpoint.mode, answer)
     query_screen.consequences(rules)
     status = _status(answer)
-    if status == EXIT_TEMPFAIL and not arguments.direct:
-        query_screen.advice(
-            "The handler has told the journal why: journalctl -t postfix-rest-inetd -n 1"
-            if answer is not None
-            else "What the journal may know: journalctl -t postfix-rest-inetd -n 5"
-        )
+    if status == EXIT_TEMPFAIL and not arguments.direct and len(record.steps) > 1:  # connected
+        query_screen.advice("The journal knows why: journalctl -t postfix-rest-inetd -n 1")
     return status
 
 

@@ -141,9 +141,12 @@ def _transport(text: str) -> str:
 
 
 def _of_error(*, permanent: bool) -> list[Rule]:
-    apart = _SERVER_ERROR if permanent else _RETRY
+    tables, addresses = f"{DOMAINS}, {TRANSPORTS}", f"{RECIPIENTS}, {ALIASES}, {LOGINS}"
+    effects = {f"{tables}, {addresses}": _RETRY}
+    if permanent:
+        effects = {tables: _RETRY, addresses: _SERVER_ERROR}
+    effects[ACCESS] = _ACCESS_ERROR
     return [
-        Rule(f"{DOMAINS}, {TRANSPORTS}", f"the mail is deferred with {_RETRY}", DOUBTFUL),
-        Rule(f"{RECIPIENTS}, {ALIASES}, {LOGINS}", f"the mail is deferred with {apart}", DOUBTFUL),
-        Rule(ACCESS, f"the mail is deferred with {_ACCESS_ERROR}", DOUBTFUL),
+        Rule(parameters, f"the mail is deferred with {reply}", DOUBTFUL)
+        for parameters, reply in effects.items()
     ]

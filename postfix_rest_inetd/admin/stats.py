@@ -145,7 +145,7 @@ def _export(
             journal.seek_time(since)
         for entry in _entries(journal, arguments.endpoint, since, until):
             counters.add(entry)
-    _write(arguments.output, stats_prometheus.text_of(counters))
+    _write(arguments.output, stats_prometheus.text_of(counters), stats_export.PUBLIC_MODE)
 
 
 def _report(
@@ -162,7 +162,7 @@ def _report(
     if arguments.follow:
         _follow(journal, arguments, totals, lambda: shown(totals, since, until))
         return
-    _write(arguments.output, shown(totals, since, until))
+    _write(arguments.output, shown(totals, since, until), stats_export.PRIVATE_MODE)
     if not totals.requests:
         _hint(arguments)
 
@@ -212,12 +212,12 @@ def _add_new(entries: Iterable[Entry], endpoints: list[str], totals: Totals) -> 
     return changed
 
 
-def _write(path: str | None, text: str) -> None:
+def _write(path: str | None, text: str, mode: int) -> None:
     if path is None:
         sys.stdout.write(text)
         sys.stdout.flush()
     else:
-        stats_export.write(path, text, stats_export.METRICS_MODE)
+        stats_export.write(path, text, mode)
 
 
 def _hint(arguments: argparse.Namespace) -> None:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from postfix_rest_inetd.admin.stats_journal import Journal
 
-STATE_MODE = 0o600
-METRICS_MODE = 0o644  # node_exporter reads it as a user of its own
+PRIVATE_MODE = 0o600
+PUBLIC_MODE = 0o644  # node_exporter reads metrics as a user of its own; there are no keys in them
 
 
 class StateError(Exception):
@@ -56,7 +56,7 @@ def update(journal: Journal, path: str, since: float | None) -> Counters:
         for entry in journal.entries():
             counters.add(entry)
         state = {**counters.to_state(), "cursor": journal.cursor() or cursor, "begin": begin}
-        write(path, json.dumps(state), STATE_MODE)
+        write(path, json.dumps(state), PRIVATE_MODE)
     return counters
 
 
@@ -85,7 +85,7 @@ def write(path: str, text: str, mode: int) -> None:
 @contextlib.contextmanager
 def _locked(path: str) -> Iterator[None]:
     """Hold the lock of a state file, which is replaced while it is held: hence a file beside it."""
-    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, STATE_MODE)
+    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_MODE)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

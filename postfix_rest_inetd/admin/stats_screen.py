@@ -161,7 +161,8 @@ def _busiest(totals: Totals, kind: str) -> Iterator[str]:
         return
     yield ""
     yield painted(f"busiest {kind}s", TITLE)
-    for (endpoint, text), count in subjects.top(TOP):
+    top = subjects.top(TOP)
+    for (endpoint, text), count in [item for item in top if item[1] > 1] or top:
         yield f"{count:9}  {_cut(endpoint, NAME_WIDTH)}  {_cut(text, WIDTH - 13 - len(endpoint))}"
     yield from _caveat(subjects.missed, more=False)
 

@@ -20,8 +20,10 @@ from typing import NamedTuple
 import pytest
 
 from harness.activation import activated, write_handler_config
+from harness.certificates import Authority
 from harness.ports import free_port
 from harness.rest_backend import Answer, Recorded, RestBackend, rest_backend
+from harness.scripted_backend import ScriptedBackend, answer
 from postfix_rest_inetd.admin import cli
 
 TOKEN = "the-token-of-the-tests"
@@ -194,6 +196,23 @@ def test_steps_of_the_backend(query):
     assert "response HTTP status 200 request id" in done.text
 
 
+def test_https(query, tmp_path, tmp_path_factory):
+    """What is shown of a request over https is what is inside, without the secrets."""
+    authority = Authority(tmp_path_factory.mktemp("ca"))
+    with ScriptedBackend(answer(200, b'["x"]'), tls=authority.server("127.0.0.1")) as backend:
+        config = write_handler_config(
+            tmp_path / "config.json",
+            {"name": "x", "mode": "tcp-lookup", "target": backend.url(), "auth-token": TOKEN}
+            | {"bind-port": 9, "tls-ca-file": str(authority.ca_file)},
+        )
+        done = query("--config", str(config), "x", "y", "--direct", "-v")
+    assert done.status == 0
+    assert "doing the TLS handshake with https://127.0.0.1" in done.text
+    assert "> GET /lookup?key=y HTTP/1.1\\r\\n" in done.output
+    assert "> X-Auth-Token: ********\\r\\n" in done.output
+    assert "< HTTP/1.1 200" in done.output
+
+
 def test_the_cause_is_told(query):
     """Asked directly, the handler's own words say why there is no answer, and what to do."""
     done = query("down-domains", "x", "--direct")
@@ -210,6 +229,7 @@ def test_nobody_listens(query):
     """Where nobody listens it says so, what to look at, and what Postfix would do."""
     done = query("nobody", "x")
     assert done.status == 75
+    assert "journalctl" not in done.output
     assert "nobody listens there: systemctl status postfix-rest-tcp@all.socket" in done.text
     assert "after ten tries, a second apart, the mail is deferred" in done.text
 

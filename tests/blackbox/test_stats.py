@@ -293,6 +293,16 @@ def test_no_journal(without_journal):
     )
 
 
+def test_a_report_is_private(without_journal, tmp_path):
+    """A report has addresses in it, so its file is closed to others; an older file is replaced."""
+    file = tmp_path / "report.json"
+    file.write_text("older")
+    file.chmod(0o666)
+    assert without_journal("--json", f"--output={file}") == (0, "", "")
+    assert json.loads(file.read_text())["requests"] == 0
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
 def test_no_place_for_the_output(without_journal):
     """An output that cannot be written is told, with status 1."""
     done = without_journal("--prometheus", "--output=/nonexistent/x.prom")
