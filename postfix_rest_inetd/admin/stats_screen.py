@@ -48,14 +48,18 @@ def _heading(totals: Totals, since: float | None, until: float | None) -> Iterat
     if not totals.requests:
         yield "No requests."
         return
-    took = max(1.0, (totals.last_usec - totals.first_usec) / 1_000_000)
-    rate = totals.requests / took
-    pace = f"{rate:.1f} a second" if rate >= 1 else f"{rate * 60:.1f} a minute"
-    text = f"{totals.requests} requests, {pace} from the first to the last; "
+    text = "1 request; " if totals.requests == 1 else f"{totals.requests} requests{_pace(totals)}; "
     failed = f"{totals.failures} failed"
     if totals.failures:
         failed += f" ({share(totals.failures, totals.requests)})"
     yield text + painted(failed, BAD if totals.failures else GOOD)
+
+
+def _pace(totals: Totals) -> str:
+    took = max(1.0, (totals.last_usec - totals.first_usec) / 1_000_000)
+    rate = totals.requests / took
+    pace = f"{rate:.1f} a second" if rate >= 1 else f"{rate * 60:.1f} a minute"
+    return f", {pace} from the first to the last"
 
 
 def moment(seconds: float) -> str:
