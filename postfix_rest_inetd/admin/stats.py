@@ -135,17 +135,20 @@ def _export(
 ) -> None:
     from postfix_rest_inetd.admin import stats_prometheus
 
+    def publish(counters: Counters) -> None:
+        _write(arguments.output, stats_prometheus.text_of(counters), stats_export.PUBLIC_MODE)
+
     if arguments.state:
-        counters = stats_export.update(journal, arguments.state, since)
+        stats_export.update(journal, arguments.state, since, publish)
+        return
+    counters = Counters()
+    if since is None:
+        journal.this_boot_only()
     else:
-        counters = Counters()
-        if since is None:
-            journal.this_boot_only()
-        else:
-            journal.seek_time(since)
-        for entry in _entries(journal, arguments.endpoint, since, until):
-            counters.add(entry)
-    _write(arguments.output, stats_prometheus.text_of(counters), stats_export.PUBLIC_MODE)
+        journal.seek_time(since)
+    for entry in _entries(journal, arguments.endpoint, since, until):
+        counters.add(entry)
+    publish(counters)
 
 
 def _report(

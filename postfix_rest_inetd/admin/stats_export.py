@@ -10,7 +10,7 @@ seen them are not counted.
 Without a state file, counting begins now: after its loss the counters restart at 0, which
 Prometheus notices and handles. Each file is written beside its place and renamed; first the state,
 then the metrics, so that a run that dies between them loses no entry and counts none twice. The
-state is locked: runs that overlap do their work one after the other.
+state is locked until both are written: runs that overlap do their work one after the other.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from postfix_rest_inetd.admin.stats_counters import Counters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from postfix_rest_inetd.admin.stats_journal import Journal
 
@@ -37,8 +37,10 @@ class StateError(Exception):
     """The state file holds something else; the text says what to do."""
 
 
-def update(journal: Journal, path: str, since: float | None) -> Counters:
-    """Add the entries since the last run to the state in `path`; returns the counters.
+def update(
+    journal: Journal, path: str, since: float | None, publish: Callable[[Counters], None]
+) -> None:
+    """Add the entries since the last run to the state in `path`, and publish the counters.
 
     `since` is where the first run begins.
 
@@ -57,7 +59,7 @@ def update(journal: Journal, path: str, since: float | None) -> Counters:
             counters.add(entry)
         state = {**counters.to_state(), "cursor": journal.cursor() or cursor, "begin": begin}
         write(path, json.dumps(state), PRIVATE_MODE)
-    return counters
+        publish(counters)
 
 
 def write(path: str, text: str, mode: int) -> None:

@@ -6,6 +6,7 @@ One journald serves the whole module; the endpoints of each test have a name of 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
 import sys
@@ -24,7 +25,8 @@ from harness.handler_process import endpoint, write_config
 from harness.line_log import LineLog
 from harness.process_group import end
 from harness.scripted_backend import answer, hang_up
-from postfix_rest_inetd.admin import cli
+from postfix_rest_inetd.admin import cli, stats_export
+from postfix_rest_inetd.admin.stats_journal import Journal
 
 WAIT_SEC = 30
 
@@ -291,6 +293,22 @@ def test_no_journal(without_journal):
     assert done.errors == (
         "postfix-rest-inetd stats: /nonexistent cannot be opened: No such file or directory\n"
     )
+
+
+def test_runs_that_overlap(tmp_path):
+    """Metrics are published while the state is locked: older ones cannot replace newer ones."""
+    locked = []
+
+    def publish(_counters: object) -> None:
+        with (tmp_path / "state.json.lock").open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                locked.append((tmp_path / "state.json").exists())
+
+    with Journal(str(tmp_path)) as journal:
+        stats_export.update(journal, str(tmp_path / "state.json"), None, publish)
+    assert locked == [True]
 
 
 def test_a_report_is_private(without_journal, tmp_path):
