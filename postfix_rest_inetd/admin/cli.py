@@ -18,6 +18,7 @@ import importlib
 import sys
 
 from postfix_rest_inetd import __version__
+from postfix_rest_inetd.admin import terminal
 
 # subcommand: (module in this package, what it does)
 COMMANDS = {
@@ -33,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     command = next((word for word in given if not word.startswith("-")), "")
     parsed = parser([command]).parse_args(given)
+    terminal.tolerate()
     status: int = _module(parsed.command).run(parsed)
     return status
 

@@ -7,6 +7,7 @@ Colour is for terminals only, and not with NO_COLOR (https://no-color.org) or TE
 from __future__ import annotations
 
 import functools
+import io
 import os
 import sys
 
@@ -24,6 +25,12 @@ def is_colourful() -> bool:
 def painted(text: str, style: str) -> str:
     """Text for standard output in one of the styles above, where it may have colours."""
     return f"\x1b[{style}m{text}\x1b[0m" if style and is_colourful() else text
+
+
+def tolerate() -> None:
+    """Have standard output spell out what its encoding does not know, instead of failing."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def printable(text: str) -> str:

@@ -251,6 +251,15 @@ def test_keys_are_bytes(query, setup):
     assert setup.backend.requests[-1].key() == b"\xff"
 
 
+def test_a_terminal_without_unicode(setup, monkeypatch):
+    """What standard output cannot show is spelt out."""
+    screen = io.TextIOWrapper(io.BytesIO(), "ascii")
+    monkeypatch.setattr(sys, "stdout", screen)
+    assert cli.main(["query", "--config", str(setup.config), "domains", "é \x01%"]) == 0
+    screen.flush()
+    assert b"200 \\xe9t\\xe9\n" in screen.buffer.getvalue()
+
+
 def test_errors_among_many_keys(query):
     """An error is told and the next key is asked; ten in a row are enough."""
     done = query("domains", "-", keys=b"broken\nexample.org\n")

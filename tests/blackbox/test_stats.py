@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import subprocess
 import sys
 import time
@@ -293,6 +294,28 @@ def test_no_journal(without_journal):
     assert done.errors == (
         "postfix-rest-inetd stats: /nonexistent cannot be opened: No such file or directory\n"
     )
+
+
+@pytest.mark.parametrize(
+    "environment, colourful",
+    [({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False), ({}, False)],
+)
+def test_colour(tmp_path, environment, colourful):
+    """On a terminal there is colour, unless it cannot have any or nobody wants it."""
+    main, terminal = os.openpty()
+    subprocess.run(
+        [sys.executable, "-m", "postfix_rest_inetd.admin.cli", "stats", f"--directory={tmp_path}"],
+        cwd=package_parent(),
+        env={"PATH": os.environ["PATH"], **environment},
+        stdout=terminal,
+        timeout=WAIT_SEC,
+        check=True,
+    )
+    os.close(terminal)
+    said = os.read(main, 10_000).decode()
+    os.close(main)
+    assert ("\x1b[1mpostfix-rest-inetd, from " in said) == colourful
+    assert "postfix-rest-inetd, from " in said
 
 
 def test_runs_that_overlap(tmp_path):
