@@ -131,9 +131,9 @@ def _document(content: bytes, source: str) -> object:
 
 def _find_repeated(value: object, path: str, problems: list[tuple[str, str]]) -> None:
     if isinstance(value, _Object):
-        problems += [(_join(path, key), "stands here more than once") for key in value.repeated]
+        problems += [(joined(path, key), "stands here more than once") for key in value.repeated]
         for key, inner in value.items():
-            _find_repeated(inner, _join(path, key), problems)
+            _find_repeated(inner, joined(path, key), problems)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             _find_repeated(inner, f"{path}[{index}]", problems)
@@ -163,14 +163,14 @@ def _read_keys(
             nearest = _nearest(key, known)
             named.update(nearest)
             hint = f"; did you mean {nearest[0]}?" if nearest else ""
-            problems.append((_join(path, key), f"is not a known key{hint}"))
+            problems.append((joined(path, key), f"is not a known key{hint}"))
         elif value is not None:
             named.add(key)
             try:
                 values[key] = known[key](value)
             except ValueError as error:
-                problems.append((_join(path, key), str(error)))
-    problems += [(_join(path, key), "is required") for key in required if key not in named]
+                problems.append((joined(path, key), str(error)))
+    problems += [(joined(path, key), "is required") for key in required if key not in named]
     return values, named
 
 
@@ -187,11 +187,11 @@ def _endpoint(
         return None
     before = len(problems)
     values, named = _read_keys(entry, known, keys.REQUIRED, path, problems)
-    problems += [(_join(path, key), text) for key, text in _contradictions(values, named)]
+    problems += [(joined(path, key), text) for key, text in _contradictions(values, named)]
     address = _address(values, named)
     if address is not None and (other := places.setdefault(address, path)) != path:
         key = "bind-port" if address.path is None else "bind-path"
-        problems.append((_join(path, key), f"{address} is taken by {other}"))
+        problems.append((joined(path, key), f"{address} is taken by {other}"))
     if address is None or len(problems) > before:
         return None
     endpoint = Endpoint()
@@ -251,7 +251,8 @@ def _nearest(key: str, known: Iterable[str]) -> list[str]:
     return get_close_matches(key.lower().replace("_", "-"), known, n=1)
 
 
-def _join(path: str, key: str) -> str:
+def joined(path: str, key: str) -> str:
+    """The JSON path of a key in the object at `path`."""
     if key.replace("-", "").replace("_", "").isalnum():
         return f"{path}.{key}"
     import json

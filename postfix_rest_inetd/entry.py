@@ -105,12 +105,12 @@ def of_request(
         words += f" {verb_of(reply.text) or '(restrictions)'}"
     if reply.kind == model.REPLY_NONE:
         words += ", closing the connection"
-    detail = measured.detail or _advice(reply.outcome, measured)
+    detail = measured.detail or advice(reply.outcome, measured)
     message = f"{endpoint.name}: {subject}{words} ({measured.elapsed_usec / 1000:.1f} ms)"
     return _entry(reply.outcome, f"{message}: {detail}" if detail else message, fields)
 
 
-def _advice(outcome: str, measured: Measured) -> str:
+def advice(outcome: str, measured: Measured) -> str:
     """What to do about an outcome that its status alone explains."""
     if outcome == model.USER_ERROR:
         return _ADVICE.get(measured.status, "does the backend take the requests of this mode?")

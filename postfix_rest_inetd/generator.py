@@ -259,6 +259,7 @@ SourcePath={config_path}
 
 [Service]
 Type=oneshot
-ExecStart=/usr/bin/python3 -I -m postfix_rest_inetd.admin.cli check --config {config_path}
+ExecStart=/usr/bin/python3 -I -m postfix_rest_inetd.admin.cli check \\
+    --only config --config {config_path}
 SyslogIdentifier=postfix-rest-inetd
 """

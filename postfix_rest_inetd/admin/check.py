@@ -1,25 +1,53 @@
 # SPDX-License-Identifier: MIT
-"""`postfix-rest-inetd check`: is the configuration one that the handler can use?
+"""`postfix-rest-inetd check`: does all fit that has to work together, and what is to be done?
 
-Exit status 0 when it is, 1 when it is not. Every problem is printed on a line of its own, with its
-place in the file; the endpoints of a good file are listed with where they listen and whom they ask.
+Its parts, each a module check_*.py that yields findings:
+
+    config      the configuration: all of its problems, with line and column
+    files       the files that it names, and the rights of the handlers
+    sockets     systemd's socket units, and who listens
+    postfix     the tables and policy services of Postfix that lead here
+    probe       (--probe) the backends
+
+All of them concern the installed configuration. Another file (`--config`) is nobody's yet: only
+`config` and `files` apply to it, unless `--only` asks for more.
+
+Exit status: 0 when no error was found, 1 when one was, 2 for a wrong command line. A warning is
+about a step that is still to be taken, or a risk: with `--strict` it counts as an error, without it
+`check` can stand before these steps in a script.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+import os
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd import config, credentials, rest
-from postfix_rest_inetd.errors import ConfigError
+from postfix_rest_inetd import config
+from postfix_rest_inetd.admin import (
+    check_config,
+    check_files,
+    check_postfix,
+    check_print,
+    check_units,
+    postfix_references,
+    systemd_units,
+)
+from postfix_rest_inetd.admin.check_finding import ERROR, NOTE, WARNING, Finding
+from postfix_rest_inetd.admin.listeners import Listeners
 
 if TYPE_CHECKING:
-    import argparse
+    from collections.abc import Iterator
 
+    from postfix_rest_inetd.admin.postfix_settings import Settings
     from postfix_rest_inetd.endpoint import Endpoint
 
 EXIT_GOOD = 0
 EXIT_BAD = 1
+
+PARTS = ("config", "files", "sockets", "postfix", "probe")
+_OF_ANY_FILE = frozenset(("config", "files"))
+_OF_THE_INSTALLED = _OF_ANY_FILE | {"sockets", "postfix"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,36 +58,110 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the configuration (%(default)s)",
     )
+    parser.add_argument(
+        "--probe", action="store_true", help="ask each backend for something that cannot exist"
+    )
+    parser.add_argument(
+        "--only",
+        type=_parts,
+        metavar="PART[,PART]",
+        help=f"no more than these: {', '.join(PARTS)}",
+    )
+    parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings, too")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check a file and print what was found; returns the exit status."""
-    path = arguments.config
-    try:
-        loaded = config.load(path)
-    except ConfigError as error:
-        _print_problems(error)
-        return EXIT_BAD
-    bad = [endpoint for endpoint in loaded.endpoints if not _is_usable(endpoint, loaded.user_agent)]
-    for endpoint in loaded.endpoints:
-        state = "unusable" if endpoint in bad else "ok"
-        where = f"{endpoint.mode} on {endpoint.address}, asks {endpoint.target.origin}"
-        print(f"{state:8}  {endpoint.name}: {where}")
-    if not loaded.endpoints:
-        print(f"{path}: there are no endpoints yet; nothing will listen")
-    return EXIT_BAD if bad else EXIT_GOOD
+    """Check, and print what was found; returns the exit status."""
+    parts = arguments.only or (
+        _OF_THE_INSTALLED if _is_installed(arguments.config) else _OF_ANY_FILE
+    )
+    if arguments.probe:
+        parts |= {"probe"}
+    findings = list(_findings(arguments.config, parts))
+    if arguments.json:
+        check_print.as_json(arguments.config, findings)
+    else:
+        check_print.as_text(findings)
+    bad = {ERROR, WARNING} if arguments.strict else {ERROR}
+    return EXIT_BAD if any(finding.severity in bad for finding in findings) else EXIT_GOOD
 
 
-def _is_usable(endpoint: Endpoint, user_agent: str) -> bool:
-    """Can the files that an endpoint names be used, by the user who runs this?"""
-    try:
-        rest.Client(endpoint, user_agent, credentials.auth_token_of(endpoint))
-    except ConfigError as error:
-        _print_problems(error)
-        return False
-    return True
+def _parts(text: str) -> frozenset[str]:
+    parts = frozenset(text.split(","))
+    if not parts <= set(PARTS):
+        raise argparse.ArgumentTypeError(f"the parts are {', '.join(PARTS)}")
+    return parts
 
 
-def _print_problems(error: ConfigError) -> None:
-    for json_path, text in error.problems:
-        print(f"{error.source}: {json_path + ': ' if json_path else ''}{text}", file=sys.stderr)
+def _is_installed(path: str) -> bool:
+    """Is it the file that systemd's handlers and the generator read?"""
+    return os.path.abspath(path) == config.DEFAULT_PATH
+
+
+def _findings(path: str, parts: frozenset[str]) -> Iterator[Finding]:
+    loaded, found = check_config.load(path)
+    if "config" in parts or loaded is None:
+        yield from found
+    if "files" in parts:
+        yield from _files(path, loaded)
+    listeners = Listeners()
+    if "sockets" in parts:
+        yield from _sockets(loaded, listeners)
+    if loaded is None or not loaded.endpoints:
+        return
+    postfix: Settings | None = None
+    notes: list[Finding] = []
+    if not parts.isdisjoint(("postfix", "probe")):
+        postfix, notes = check_postfix.settings_or_note()
+    if "postfix" in parts:
+        yield from notes
+        if postfix is not None:
+            yield from _postfix(loaded.endpoints, listeners, postfix)
+    if "probe" in parts:
+        from postfix_rest_inetd.admin import check_probe
+
+        names = {} if postfix is None else _map_names(loaded.endpoints, postfix)
+        yield from check_probe.findings(loaded, names)
+
+
+def _has_units() -> bool:
+    return systemd_units.is_running() and systemd_units.are_installed()
+
+
+def _files(path: str, loaded: config.Config | None) -> Iterator[Finding]:
+    if _is_installed(path) and _has_units():
+        settings = systemd_units.handler_settings()
+        if loaded is not None:
+            check_files.use_credentials(loaded, settings)
+        yield from check_files.installed(path, loaded, settings)
+    if loaded is not None:
+        yield from check_files.usable(path, loaded)
+
+
+def _sockets(loaded: config.Config | None, listeners: Listeners) -> Iterator[Finding]:
+    endpoints = None if loaded is None else loaded.endpoints
+    if _has_units():
+        yield from check_units.findings(endpoints, listeners)
+        return
+    missing = "the units are" if systemd_units.is_running() else "systemd is"
+    yield Finding(NOTE, "sockets", f"{missing} not there, so no socket unit was looked at")
+    yield from check_units.without_units(endpoints or [], listeners)
+
+
+def _postfix(
+    endpoints: list[Endpoint], listeners: Listeners, settings: Settings
+) -> Iterator[Finding]:
+    yield from check_postfix.findings(endpoints, listeners, settings)
+    if _has_units():
+        yield from check_postfix.capacity(check_units.serving(endpoints), endpoints, settings)
+
+
+def _map_names(endpoints: list[Endpoint], postfix: Settings) -> dict[Endpoint, str]:
+    """A name of a map that Postfix asks each socketmap endpoint for."""
+    return {
+        target: reference.map_name
+        for reference in postfix_references.find(postfix)
+        for target in [check_postfix.endpoint_of(reference, endpoints, postfix)]
+        if target is not None and reference.map_name
+    }

@@ -222,7 +222,7 @@ def test_unusable_config(tmp_path, capfd, content, word):
         "multi-user.target.wants/postfix-rest-inetd-config.service",
         "postfix-rest-inetd-config.service",
     ]
-    assert f"check --config {tmp_path}/config.json" in files["postfix-rest-inetd-config.service"]
+    assert f"--config {tmp_path}/config.json" in files["postfix-rest-inetd-config.service"]
     if not os.path.exists("/run/systemd/journal/socket"):
         assert word in capfd.readouterr().err
 

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""What another user may do with a path, found out by trying it as that user.
+
+Mode bits alone would not tell: there are directories on the way, supplementary groups and ACLs.
+Only root can become somebody else, so for everybody else the answer is None: unknown.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import stat
+import subprocess
+
+_SEC = 10
+
+
+def may(user: str, permission: str, path: str) -> bool | None:
+    """May `user` read, write or search (`r`, `w`, `x`) what is at `path`?"""
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        return None
+    if os.geteuid() != 0 and entry.pw_uid != os.geteuid():
+        return None
+    command = ["/usr/bin/test", f"-{permission}", path]
+    if entry.pw_uid == os.geteuid():
+        done = subprocess.run(command, check=False, timeout=_SEC)  # noqa: S603 - fixed words
+    else:
+        done = subprocess.run(  # noqa: S603 - as above
+            command,
+            check=False,
+            timeout=_SEC,
+            user=entry.pw_uid,
+            group=entry.pw_gid,
+            extra_groups=os.getgrouplist(user, entry.pw_gid),
+        )
+    return done.returncode == 0
+
+
+def obstacle(user: str, path: str) -> str:
+    """What on the way keeps a user from reading a file: a directory, or the file itself."""
+    parts = path.split("/")
+    for end in range(2, len(parts)):
+        directory = "/".join(parts[:end])
+        if may(user, "x", directory) is False:
+            return directory
+    return path
+
+
+def described(path: str) -> str:
+    """A path with its mode and its owners, as `/etc/x (0640 root:adm)`."""
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        return f"{path} ({error.strerror})"
+    mode = stat.S_IMODE(status.st_mode)
+    return f"{path} ({mode:04o} {user_name(status.st_uid)}:{_group_name(status.st_gid)})"
+
+
+def user_name(uid: int) -> str:
+    """The name of a user, or the number where there is no name."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _group_name(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""The configuration: all of its problems, as the handler's parser finds them, with their places."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd import config
+from postfix_rest_inetd.admin import json_positions
+from postfix_rest_inetd.admin.check_finding import ERROR, GOOD, NOTE, Finding
+from postfix_rest_inetd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_UNUSABLE = "Until it is mended, every request of every endpoint gets a temporary error."
+
+
+def load(path: str) -> tuple[config.Config | None, list[Finding]]:
+    """The configuration, None where it cannot be used, and what was found in it."""
+    try:
+        loaded = config.load(path)
+    except ConfigError as error:
+        return None, list(problems(path, error, _UNUSABLE))
+    if not loaded.endpoints:
+        what = "there are no endpoints yet; nothing will listen"
+        return loaded, [Finding(NOTE, path, what)]
+    return loaded, [
+        Finding(GOOD, endpoint.name, f"{endpoint.mode} on {endpoint.address}, asks {origin}")
+        for endpoint in loaded.endpoints
+        for origin in [endpoint.target.origin]
+    ]
+
+
+def problems(path: str, error: ConfigError, advice: str = "") -> Iterator[Finding]:
+    """The problems of an error, in the order of the file; the last one has the advice.
+
+    `error.source` is the file itself, or one that a key of it names.
+    """
+    content = _content(path)
+    places = json_positions.find(content, [json_path for json_path, _ in error.problems])
+    other = "" if error.source == path else f"{error.source} "
+    found = []
+    for json_path, text in error.problems:
+        place = places.get(json_path) if json_path else json_positions.syntax_error(content)
+        where = f"{path}:{place.line}:{place.column}" if place else path
+        what = f"{json_path}: {other}{text}" if json_path else f"{other}{text}"
+        found.append((place or (0, 0), Finding(ERROR, where, what)))
+    found.sort(key=lambda pair: pair[0])
+    for number, (_, finding) in enumerate(found, 1):
+        yield finding._replace(advice=advice if number == len(found) else "")
+
+
+def _content(path: str) -> bytes | None:
+    """The file once more, None where it cannot be read: then there are no places in it."""
+    try:
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                return file.read(config.MAX_CONFIG_BYTES + 1)
+    except OSError:
+        pass
+    return None

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: MIT
+"""What systemd says about the socket units of postfix-rest-inetd and about their handlers.
+
+`systemctl` and `journalctl` are asked, which answer any user. Nothing is changed.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import subprocess
+from typing import NamedTuple
+
+KINDS = ("postfix-rest-tcp", "postfix-rest-socketmap", "postfix-rest-policy")
+GENERATED = "/run/systemd/generator"
+
+_SEC = 20
+_WANTS = "/etc/systemd/system/*.wants/postfix-rest-*@?*.socket"
+_PROPERTIES = (
+    "Id LoadState ActiveState UnitFileState Listen NeedDaemonReload NRefused MaxConnections "
+    "DropInPaths FragmentPath"
+)
+_HOMES = ("/home", "/root", "/run/user")
+_TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - named, not used
+
+
+class Unit(NamedTuple):
+    """A socket unit as systemd has it in force."""
+
+    name: str
+    load: str
+    active: str
+    file_state: str
+    listen: tuple[str, ...]  # as str(LocalAddress)
+    needs_reload: bool
+    refused: int
+    max_connections: int
+    files: tuple[str, ...]
+
+    @property
+    def kind(self) -> str:
+        """The template that it is made from, without the @."""
+        return self.name.partition("@")[0]
+
+    @property
+    def instance(self) -> str:
+        """What stands behind the @."""
+        return self.name.partition("@")[2].removesuffix(".socket")
+
+    @property
+    def is_enabled(self) -> bool:
+        """Will it be started at the next boot?"""
+        return self.file_state in ("enabled", "enabled-runtime")
+
+    @property
+    def is_active(self) -> bool:
+        """Does it listen, or will it in a moment?"""
+        return self.active in ("active", "activating", "reloading")
+
+
+class HandlerSettings(NamedTuple):
+    """How systemd starts a handler, as far as files matter.
+
+    Attributes:
+        user: whose rights it has.
+        hidden: directories that its sandbox hides.
+        credentials: the names of LoadCredential= and their files.
+    """
+
+    user: str
+    hidden: tuple[str, ...]
+    credentials: dict[str, str]
+
+    def reads_as_root(self, path: str) -> bool:
+        """Is a file read by systemd, on behalf of the handler?"""
+        return path in self.credentials.values()
+
+
+def is_running() -> bool:
+    """Is systemd the service manager of this machine?"""
+    return os.path.isdir("/run/systemd/system") and shutil.which("systemctl") is not None
+
+
+def are_installed() -> bool:
+    """Are the units of postfix-rest-inetd there?"""
+    return all(unit.load != "not-found" for unit in units([f"{kind}@all.socket" for kind in KINDS]))
+
+
+def known_sockets() -> list[str]:
+    """The names of all socket units of ours that are loaded or enabled."""
+    listed = _output(
+        "systemctl", "list-units", "--all", "--plain", "--no-legend", "--full", "postfix-rest-*"
+    )
+    names = {line.split()[0] for line in listed.splitlines() if line.strip()}
+    names.update(os.path.basename(path) for path in glob.glob(_WANTS))
+    return sorted(name for name in names if name.endswith(".socket") and "@" in name)
+
+
+def units(names: list[str]) -> list[Unit]:
+    """The units of these names; one that does not exist has the `load` of `not-found`."""
+    if not names:
+        return []
+    properties = f"--property={','.join(_PROPERTIES.split())}"
+    text = _output("systemctl", "show", properties, "--", *names)
+    return [_unit(block) for block in text.strip().split("\n\n") if block]
+
+
+def handler_settings() -> HandlerSettings:
+    """How handlers are started; the units must be installed."""
+    unit = "postfix-rest-tcp@check.service"
+    names = "--property=User,ProtectHome,PrivateTmp"
+    text = _output("systemctl", "show", names, "--", unit)
+    values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    hidden: tuple[str, ...] = ()
+    if values.get("ProtectHome") in ("yes", "tmpfs"):
+        hidden += _HOMES
+    if values.get("PrivateTmp") in ("yes", "disconnected"):
+        hidden += _TEMPORARY
+    credentials = {}
+    # `show` calls them unprintable.
+    for line in _output("systemctl", "cat", "--", unit).splitlines():
+        if line.startswith("LoadCredential="):
+            name, _, path = line.removeprefix("LoadCredential=").partition(":")
+            credentials[name] = path
+    return HandlerSettings(values.get("User") or "root", hidden, credentials)
+
+
+def last_failure(unit: str) -> str:
+    """The last line of the journal that says why a unit has failed, or nothing."""
+    text = _output(
+        *("journalctl", "--quiet", "--no-pager", "--output=cat", "--priority=warning"),
+        *("--boot", "--lines=20", f"--unit={unit}", "_PID=1"),
+    )
+    reasons = [
+        line.removeprefix(f"{unit}: ")
+        for line in text.splitlines()
+        if line.startswith(f"{unit}: Failed") and "with result" not in line
+    ]
+    return reasons[-1].rstrip(".") if reasons else ""
+
+
+def _unit(block: str) -> Unit:
+    values: dict[str, str] = {}
+    listen = []
+    for line in block.splitlines():
+        key, _, value = line.partition("=")
+        values[key] = value
+        if key == "Listen":
+            listen.append(value.rpartition(" (")[0])
+    return Unit(
+        name=values.get("Id", ""),
+        load=values.get("LoadState", ""),
+        active=values.get("ActiveState", ""),
+        file_state=values.get("UnitFileState", ""),
+        listen=tuple(listen),
+        needs_reload=values.get("NeedDaemonReload") == "yes",
+        refused=_number(values.get("NRefused", "")),
+        max_connections=_number(values.get("MaxConnections", "")),
+        files=(values.get("FragmentPath", ""), *values.get("DropInPaths", "").split()),
+    )
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
+
+
+def _output(*command: str) -> str:
+    """What a command prints; nothing where it cannot be run."""
+    try:
+        done = subprocess.run(  # noqa: S603 - no shell
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=_SEC,
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.decode(errors="backslashreplace")
