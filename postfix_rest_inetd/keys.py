@@ -25,7 +25,7 @@ _TOKEN_PUNCTUATION = "!#$%&'*+-.^_`|~"  # noqa: S105 - RFC 9110 section 5.6.2, n
 _MAX_PORT = 65535
 
 # Headers that the request itself decides, or whose change would make a response unreadable.
-_RESERVED_HEADERS = frozenset(
+RESERVED_HEADERS = frozenset(
     "accept-encoding connection content-length content-type expect keep-alive te trailer "
     "transfer-encoding upgrade x-auth-token x-request-id".split()
 )
@@ -74,7 +74,7 @@ def headers(value: object) -> dict[str, str]:
             not (c.isascii() and c.isalnum()) and c not in _TOKEN_PUNCTUATION for c in name
         ):
             raise ValueError(f"{name!r} is no valid header name")
-        if name.lower() in _RESERVED_HEADERS:
+        if name.lower() in RESERVED_HEADERS:
             raise ValueError(f"{name} cannot be set here: it belongs to the request itself")
         if name.lower() in (known.lower() for known in result):
             raise ValueError(f"{name} appears twice; header names are the same in any letter case")

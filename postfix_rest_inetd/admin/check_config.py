@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 _UNUSABLE = "Until it is mended, every request of every endpoint gets a temporary error."
 
 
-def load(path: str) -> tuple[config.Config | None, list[Finding]]:
-    """The configuration, None where it cannot be used, and what was found in it."""
+def load(path: str, content: bytes | None = None) -> tuple[config.Config | None, list[Finding]]:
+    """The configuration, None where it cannot be used, and what was found in it.
+
+    With a `content`, that is what will be at `path`.
+    """
     try:
-        loaded = config.load(path)
+        loaded = config.load(path) if content is None else config.parse(content, path)
     except ConfigError as error:
-        return None, list(problems(path, error, _UNUSABLE))
+        return None, list(problems(path, error, content, _UNUSABLE))
     if not loaded.endpoints:
         what = "there are no endpoints yet; nothing will listen"
         return loaded, [Finding(NOTE, path, what)]
@@ -33,12 +36,15 @@ def load(path: str) -> tuple[config.Config | None, list[Finding]]:
     ]
 
 
-def problems(path: str, error: ConfigError, advice: str = "") -> Iterator[Finding]:
+def problems(
+    path: str, error: ConfigError, content: bytes | None = None, advice: str = ""
+) -> Iterator[Finding]:
     """The problems of an error, in the order of the file; the last one has the advice.
 
     `error.source` is the file itself, or one that a key of it names.
     """
-    content = _content(path)
+    if content is None:
+        content = _content(path)
     places = json_positions.find(content, [json_path for json_path, _ in error.problems])
     other = "" if error.source == path else f"{error.source} "
     found = []

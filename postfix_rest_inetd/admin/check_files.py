@@ -34,13 +34,16 @@ class _File(NamedTuple):
     is_secret: bool
 
 
-def usable(path: str, loaded: Config) -> Iterator[Finding]:
-    """Whether the files that the endpoints name can be used by the user who runs this."""
+def usable(path: str, loaded: Config, content: bytes | None = None) -> Iterator[Finding]:
+    """Whether the files that the endpoints name can be used by the user who runs this.
+
+    With a `content`, that is what will be at `path`.
+    """
     for endpoint in loaded.endpoints:
         try:
             rest.Client(endpoint, loaded.user_agent, credentials.auth_token_of(endpoint))
         except ConfigError as error:
-            yield from check_config.problems(path, error)
+            yield from check_config.problems(path, error, content)
 
 
 def use_credentials(loaded: Config, settings: HandlerSettings) -> None:

@@ -76,15 +76,16 @@ def without_units(endpoints: list[Endpoint], listeners: Listeners) -> Iterator[F
 
 
 def _failed(unit: Unit, endpoints: list[Endpoint], listeners: Listeners) -> Finding:
-    why = systemd_units.last_failure(unit.name) or "its journal does not say why"
     if unit.instance != "all" and any(e.address.path is not None for e in endpoints):
+        what = "has failed: an endpoint with a bind-path is served by @all only"
         template = f"{unit.kind}@"
-        advice = "An endpoint with a bind-path is served by @all only.\n" + commands(
-            f"systemctl disable {unit.name}",
+        advice = commands(
+            f"systemctl disable --now {unit.name}",
             f"systemctl enable {template}.socket",
             f"systemctl restart {template}all.socket",
         )
-        return Finding(ERROR, unit.name, f"has failed: {why}", advice)
+        return Finding(ERROR, unit.name, what, advice)
+    why = systemd_units.last_failure(unit.name) or "its journal does not say why"
     for endpoint in endpoints:
         place = listeners.in_the_way_of(endpoint.address)
         holder = None if place is None else listeners.holder(place)

@@ -22,8 +22,11 @@ from postfix_rest_inetd.admin import terminal
 
 # subcommand: (module in this package, what it does)
 COMMANDS = {
-    "check": ("check", "tell whether the configuration can be used, and why not"),
+    "check": ("check", "tell what is wrong with configuration, sockets, Postfix and backends"),
+    "config-schema": ("config_schema", "print the JSON schema of config.json"),
     "demo": ("demo", "show one question of each kind, with an embedded backend"),
+    "edit": ("edit", "edit the configuration, and check it before it is saved"),
+    "migrate": ("migrate", "tell how to take over from postfix-rest-connector"),
     "query": ("query", "ask an endpoint, and tell what Postfix makes of it"),
     "stats": ("stats", "count requests, failures and latencies in the journal"),
 }

@@ -39,7 +39,7 @@ def find(content: bytes | None, paths: list[str]) -> dict[str, Position]:
         _value(text, places["$"], "$", places)
     except (ValueError, IndexError, RecursionError):
         return {}
-    return {path: _position(text, _nearest(path, places)) for path in paths}
+    return {path: _position(text, _nearest(path, places)) for path in paths if path}
 
 
 def syntax_error(content: bytes | None) -> Position | None:
@@ -62,9 +62,9 @@ def syntax_error(content: bytes | None) -> Position | None:
 
 def _nearest(path: str, places: dict[str, int]) -> int:
     """The offset of a path or, where nothing is, of what would contain it."""
-    while path not in places:
+    while path not in places and len(path) > 1:
         path = path[: max(path.rfind("."), path.rfind("["), 1)]
-    return places[path]
+    return places.get(path, places["$"])
 
 
 def _value(text: str, start: int, path: str, places: dict[str, int]) -> int:

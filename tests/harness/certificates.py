@@ -33,15 +33,22 @@ class Authority:
         self.ca_file = directory / f"{name}.pem"
         self._ca.cert_pem.write_to_path(str(self.ca_file))
 
-    def server(self, *names: str, expired: bool = False) -> ssl.SSLContext:
-        """A server context with a certificate for NAMES (host names or IP addresses)."""
+    def server(
+        self, *names: str, expired: bool = False, days: float | None = None
+    ) -> ssl.SSLContext:
+        """A server context with a certificate for NAMES (host names or IP addresses).
+
+        It is valid for DAYS, or longer than any test runs.
+        """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         now = dt.datetime.now(dt.UTC)
         day = dt.timedelta(days=1)
         if expired:
-            leaf = self._ca.issue_cert(*names, not_before=now - 9 * day, not_after=now - day)
-        else:
+            days = -1
+        if days is None:
             leaf = self._ca.issue_cert(*names)
+        else:
+            leaf = self._ca.issue_cert(*names, not_before=now - 9 * day, not_after=now + days * day)
         leaf.configure_cert(context)
         return context
 

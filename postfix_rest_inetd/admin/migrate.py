@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: MIT
+"""`postfix-rest-inetd migrate FILE`: from the daemon postfix-rest-connector to sockets of systemd's.
+
+FILE is the daemon's configuration, which is used here as it is. Three things are printed: what is
+wrong or different with it here, who holds its addresses at the moment, and the commands that put it
+into service, in their order, as a text that a shell would take (everything else is a comment).
+
+Nothing is changed. Exit status: 0 when the file can be used as it is, 1 when not, 2 for a wrong
+command line.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd import config, generator, model
+from postfix_rest_inetd.address import WILDCARDS, LocalAddress
+from postfix_rest_inetd.admin import (
+    check_config,
+    check_postfix,
+    check_print,
+    postfix_references,
+    systemd_units,
+)
+from postfix_rest_inetd.admin.check_finding import ERROR, GOOD, NOTE, WARNING, Finding
+from postfix_rest_inetd.admin.listeners import Listeners
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from postfix_rest_inetd.config import Config
+    from postfix_rest_inetd.endpoint import Endpoint
+
+_KINDS = dict(zip(model.MODES, systemd_units.KINDS, strict=True))
+_USER = "postfix-rest-inetd"
+# By a word in an endpoint's name: what it is probably for.
+_PARAMETERS = {
+    "domain": "virtual_mailbox_domains",
+    "alias": "virtual_alias_maps",
+    "mailbox": "virtual_mailbox_maps",
+    "transport": "transport_maps",
+    "relay": "relay_domains",
+    "login": "smtpd_sender_login_maps",
+}
+_BOUNCING = frozenset((401, 403, 404, 408, 429))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command line knows."""
+    parser.add_argument("file", metavar="FILE", help="the configuration of postfix-rest-connector")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what is to be known and done; returns the exit status."""
+    path = arguments.file
+    loaded, found = check_config.load(path)
+    if loaded is None:
+        check_print.as_text([finding._replace(advice="") for finding in found])
+        print("\nMend this first, in a copy. The keys are described in postfix-rest-inetd.json(5).")
+        return 1
+    listeners = Listeners()
+    holders = dict(_holders(loaded, listeners))
+    found += _differences(loaded)
+    found += [
+        Finding(WARNING, endpoint.name, f"{endpoint.address} is held by {who}, which has to go")
+        for endpoint, (who, _) in holders.items()
+    ]
+    check_print.as_text(found)
+    units = sorted({unit for _, unit in holders.values() if unit})
+    print()
+    for line in _commands(path, loaded, units, unknown=len(units) < len(holders)):
+        print(line)
+    return 0 if all(finding.severity != ERROR for finding in found) else 1
+
+
+def _differences(loaded: Config) -> Iterator[Finding]:
+    """What is worth knowing of good endpoints."""
+    by_name: dict[str, list[Endpoint]] = {}
+    for endpoint in loaded.endpoints:
+        by_name.setdefault(endpoint.name, []).append(endpoint)
+        if endpoint.address.ip in WILDCARDS:
+            what = f"listens at {endpoint.address}: whoever reaches this machine can ask it"
+            advice = "If Postfix runs here, 127.0.0.1 is enough (bind-address)."
+            yield Finding(NOTE, endpoint.name, what, advice)
+        if endpoint.mode == model.POLICY and not _BOUNCING & endpoint.temporary_statuses:
+            what = "a 4xx of the backend bounces mail (554), as ever: that of an expired token, too"
+            advice = f'To defer it: "temporary-statuses": {sorted(_BOUNCING)}'
+            yield Finding(NOTE, endpoint.name, what, advice)
+    waits = [e for e in loaded.endpoints if e.request_timeout == 2000]
+    if waits:
+        what = "the request-timeout is 2000 ms (1.1.0 had none by default), for "
+        yield Finding(NOTE, ", ".join(e.name for e in waits), what + "everything together")
+    for name, several in by_name.items():
+        if len(several) > 1:
+            what = f"{len(several)} endpoints have this name, which is allowed"
+            yield Finding(GOOD, name, what)
+
+
+def _holders(
+    loaded: Config, listeners: Listeners
+) -> Iterator[tuple[Endpoint, tuple[str, str | None]]]:
+    """By endpoint who holds its address, and the unit that this one is of, if any."""
+    for endpoint in loaded.endpoints:
+        place = listeners.in_the_way_of(endpoint.address)
+        if place is not None:
+            holder = listeners.holder(place)
+            if holder is None:
+                yield endpoint, ("a process that only root can see", None)
+            elif holder.pid != 1:
+                yield endpoint, (str(holder), _unit_of(holder.pid))
+
+
+def _unit_of(pid: int) -> str | None:
+    """The service that a process belongs to."""
+    try:
+        with open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
+            found = re.findall(r"/([^/\n]+\.service)\b", file.read())
+    except OSError:
+        return None
+    return found[-1] if found else None
+
+
+def _commands(path: str, loaded: Config, units: list[str], *, unknown: bool) -> Iterator[str]:
+    """What to type, in its order."""
+    yield "# 1. The configuration, readable by root and the handlers alone:"
+    yield f"install -m 0640 -o root -g {_USER} {shlex.quote(path)} {config.DEFAULT_PATH}"
+    yield "postfix-rest-inetd check --only config,files"
+    yield "systemctl daemon-reload"
+    yield "# 2. The daemon goes, and the sockets come. In between, Postfix defers mail:"
+    if units:
+        yield f"systemctl disable --now {' '.join(map(shlex.quote, units))}"
+    if unknown:
+        yield "# Stop what else holds the addresses; it is named above."
+    kinds = [kind for mode, kind in _KINDS.items() if any(e.mode == mode for e in loaded.endpoints)]
+    if kinds:
+        yield f"systemctl enable {' '.join(f'{kind}@.socket' for kind in kinds)}"
+        yield f"systemctl start {' '.join(f'{kind}@all.socket' for kind in kinds)}"
+    yield from _single(loaded)
+    yield "# 3. Postfix, which asks what it has asked before:"
+    yield from _postfix(loaded)
+    yield "# 4. Is everything as it should be?"
+    yield "postfix-rest-inetd check --probe"
+
+
+def _single(loaded: Config) -> Iterator[str]:
+    """The units for endpoints alone."""
+    named = [e for e in loaded.endpoints if e.address.path is None]
+    if len(named) > 1:
+        yield "# In place of @all, endpoints can be served one by one:"
+        for endpoint in dict.fromkeys((_KINDS[e.mode], generator.escape(e.name)) for e in named):
+            yield f"#   systemctl start {shlex.quote(f'{endpoint[0]}@{endpoint[1]}.socket')}"
+
+
+def _postfix(loaded: Config) -> Iterator[str]:
+    """For each endpoint where Postfix asks it already, or how it would."""
+    settings, _ = check_postfix.settings_or_note()
+    references = [] if settings is None else postfix_references.find(settings)
+    for endpoint in loaded.endpoints:
+        asking = [
+            parameter
+            for reference in references
+            if settings is not None
+            and check_postfix.endpoint_of(reference, [endpoint], settings) is endpoint
+            for parameter in reference.parameters
+        ]
+        if asking:
+            yield f"# {_comment(endpoint.name)}: {', '.join(asking)} can stay as it is."
+        else:
+            yield f"# {_comment(endpoint.name)}, if that is what it is for (add what stands there):"
+            yield f"postconf -e {shlex.quote(_setting(endpoint))}"
+
+
+def _setting(endpoint: Endpoint) -> str:
+    """A line of main.cf that asks an endpoint."""
+    address = endpoint.address
+    if address.ip in WILDCARDS:
+        loopback = b"\x7f\0\0\1" if len(address.ip or b"") == 4 else bytes(15) + b"\1"
+        address = LocalAddress(loopback, address.port)
+    place = f"unix:{address}" if address.path is not None else f"inet:{address}"
+    if endpoint.mode == model.POLICY:
+        return (
+            f"smtpd_relay_restrictions = permit_mynetworks, check_policy_service {place}, "
+            "reject_unauth_destination"
+        )
+    words = (name for word, name in _PARAMETERS.items() if word in endpoint.name.lower())
+    parameter = next(words, "virtual_alias_maps")
+    if endpoint.mode == model.TCP_LOOKUP:
+        return f"{parameter} = tcp:{address}"
+    return f"{parameter} = socketmap:{place}:{parameter.removesuffix('_maps')}"
+
+
+def _comment(text: str) -> str:
+    return text if text.isprintable() else ascii(text)

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""The command `check` as an operator and a script see it: text, JSON, exit status.
+
+What it finds on a machine with systemd and Postfix is for tests/integration/test_check.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from unit.endpoints import entry
+
+BAD = '{"endpoints": [\n  {"name": "e", "mode": "tcp-lookup", "bind-prot": 9}]}\n'
+
+
+def command(*arguments: object) -> list[str]:
+    """The command line of check."""
+    return [sys.executable, "-m", "postfix_rest_inetd.admin.cli", "check", *map(str, arguments)]
+
+
+def check(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """What check says."""
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def write(directory: Path, *entries: dict[str, object]) -> Path:
+    """A configuration with these endpoints."""
+    path = directory / "config.json"
+    path.write_text(json.dumps({"endpoints": entries}))
+    return path
+
+
+def test_good(tmp_path: Path) -> None:
+    """A file of nobody's is checked, and what it names; nothing else of the machine is."""
+    done = check("--config", write(tmp_path, entry(name="é", auth_token="s3cret")))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "ok       é: tcp-lookup on 127.0.0.1:9000, asks http://127.0.0.1:8080",
+        "",
+        "Nothing wrong was found.",
+    ]
+
+
+def test_bad(tmp_path: Path) -> None:
+    """One line for each problem, with line and column, and what it means."""
+    path = tmp_path / "config.json"
+    path.write_text(BAD)
+    done = check("--config", path)
+    assert (done.returncode, done.stderr) == (1, "")
+    first, *others = done.stdout.splitlines()
+    assert first == f"error    {path}:2:3: $.endpoints[0].target: is required"
+    assert others[0].startswith(f"error    {path}:2:3: $.endpoints[0].auth-token: is required")
+    column = BAD.splitlines()[1].index('"bind-prot"') + 1
+    assert others[1] == (
+        f"error    {path}:2:{column}: $.endpoints[0].bind-prot: is not a known key; did you mean "
+        "bind-port?"
+    )
+    assert others[2].startswith("         -> Until it is mended, every request")
+    assert others[-1] == "3 errors"
+
+
+def test_json(tmp_path: Path) -> None:
+    """The same for programs."""
+    path = tmp_path / "config.json"
+    path.write_text(BAD)
+    done = check("--config", path, "--json")
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["config"]) == (1, str(path))
+    assert document["counts"] == {"error": 3, "warning": 0, "note": 0, "ok": 0}
+    assert document["findings"][0] == {
+        "severity": "error",
+        "where": f"{path}:2:3",
+        "what": "$.endpoints[0].target: is required",
+        "advice": "",
+    }
+
+
+def test_files(tmp_path: Path) -> None:
+    """A file that a key names, and that is not there, is told at the place of the key."""
+    missing = tmp_path / "token"
+    path = write(tmp_path, entry(auth_token=..., auth_token_file=str(missing)))
+    column = path.read_text().index('"auth-token-file"') + 1
+    done = check("--config", path)
+    assert done.returncode == 1
+    told = f"{path}:1:{column}: $.endpoints[0].auth-token-file: {missing} cannot be read: No such"
+    assert told in done.stdout
+    assert check("--config", path, "--only=config").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--only=all"], ["--only="], ["--frobnicate"], ["x"], ["--prob"]]
+)
+def test_wrong_command_line(arguments):
+    """Exit status 2, and nothing on standard output."""
+    done = check(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_strict(tmp_path: Path) -> None:
+    """A warning is no error, but with --strict it counts as one."""
+    path = write(tmp_path, entry(target="http://127.0.0.1:9/", request_timeout=200))
+    # Without Postfix and systemd this is a note; that one is none, too.
+    assert check("--config", path, "--only=sockets", "--strict").returncode == 0
+    assert check("--config", path, "--only=probe").returncode == 1
+
+
+def test_terminal(tmp_path: Path) -> None:
+    """On a terminal there is colour, and no line is wider than 80 columns."""
+    path = tmp_path / "config.json"
+    path.write_text(BAD)
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "200"}
+    environment.pop("NO_COLOR", None)
+    given = {"cwd": tmp_path, "env": environment, "stdin": subprocess.DEVNULL}
+    # A long path would not fit, and none is broken.
+    with subprocess.Popen(command("--config", path.name), stdout=theirs, **given) as process:
+        os.close(theirs)
+        said = b""
+        try:
+            while data := os.read(ours, 65536):
+                said += data
+        except OSError:  # Linux: EIO when the other side is closed
+            pass
+        assert process.wait(60) == 1
+    os.close(ours)
+    assert b"\x1b[1;31merror    \x1b[0m" in said
+    plain = said.decode().replace("\x1b[1;31m", "").replace("\x1b[0m", "")
+    assert max(map(len, plain.splitlines())) <= 80

@@ -1,0 +1,480 @@
+# SPDX-License-Identifier: MIT
+"""`postfix-rest-inetd check` on a machine that is set up right, and on ones that are not.
+
+The machine is a good one at first; each test breaks one thing, and check must name that thing and
+nothing else, with the remedy.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from integration.mail import set_up
+from integration.product import (
+    CONFIG,
+    POLICY,
+    SOCKETMAP,
+    SOCKETS,
+    TCP,
+    USER,
+    configure,
+    drop_in,
+    endpoint,
+    start,
+    state,
+    wait_until,
+    write_config,
+)
+
+from harness.container import Container
+from harness.container_backend import Backend, answer, lookup
+from harness.process_group import end
+
+SPOOL = "/var/spool/postfix"
+TEMPLATES = tuple(unit.replace("all", "") for unit in SOCKETS)
+PARAMETERS = {
+    "virtual_mailbox_domains": "tcp:127.0.0.1:9001",
+    "virtual_mailbox_maps": "proxy:socketmap:inet:localhost:9002:mailbox",
+    "virtual_alias_maps": "socketmap:unix:private/rest:alias",
+    "smtpd_recipient_restrictions": "check_policy_service inet:127.0.0.1:9003, permit",
+}
+
+
+class Finding(NamedTuple):
+    """A finding of check's."""
+
+    severity: str
+    where: str
+    what: str
+    advice: str
+
+
+class Machine(NamedTuple):
+    """A good machine, and its four endpoints."""
+
+    container: Container
+    backend: Backend
+
+    def endpoints(self, **changes: dict[str, Any]) -> list[dict[str, Any]]:
+        """The endpoints, with changes of the keys of the one that is named."""
+        path = f"{SPOOL}/private/rest"
+        url = self.backend.url
+        entries = [
+            endpoint("domains", port=9001, target=url("/lookup")),
+            endpoint("maps", "socketmap-lookup", port=9002, target=url("/lookup")),
+            endpoint("local", "socketmap-lookup", bind_path=path, target=url("/lookup")),
+            endpoint("gate", "policy", port=9003, target=url("/policy")),
+        ]
+        return [{**entry, **changes.get(entry["name"], {})} for entry in entries]
+
+    def write(self, **changes: dict[str, Any]) -> None:
+        """Write config.json and tell nobody."""
+        write_config(self.container, {"endpoints": self.endpoints(**changes)})
+
+    def check(self, *options: str) -> tuple[int, list[Finding]]:
+        """The exit status, and everything that was found."""
+        command = ["postfix-rest-inetd", "check", "--json", *options]
+        done = self.container.run(*command, check=False)
+        assert done.stderr == ""
+        return done.returncode, [Finding(**each) for each in json.loads(done.stdout)["findings"]]
+
+    def troubles(self, *options: str) -> list[Finding]:
+        """What check finds wrong."""
+        status, found = self.check(*options)
+        bad = [finding for finding in found if finding.severity != "ok"]
+        assert status == int(any(finding.severity == "error" for finding in bad))
+        return bad
+
+    def trouble(self, *options: str) -> Finding:
+        """The only thing that check finds wrong."""
+        found = self.troubles(*options)
+        assert len(found) == 1, found
+        return found[0]
+
+    def shell(self, program: str) -> str:
+        """Run a program for the shell."""
+        return self.container.shell(program)
+
+
+KEPT = "/var/lib/good-machine"
+UNITS = " ".join(SOCKETS)
+KEEP = f"""
+rm -rf {KEPT}
+mkdir {KEPT}
+cp -a /etc/systemd/system /etc/postfix/main.cf {CONFIG} {KEPT}
+"""
+RESTORE = f"""
+cp -p {KEPT}/main.cf /etc/postfix/main.cf
+cp -p {KEPT}/config.json {CONFIG}
+chmod 0750 /etc/postfix-rest-inetd
+if ! diff -r {KEPT}/system /etc/systemd/system ||
+    [ "$(systemctl is-active {UNITS} | sort -u)" != active ] ||
+    [ -n "$(systemctl list-units --failed --no-legend 'postfix-rest-*')" ] ||
+    ! grep -q 9001 /run/systemd/generator/{TCP}.d/*
+then
+    systemctl stop 'postfix-rest-*.socket'
+    find /etc/systemd/system -mindepth 1 -delete
+    cp -aT {KEPT}/system /etc/systemd/system
+    systemctl daemon-reload
+    systemctl reset-failed
+    systemctl start {UNITS}
+fi
+"""
+
+
+@pytest.fixture(scope="module")
+def good_machine(container: Container) -> Iterator[Machine]:
+    """A machine on which everything is as it should be."""
+    with container.backend({}) as backend:
+        good = Machine(container, backend)
+        configure(container, *good.endpoints())
+        container.run("systemctl", "enable", *TEMPLATES)
+        start(container, *SOCKETS)
+        set_up(container, PARAMETERS)
+        good.shell(KEEP)
+        yield good
+    container.reset()
+
+
+@pytest.fixture
+def machine(good_machine: Machine) -> Iterator[Machine]:
+    """The same, put right after the test."""
+    good_machine.backend.set_routes({"/lookup": lookup({}), "/policy": answer("DUNNO")})
+    yield good_machine
+    good_machine.shell(RESTORE)
+
+
+# -- nothing wrong
+
+
+def test_good(machine: Machine) -> None:
+    """Nothing is found, with --probe neither; each backend was asked once, for nobody."""
+    machine.backend.requests.clear()
+    assert machine.troubles() == []
+    status, found = machine.check("--probe", "--strict")
+    assert (status, {finding.severity for finding in found}) == (0, {"ok"})
+    asked = [request.path for request in machine.backend.requests]
+    assert asked == ["/lookup", "/lookup", "/lookup", "/policy"]
+    for request in machine.backend.requests:
+        assert "postfix-rest-inetd.invalid" in request.query + request.body.decode()
+    assert "name=mailbox" in machine.backend.requests[1].query
+    assert "Nothing wrong was found." in machine.shell("postfix-rest-inetd check")
+
+
+def test_not_root(machine: Machine) -> None:
+    """Who may read the file, but is not root, is told what could not be seen."""
+    machine.shell(f"usermod -aG {USER} nobody")
+    done = machine.container.run("postfix-rest-inetd", "check", user="nobody", check=False)
+    machine.shell(f"gpasswd -d nobody {USER}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "only root can see" in done.stdout
+
+
+def test_nothing_is_there(blank_container: Container) -> None:
+    """Without the units, with an inetd that is not there: told, and no error."""
+    package = Path(__file__).parents[2] / "postfix_rest_inetd"
+    blank_container.copy_in(package, f"/srv/{package.name}")
+    blank_container.write(CONFIG, json.dumps({"endpoints": [endpoint("e", port=9001)]}))
+    command = ["python3", "-m", f"{package.name}.admin.cli", "check"]
+    done = blank_container.run("env", "PYTHONPATH=/srv", *command)
+    assert "the units are not there" in done.stdout
+    assert "nothing listens at 127.0.0.1:9001" in done.stdout
+
+
+# -- the configuration
+
+
+def test_syntax_error(machine: Machine) -> None:
+    """A comma too many: line and column."""
+    write_config(machine.container, '{\n  "endpoints": [],\n}\n')
+    found = machine.trouble()
+    assert found.severity == "error"
+    assert found.where.startswith(f"{CONFIG}:")
+    assert "is not JSON" in found.what
+
+
+def test_unknown_key(machine: Machine) -> None:
+    """A misspelt key: its place, and the right one."""
+    machine.write(maps={"request-timout": 5})
+    found = machine.trouble()
+    column = machine.container.read(CONFIG).index('"request-timout"') + 1
+    assert found.where == f"{CONFIG}:1:{column}"
+    assert found.what.endswith("is not a known key; did you mean request-timeout?")
+
+
+# -- sockets
+
+
+def test_port_is_held(machine: Machine) -> None:
+    """Another program has the port: the unit has failed, and the program is named."""
+    machine.container.run("systemctl", "stop", TCP)
+    program = "import socket, time; s = socket.create_server(('127.0.0.1', 9001)); time.sleep(99)"
+    with machine.container.popen("python3", "-c", program) as other:
+        try:
+            wait_until(lambda: "9001" in machine.shell("ss -ltn"), "the other program")
+            machine.container.run("systemctl", "start", TCP, check=False)
+            wait_until(lambda: state(machine.container, TCP) == "failed", "the failure")
+            found = machine.trouble()
+        finally:
+            end(other)
+    assert (found.severity, found.where) == ("error", TCP)
+    assert "Address already in use; 127.0.0.1:9001 is held by python3 (pid " in found.what
+    assert "Stop python3" in found.advice
+
+
+def test_not_enabled(machine: Machine) -> None:
+    """It listens, and will not after a boot."""
+    machine.container.run("systemctl", "disable", TEMPLATES[0])
+    found = machine.trouble()
+    assert (found.severity, found.where) == ("warning", TCP)
+    assert found.what == "is active, but not enabled: it is gone after the next boot"
+    assert found.advice == f"    systemctl enable {TEMPLATES[0]}"
+
+
+def test_not_started(machine: Machine) -> None:
+    """It would after a boot, and does not listen now; Postfix asks it."""
+    machine.container.run("systemctl", "stop", TCP)
+    waiting, asked = machine.troubles()
+    assert (waiting.severity, waiting.where) == ("warning", TCP)
+    assert waiting.what == "enabled, but not started: nobody listens for domains"
+    assert waiting.advice == f"    systemctl start {TCP}"
+    assert (asked.severity, asked.where) == ("error", "Postfix: virtual_mailbox_domains")
+    assert "nobody listens at the moment" in asked.what
+
+
+def test_neither(machine: Machine) -> None:
+    """Neither enabled nor started: both commands, in their order."""
+    machine.shell(f"systemctl disable --now {POLICY}; postconf -X smtpd_recipient_restrictions")
+    found = [each for each in machine.troubles() if each.severity != "note"]
+    assert [each.what for each in found] == ["neither enabled nor started: nobody listens for gate"]
+    assert found[0].advice == f"    systemctl enable {TEMPLATES[2]}\n    systemctl start {POLICY}"
+
+
+def test_both_enabled(machine: Machine) -> None:
+    """@all and @NAME: one of them has to go."""
+    machine.container.run("systemctl", "enable", "postfix-rest-tcp@domains.socket")
+    found = machine.trouble()
+    assert (found.severity, found.where) == ("warning", TCP)
+    assert "postfix-rest-tcp@domains.socket: they exclude each other" in found.what
+
+
+def test_failed_unit(machine: Machine) -> None:
+    """An endpoint with a unix socket alone is refused: failed, and why."""
+    unit = "postfix-rest-socketmap@local.socket"
+    machine.container.run("systemctl", "start", unit, check=False)
+    found = machine.trouble()
+    assert (found.severity, found.where) == ("error", unit)
+    assert "served by @all only" in found.what
+
+
+def test_unit_for_nobody(machine: Machine) -> None:
+    """A unit is enabled for an endpoint that is not there."""
+    machine.container.run("systemctl", "enable", "postfix-rest-tcp@gone.socket")
+    found = [each for each in machine.troubles() if "they exclude" not in each.what]
+    assert [each.what for each in found] == [
+        "is enabled, but config.json has no endpoint gone of this mode"
+    ]
+
+
+def test_stale_addresses(machine: Machine) -> None:
+    """Another port in config.json: a daemon-reload and a restart; after the first, the second."""
+    machine.write(domains={"bind-port": 9011})
+    stale = machine.troubles()[0]
+    assert (stale.severity, stale.where) == ("warning", TCP)
+    assert "127.0.0.1:9011 is missing, 127.0.0.1:9001 is not wanted any more" in stale.what
+    assert stale.advice == f"    systemctl daemon-reload\n    systemctl restart {TCP}"
+    machine.container.run("systemctl", "daemon-reload")
+    half = machine.troubles()[0]
+    assert half.what == "does not listen at 127.0.0.1:9011, which is new"
+    assert half.advice == f"    systemctl restart {TCP}"
+
+
+def test_stale_drop_in(machine: Machine) -> None:
+    """A drop-in that systemd has not read; a config.json that it need not read is no finding."""
+    text = "[Socket]\nMaxConnections=2000\n"
+    drop_in(machine.container, "postfix-rest-@.socket", text)
+    machine.write(domains={"request-timeout": 3000})
+    assert machine.troubles() == []
+    machine.container.run("systemctl", "daemon-reload")
+    path = "/etc/systemd/system/postfix-rest-@.socket.d/60-test.conf"
+    machine.container.write(path, text.replace("2", "3"))
+    found = machine.troubles()
+    assert {each.where for each in found} == set(SOCKETS)
+    assert {each.what for each in found} == {
+        "a file of this unit was changed after the last daemon-reload"
+    }
+
+
+# -- permissions
+
+
+def test_config_is_open(machine: Machine) -> None:
+    """A world-readable file that holds tokens."""
+    machine.container.run("chmod", "644", CONFIG)
+    found = machine.trouble()
+    assert (found.severity, found.where) == ("warning", CONFIG)
+    assert f"{CONFIG} (0644 root:{USER}) holds a secret, and everybody may read it" in found.what
+    assert found.advice == f"    chown root:{USER} {CONFIG}\n    chmod 0640 {CONFIG}"
+
+
+def test_config_is_closed(machine: Machine) -> None:
+    """A file that the handlers cannot read, by its mode or by its directory's."""
+    machine.container.run("chmod", "600", CONFIG)
+    found = machine.trouble()
+    assert (found.severity, found.where) == ("error", CONFIG)
+    assert f"{CONFIG} (0600 root:{USER}) is in the way" in found.what
+    machine.container.run("chmod", "640", CONFIG)
+    machine.container.run("chmod", "700", "/etc/postfix-rest-inetd")
+    blocked = machine.trouble().what
+    machine.container.run("chmod", "750", "/etc/postfix-rest-inetd")
+    assert f"/etc/postfix-rest-inetd (0700 root:{USER}) is in the way" in blocked
+
+
+def test_token_files(machine: Machine) -> None:
+    """Token files: missing, unreadable, hidden by the sandbox, and one as it should be."""
+    token = "/etc/postfix-rest-inetd/token"
+    machine.container.write(token, "secret\n", mode=0o640, owner=f"root:{USER}")
+    machine.container.write("/root/token", "secret\n", mode=0o644)
+    closed = "/etc/postfix-rest-inetd/closed"
+    machine.container.write(closed, "secret\n", mode=0o600)
+    entries = machine.endpoints()
+    files = {"domains": token, "maps": "/nowhere", "local": "/root/token", "gate": closed}
+    for entry in entries:
+        del entry["auth-token"]
+        entry["auth-token-file"] = files[entry["name"]]
+    write_config(machine.container, {"endpoints": entries})
+    errors = {each.where: each.what for each in machine.troubles() if each.severity == "error"}
+    machine.container.run("rm", "/root/token")
+    assert "is below /root, which the sandbox hides" in errors["local: auth-token-file"]
+    assert f"{closed} (0600 root:root) is in the way" in errors["gate: auth-token-file"]
+    (missing,) = [what for where, what in errors.items() if where.startswith(CONFIG)]
+    assert "/nowhere cannot be read: No such file or directory" in missing
+    assert len(errors) == 3
+
+
+# -- Postfix
+
+
+def postfix(machine: Machine, **parameters: str) -> Finding:
+    """The only thing that is wrong with these parameters in main.cf; notes do not count."""
+    settings = (f"{name}={value}" for name, value in parameters.items())
+    machine.container.run("postconf", "-e", *settings)
+    found = [each for each in machine.troubles() if each.severity != "note"]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_wrong_port(machine: Machine) -> None:
+    """A port at which nothing is."""
+    found = postfix(machine, virtual_mailbox_domains="tcp:127.0.0.1:9099")
+    assert (found.severity, found.where) == ("error", "Postfix: virtual_mailbox_domains")
+    assert "tcp:127.0.0.1:9099: nothing listens there" in found.what
+    assert "domains at 127.0.0.1:9001" in found.advice
+
+
+def test_wrong_mode(machine: Machine) -> None:
+    """tcp: at a socketmap endpoint."""
+    found = postfix(machine, virtual_mailbox_domains="tcp:127.0.0.1:9002")
+    assert "asks maps, whose mode is socketmap-lookup" in found.what
+    assert found.advice == "That would be socketmap:inet:127.0.0.1:9002:NAME"
+
+
+def test_no_map_name(machine: Machine) -> None:
+    """A socketmap without the name of a map."""
+    found = postfix(machine, virtual_alias_maps="socketmap:inet:127.0.0.1:9002")
+    assert "the name of the map is missing" in found.what
+    assert "socketmap:inet:127.0.0.1:9002:NAME" in found.advice
+
+
+def test_proxy_read_maps(machine: Machine) -> None:
+    """proxy: in a parameter that is not in proxy_read_maps; the command of the advice mends it."""
+    table = "check_client_access proxy:tcp:127.0.0.1:9001"
+    found = postfix(machine, smtpd_restriction_classes="rest", rest=table)
+    assert (found.severity, found.where) == ("error", "Postfix: rest")
+    assert "is not in proxy_read_maps, so proxymap(8) refuses it" in found.what
+    machine.shell(found.advice)
+    assert machine.troubles() == []
+
+
+def test_policy_timeout(machine: Machine) -> None:
+    """Postfix would give up before the handler."""
+    found = postfix(machine, smtpd_policy_service_timeout="2s")
+    assert found.severity == "warning"
+    assert "Postfix waits 2 s" in found.what
+    assert "Postfix should wait 3 s or more" in found.advice
+
+
+def test_policy_timeout_of_one_service(machine: Machine) -> None:
+    """The timeout of one check_policy_service counts for it."""
+    service = "check_policy_service { inet:127.0.0.1:9003, timeout=1s, default_action=DEFER }"
+    found = postfix(machine, smtpd_recipient_restrictions=f"{service}, permit")
+    assert "Postfix waits 1 s" in found.what
+
+
+def test_path_and_chroot(machine: Machine) -> None:
+    """An absolute path that the chrooted cleanup and smtpd would look for elsewhere."""
+    found = postfix(machine, virtual_alias_maps=f"socketmap:unix:{SPOOL}/private/rest:alias")
+    assert found.severity == "error"
+    assert f"is chrooted and would look for {SPOOL}{SPOOL}/private/rest" in found.what
+    assert "unix:private/rest" in found.advice
+
+
+def test_too_many_processes(machine: Machine) -> None:
+    """More processes than MaxConnections."""
+    drop_in(machine.container, "postfix-rest-policy@.socket", "[Socket]\nMaxConnections=50\n")
+    found = machine.trouble()
+    assert (found.severity, found.where) == ("warning", POLICY)
+    assert "takes 50 connections, and Postfix may want 100 (smtp/inet)" in found.what
+    assert "MaxConnections= of 100 or more" in found.advice
+
+
+def test_postfix_notes(machine: Machine) -> None:
+    """An endpoint that Postfix does not ask is worth a note."""
+    machine.container.run("postconf", "-X", "smtpd_recipient_restrictions")
+    found = machine.trouble()
+    assert (found.severity, found.where) == ("note", "gate")
+
+
+# -- backends
+
+
+def test_backend_is_down(machine: Machine) -> None:
+    """Nobody is at the target."""
+    machine.backend.stop()
+    found = machine.troubles("--probe", "--only=probe")
+    machine.backend.start()
+    assert len(found) == 4
+    assert {each.severity for each in found} == {"error"}
+    assert "Connection refused" in found[0].what
+    assert "is the backend running" in found[0].what
+
+
+def test_backend_refuses_the_token(machine: Machine) -> None:
+    """401: the token."""
+    machine.backend.set_routes({"/lookup": answer(status=401), "/policy": answer("DUNNO")})
+    found = machine.troubles("--only=probe")
+    assert len(found) == 3
+    assert "status 401" in found[0].what
+    assert "auth-token" in found[0].advice
+
+
+def test_backend_knows_everything(machine: Machine) -> None:
+    """A value for a key that cannot exist."""
+    machine.backend.set_routes({"/lookup": answer('["x"]'), "/policy": answer("DUNNO")})
+    found = machine.troubles("--only=probe")
+    assert {each.severity for each in found} == {"warning"}
+    assert "which cannot exist" in found[0].what
+
+
+def test_several_at_once(machine: Machine) -> None:
+    """Broken in several places, all of them are told."""
+    machine.container.run("systemctl", "stop", SOCKETMAP)
+    machine.container.run("chmod", "644", CONFIG)
+    machine.container.run("postconf", "-e", "virtual_mailbox_domains=tcp:127.0.0.1:9003")
+    words = " ".join(each.what for each in machine.troubles())
+    for told in ("not started", "everybody may read it", "asks gate, whose mode is policy"):
+        assert told in words

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: MIT
+"""Postfix's references to endpoints: how they are read, and which of them do not fit.
+
+Parameters and services are given; that postconf(1) gives them so is for tests/integration.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import pytest
+from unit.endpoints import POLICY, SOCKETMAP, TCP, entry
+from unit.wire import table
+
+from postfix_rest_inetd import config
+from postfix_rest_inetd.admin import check_postfix, postfix_references
+from postfix_rest_inetd.admin.listeners import Listeners
+from postfix_rest_inetd.admin.postfix_settings import Service, Settings, seconds
+from postfix_rest_inetd.admin.systemd_units import Unit
+
+QUEUE = "/var/spool/postfix"
+
+
+def settings(overrides=None, *, chroot=True, **parameters) -> Settings:
+    """Settings with the services of Debian; `overrides` are of smtp/inet."""
+    services = [
+        Service("smtp/inet", "smtpd", chroot, 100),
+        Service("submission/inet", "smtpd", max_processes=20, is_chrooted=False),
+        Service("cleanup/unix", "cleanup", chroot, 100),
+        Service("rewrite/unix", "trivial-rewrite", chroot, 100),
+        Service("proxymap/unix", "proxymap", max_processes=100, is_chrooted=False),
+        Service("rest/unix", "spawn", max_processes=100, is_chrooted=False),
+    ]
+    known = {"queue_directory": QUEUE, "smtpd_policy_service_timeout": "100s", **parameters}
+    return Settings(
+        known, {("smtp/inet", name): value for name, value in (overrides or {}).items()}, services
+    )
+
+
+def references(**parameters):
+    """What is found in parameters, as (text, mode, addresses or path, map name)."""
+    return [
+        (r.text, r.mode, r.path or [str(a) for a in r.addresses], r.map_name)
+        for r in postfix_references.find(settings(**parameters))
+    ]
+
+
+IPV4 = ["127.0.0.1:9001"]
+BOTH = ["127.0.0.1:9001", "[::1]:9001"]
+
+FORMS = {
+    "tcp": ("tcp:127.0.0.1:9001", TCP, IPV4, None),
+    "a name": ("tcp:localhost:9001", TCP, BOTH, None),
+    "no host": ("tcp::9001", TCP, BOTH, None),
+    "IPv6": ("tcp:[::1]:9001", TCP, ["[::1]:9001"], None),
+    "a service": ("tcp:127.0.0.1:smtp", TCP, ["127.0.0.1:25"], None),
+    "another host": ("tcp:192.0.2.1:9001", TCP, [], None),
+    "another host's name": ("tcp:rest.example:9001", TCP, [], None),
+    "proxy": ("proxy:tcp:127.0.0.1:9001", TCP, IPV4, None),
+    "socketmap": ("socketmap:inet:127.0.0.1:9001:a:b", SOCKETMAP, IPV4, "a:b"),
+    "socketmap over IPv6": ("socketmap:inet:[::1]:9001:m", SOCKETMAP, ["[::1]:9001"], "m"),
+    "no name": ("socketmap:inet:127.0.0.1:9001", SOCKETMAP, IPV4, None),
+    "an empty name": ("socketmap:inet:127.0.0.1:9001:", SOCKETMAP, IPV4, None),
+    "a path": ("socketmap:unix:private/rest:m", SOCKETMAP, "private/rest", "m"),
+    "a path without a name": ("socketmap:unix:private/rest", SOCKETMAP, "private/rest", None),
+}
+
+
+@pytest.mark.parametrize("text, mode, place, map_name", table(FORMS))
+@pytest.mark.parametrize("around", ["{}", "hash:/etc/x, {}", "pipemap:{{{}, hash:/etc/y}}"])
+def test_tables(around, text, mode, place, map_name):
+    """Tables in each form, alone and among others."""
+    found = references(virtual_alias_maps=around.format(text))
+    assert found == [(text, mode, place, map_name)]
+
+
+POLICIES = {
+    "a word": ("check_policy_service inet:127.0.0.1:9001, permit", 100),
+    "in braces": ("check_policy_service { inet:127.0.0.1:9001, timeout=10s }", 10),
+    "minutes": ("permit, check_policy_service {inet:127.0.0.1:9001,timeout = 2m}", 120),
+    "a comma before it": ("check_policy_service,inet:127.0.0.1:9001", 100),
+}
+
+
+@pytest.mark.parametrize("value, timeout", table(POLICIES))
+def test_policies(value, timeout):
+    """Policy services, with their own timeouts."""
+    (found,) = postfix_references.find(settings(smtpd_relay_restrictions=value))
+    assert (found.text, found.mode, found.timeout_sec) == ("inet:127.0.0.1:9001", POLICY, timeout)
+    assert [str(address) for address in found.addresses] == IPV4
+
+
+def test_nothing_of_ours():
+    """Other tables, milters, transports and lists of tables are no references."""
+    others = {
+        "alias_maps": "hash:/etc/aliases",
+        "smtpd_milters": "inet:127.0.0.1:9001",
+        "relayhost": "[127.0.0.1]:9001",
+        "virtual_transport": "lmtp:inet:127.0.0.1:9001",
+        "proxy_read_maps": "proxy:tcp:127.0.0.1:9001",
+    }
+    assert references(**others) == []
+
+
+def test_one_table_in_several_parameters():
+    """It is one reference that knows where it stands, and who asks."""
+    text = "tcp:127.0.0.1:9001"
+    (found,) = postfix_references.find(settings(virtual_alias_maps=text, transport_maps=text))
+    assert found.parameters == ("virtual_alias_maps", "transport_maps")
+    assert found.programs == {"cleanup", "smtpd", "trivial-rewrite"}
+
+
+DURATIONS = {"100s": 100, "5m": 300, "1h": 3600, "7": 7, "forever": 42, "": 42}
+
+
+@pytest.mark.parametrize("text, expected", DURATIONS.items())
+def test_durations(text, expected):
+    """Postfix's units; 42 is the default here."""
+    assert seconds(text, 42) == expected
+
+
+# -- what does not fit
+
+
+def endpoints(*entries):
+    """Checked endpoints."""
+    return config.parse(json.dumps({"endpoints": entries}).encode(), "config.json").endpoints
+
+
+@pytest.fixture
+def served():
+    """An endpoint of each mode, at addresses that are listened at."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as tcp,
+        socket.create_server(("127.0.0.1", 0)) as maps,
+        socket.create_server(("127.0.0.1", 0)) as gate,
+    ):
+        ports = [each.getsockname()[1] for each in (tcp, maps, gate)]
+        yield endpoints(
+            *(
+                entry(name=mode, mode=mode, bind_port=port)
+                for mode, port in zip((TCP, SOCKETMAP, POLICY), ports, strict=True)
+            )
+        )
+
+
+def troubles(served, given, **parameters):
+    """What is wrong, notes left out; {tcp}, {maps} and {gate} are ports."""
+    ports = dict(zip(("tcp", "maps", "gate"), (e.address.port for e in served), strict=True))
+    filled = {name: value.format(**ports) for name, value in parameters.items()}
+    found = check_postfix.findings(served, Listeners(), settings(given, **filled))
+    return [finding for finding in found if finding.severity != "note"]
+
+
+GOOD = {
+    "tcp": {"virtual_mailbox_domains": "tcp:127.0.0.1:{tcp}"},
+    "socketmap": {"virtual_alias_maps": "socketmap:inet:localhost:{maps}:alias"},
+    "policy": {"smtpd_relay_restrictions": "check_policy_service inet:127.0.0.1:{gate}"},
+    "proxy": {
+        "virtual_alias_maps": "proxy:tcp:127.0.0.1:{tcp}",
+        "proxy_read_maps": "hash:/x, proxy:tcp:127.0.0.1:{tcp}",
+    },
+    "another machine": {"virtual_alias_maps": "tcp:192.0.2.1:9"},
+    "a service of Postfix's own": {
+        "smtpd_relay_restrictions": "check_policy_service unix:private/rest"
+    },
+    "LMTP delivers": {
+        "virtual_mailbox_maps": "tcp:127.0.0.1:{tcp}",
+        "virtual_transport": "lmtp:unix:private/dovecot",
+    },
+}
+
+
+@pytest.mark.parametrize("parameters", GOOD.values(), ids=GOOD)
+def test_good(served, parameters):
+    """Nothing to say."""
+    assert troubles(served, None, **parameters) == []
+
+
+BAD = {
+    "a port of nobody's": ("error", "nothing listens there", {"x_maps": "tcp:127.0.0.1:1"}),
+    "a path of nobody's": ("error", "nothing listens there", {"x_maps": "socketmap:unix:x/y:m"}),
+    "another mode": (
+        "error",
+        "asks socketmap-lookup, whose mode is",
+        {"x_maps": "tcp:127.0.0.1:{maps}"},
+    ),
+    "a table at a policy endpoint": (
+        "error",
+        "asks policy, whose mode is",
+        {"x_maps": "socketmap:inet:127.0.0.1:{gate}:m"},
+    ),
+    "no map name": ("error", "name of the map is missing", {"x": "socketmap:inet:[::1]:{maps}"}),
+    "proxy": ("error", "is not in proxy_read_maps", {"x_maps": "proxy:tcp:127.0.0.1:{tcp}"}),
+    "a short timeout": (
+        "warning",
+        "Postfix waits 2 s",
+        {
+            "smtpd_relay_restrictions": "check_policy_service inet:127.0.0.1:{gate}",
+            "smtpd_policy_service_timeout": "2s",
+        },
+    ),
+    "virtual(8)": (
+        "error",
+        "virtual(8) refuses",
+        {"virtual_mailbox_maps": "tcp:127.0.0.1:{tcp}", "virtual_transport": "virtual"},
+    ),
+    "local(8)": (
+        "error",
+        "local(8) refuses",
+        {"alias_maps": "tcp:127.0.0.1:{tcp}", "local_transport": "local:host"},
+    ),
+}
+
+
+@pytest.mark.parametrize("severity, told, parameters", table(BAD))
+def test_bad(served, severity, told, parameters):
+    """One thing is wrong, and it is told with a remedy."""
+    if told.startswith("name of the map"):
+        parameters = {"x": parameters["x"].replace("[::1]", "127.0.0.1")}
+    (found,) = troubles(served, None, **parameters)
+    assert found.severity == severity
+    assert told in found.what
+    assert found.advice
+
+
+def test_override(served):
+    """The override of one service is read, and its own timeout counts."""
+    given = {
+        "smtpd_relay_restrictions": f"check_policy_service inet:127.0.0.1:{served[2].address.port}",
+        "smtpd_policy_service_timeout": "1s",
+    }
+    (found,) = troubles(served, given)
+    assert found.where == "Postfix: smtp/inet: smtpd_relay_restrictions"
+    assert "Postfix waits 1 s" in found.what
+
+
+def test_nobody_asks(served):
+    """An endpoint that nobody asks is worth a note."""
+    found = list(check_postfix.findings(served, Listeners(), settings()))
+    assert [(each.severity, each.where) for each in found] == [
+        ("note", mode) for mode in (TCP, SOCKETMAP, POLICY)
+    ]
+
+
+INSIDE, OUTSIDE = f"{QUEUE}/rest/maps", "/run/rest/maps"
+PATHS = {
+    "relative": (INSIDE, "rest/maps", True, None),
+    "relative, no chroot": (INSIDE, "rest/maps", False, None),
+    "absolute, no chroot": (OUTSIDE, OUTSIDE, False, None),
+    "absolute and outside": (OUTSIDE, OUTSIDE, True, "unix:rest/example"),
+    "absolute and inside": (INSIDE, INSIDE, True, "unix:rest/maps"),
+    "absolute below the chroot": (INSIDE, "/rest/maps", True, None),
+    "that, and no chroot": (INSIDE, "/rest/maps", False, "unix:rest/maps"),
+}
+
+
+@pytest.mark.parametrize("bind_path, path, chroot, advice", table(PATHS))
+def test_chroot(bind_path, path, chroot, advice):
+    """Where a path leads depends on the chroot of who asks (cleanup and trivial-rewrite here)."""
+    (endpoint,) = endpoints(entry(mode=SOCKETMAP, bind_path=bind_path, bind_port=...))
+    given = settings(header_checks=f"socketmap:unix:{path}:m", chroot=chroot)
+    found = list(check_postfix.findings([endpoint], Listeners(), given))
+    about_paths = [each for each in found if "would look for" in each.what]
+    assert [advice in each.advice for each in about_paths] == ([] if advice is None else [True])
+
+
+def test_capacity(served):
+    """Connections add up: services, tables of tcp:, but not the maps of a socketmap."""
+    tcp, maps, _ = served
+    given = settings(
+        smtpd_a=f"tcp:127.0.0.1:{tcp.address.port}",
+        smtpd_b=f"tcp:localhost:{tcp.address.port}",
+        smtpd_c=f"socketmap:inet:127.0.0.1:{maps.address.port}:one",
+        smtpd_d=f"socketmap:inet:127.0.0.1:{maps.address.port}:two",
+        header_checks=f"proxy:tcp:127.0.0.1:{tcp.address.port}",
+    )
+
+    def found(endpoint, limit):
+        unit = Unit(
+            *("u@all.socket", "loaded", "active", "enabled", ()),
+            needs_reload=False,
+            refused=0,
+            max_connections=limit,
+            files=(),
+        )
+        return [each.what for each in check_postfix.capacity([(unit, [endpoint])], served, given)]
+
+    assert found(tcp, 240) == []
+    assert found(maps, 120) == []
+    (told,) = found(tcp, 239)
+    assert "takes 239 connections, and Postfix may want 240 (smtp/inet, submission/inet)" in told
+    assert len(found(maps, 119)) == 1

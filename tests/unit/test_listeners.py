@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""Who listens: real sockets of this process, found in /proc."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+
+from postfix_rest_inetd.address import LocalAddress, parse_ip
+from postfix_rest_inetd.admin.listeners import Listeners
+
+LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
+ANY = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}
+
+
+def listening(family: int, host: str) -> socket.socket:
+    """A socket that listens, or a skipped test where there is no such family."""
+    try:
+        return socket.create_server((host, 0), family=family)
+    except OSError:
+        pytest.skip(f"{host} is not there")
+
+
+@pytest.mark.parametrize("family", LOOPBACK, ids=["IPv4", "IPv6"])
+def test_tcp(family):
+    """An address that is listened at is found with its holder, and is gone with the socket."""
+    with listening(family, LOOPBACK[family]) as server:
+        address = LocalAddress(parse_ip(LOOPBACK[family]), server.getsockname()[1])
+        found = Listeners()
+        holder = found.holder(address)
+    assert found.at(address) == address
+    assert holder is not None
+    assert holder.pid == os.getpid()
+    assert str(holder).endswith(f"(pid {os.getpid()})")
+    assert Listeners().at(address) is None
+
+
+@pytest.mark.parametrize("family", ANY, ids=["IPv4", "IPv6"])
+def test_wildcard(family):
+    """A wildcard takes in every address of its port, and is in the way of each."""
+    with listening(family, ANY[family]) as server:
+        port = server.getsockname()[1]
+        found = Listeners()
+    wildcard = LocalAddress(parse_ip(ANY[family]), port)
+    exact = LocalAddress(parse_ip(LOOPBACK[family]), port)
+    assert found.at(exact) == wildcard
+    assert found.in_the_way_of(exact) == wildcard
+    assert found.at(LocalAddress(exact.ip, 1)) is None
+
+
+def test_in_the_way_of_a_wildcard():
+    """One address is in the way of a wildcard, though the wildcard is not listened at."""
+    with listening(socket.AF_INET, "127.0.0.1") as server:
+        port = server.getsockname()[1]
+        found = Listeners()
+    wildcard = LocalAddress(bytes(4), port)
+    assert found.at(wildcard) is None
+    assert found.in_the_way_of(wildcard) == LocalAddress(b"\x7f\0\0\1", port)
+
+
+def test_unix(tmp_path):
+    """The path of a unix socket; one that does not listen does not count."""
+    path = str(tmp_path / "socket with a blank")
+    address = LocalAddress(None, path=path)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        assert Listeners().at(address) is None
+        server.listen()
+        found = Listeners()
+    assert found.at(address) == address
+    assert found.in_the_way_of(address) == address
+
+
+def test_nothing_to_read(tmp_path):
+    """Without /proc nobody is known to listen."""
+    found = Listeners(str(tmp_path))
+    address = LocalAddress(b"\x7f\0\0\1", 25)
+    assert (found.at(address), found.holder(address)) == (None, None)
