@@ -120,7 +120,7 @@ def _troubles(path: str, content: bytes) -> list[Finding]:
         if systemd_units.is_running() and systemd_units.are_installed():
             check_files.use_credentials(loaded, systemd_units.handler_settings())
         found += check_files.usable(path, loaded, content)
-    return [finding for finding in found if finding.severity == ERROR]
+    return [finding._replace(advice="") for finding in found if finding.severity == ERROR]
 
 
 def _ask() -> str:

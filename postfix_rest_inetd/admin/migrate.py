@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`postfix-rest-inetd migrate FILE`: from the daemon postfix-rest-connector to sockets of systemd's.
+"""`postfix-rest-inetd migrate FILE`: from postfix-rest-connector, a daemon, to our sockets.
 
 FILE is the daemon's configuration, which is used here as it is. Three things are printed: what is
 wrong or different with it here, who holds its addresses at the moment, and the commands that put it
@@ -11,6 +11,8 @@ command line.
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
 from typing import TYPE_CHECKING
@@ -24,12 +26,12 @@ from postfix_rest_inetd.admin import (
     postfix_references,
     systemd_units,
 )
-from postfix_rest_inetd.admin.check_finding import ERROR, GOOD, NOTE, WARNING, Finding
+from postfix_rest_inetd.admin.check_finding import ERROR, NOTE, WARNING, Finding
 from postfix_rest_inetd.admin.listeners import Listeners
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from postfix_rest_inetd.config import Config
     from postfix_rest_inetd.endpoint import Endpoint
@@ -63,9 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     listeners = Listeners()
     holders = dict(_holders(loaded, listeners))
-    found += _differences(loaded)
+    found += _differences(loaded, _without_timeout(path))
     found += [
-        Finding(WARNING, endpoint.name, f"{endpoint.address} is held by {who}, which has to go")
+        Finding(WARNING, _named([endpoint]), f"its address is held by {who}, which has to go")
         for endpoint, (who, _) in holders.items()
     ]
     check_print.as_text(found)
@@ -76,27 +78,45 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if all(finding.severity != ERROR for finding in found) else 1
 
 
-def _differences(loaded: Config) -> Iterator[Finding]:
-    """What is worth knowing of good endpoints."""
-    by_name: dict[str, list[Endpoint]] = {}
-    for endpoint in loaded.endpoints:
-        by_name.setdefault(endpoint.name, []).append(endpoint)
-        if endpoint.address.ip in WILDCARDS:
-            what = f"listens at {endpoint.address}: whoever reaches this machine can ask it"
-            advice = "If Postfix runs here, 127.0.0.1 is enough (bind-address)."
-            yield Finding(NOTE, endpoint.name, what, advice)
-        if endpoint.mode == model.POLICY and not _BOUNCING & endpoint.temporary_statuses:
-            what = "a 4xx of the backend bounces mail (554), as ever: that of an expired token, too"
-            advice = f'To defer it: "temporary-statuses": {sorted(_BOUNCING)}'
-            yield Finding(NOTE, endpoint.name, what, advice)
-    waits = [e for e in loaded.endpoints if e.request_timeout == 2000]
-    if waits:
-        what = "the request-timeout is 2000 ms (1.1.0 had none by default), for "
-        yield Finding(NOTE, ", ".join(e.name for e in waits), what + "everything together")
-    for name, several in by_name.items():
-        if len(several) > 1:
-            what = f"{len(several)} endpoints have this name, which is allowed"
-            yield Finding(GOOD, name, what)
+def _differences(loaded: Config, silent: set[str]) -> Iterator[Finding]:
+    """What is worth knowing of good endpoints; `silent` are the JSON paths without a timeout."""
+    endpoints = loaded.endpoints
+    if found := _named(e for e in endpoints if e.address.ip in WILDCARDS):
+        what = "listens at every address: whoever reaches this machine can ask it"
+        yield Finding(NOTE, found, what, "If Postfix runs here, 127.0.0.1 is enough: bind-address.")
+    if found := _named(e for e in endpoints if e.json_path in silent):
+        what = "has no request-timeout, which means 2000 ms for everything together"
+        yield Finding(NOTE, found, what, "In version 1.1.0 of the daemon it meant no limit.")
+    bouncing = (e for e in endpoints if e.mode == model.POLICY and not _defers(e))
+    if found := _named(bouncing):
+        what = "a 4xx of the backend bounces mail (554), as ever: that of an expired token, too"
+        advice = f'To defer it: "temporary-statuses": {sorted(_BOUNCING)}'
+        yield Finding(NOTE, found, what, advice)
+    if found := _named(e for e in endpoints if e.mode == model.POLICY):
+        what = "an action that is empty, or only a number, or has a line break, is answered with "
+        yield Finding(NOTE, found, what + "a temporary error; Postfix would accept the mail")
+    what = "redirects are not followed; unknown keys, and keys that stand twice, are errors"
+    yield Finding(NOTE, "all endpoints", what)
+
+
+def _named(endpoints: Iterable[Endpoint]) -> str:
+    """Endpoints by name and address, as names need not be unique."""
+    return ", ".join(f"{endpoint.name} ({endpoint.address})" for endpoint in endpoints)
+
+
+def _defers(endpoint: Endpoint) -> bool:
+    return bool(_BOUNCING & endpoint.temporary_statuses)
+
+
+def _without_timeout(path: str) -> set[str]:
+    """The JSON paths of the endpoints that have no request-timeout."""
+    with open(path, "rb") as file:
+        document = json.loads(file.read().decode("utf-8-sig"))
+    return {
+        f"$.endpoints[{index}]"
+        for index, entry in enumerate(document["endpoints"])
+        if entry.get("request-timeout") is None
+    }
 
 
 def _holders(
@@ -126,7 +146,8 @@ def _unit_of(pid: int) -> str | None:
 def _commands(path: str, loaded: Config, units: list[str], *, unknown: bool) -> Iterator[str]:
     """What to type, in its order."""
     yield "# 1. The configuration, readable by root and the handlers alone:"
-    yield f"install -m 0640 -o root -g {_USER} {shlex.quote(path)} {config.DEFAULT_PATH}"
+    if os.path.abspath(path) != config.DEFAULT_PATH:
+        yield f"install -m 0640 -o root -g {_USER} {shlex.quote(path)} {config.DEFAULT_PATH}"
     yield "postfix-rest-inetd check --only config,files"
     yield "systemctl daemon-reload"
     yield "# 2. The daemon goes, and the sockets come. In between, Postfix defers mail:"
@@ -147,17 +168,28 @@ def _commands(path: str, loaded: Config, units: list[str], *, unknown: bool) -> 
 
 def _single(loaded: Config) -> Iterator[str]:
     """The units for endpoints alone."""
-    named = [e for e in loaded.endpoints if e.address.path is None]
-    if len(named) > 1:
-        yield "# In place of @all, endpoints can be served one by one:"
-        for endpoint in dict.fromkeys((_KINDS[e.mode], generator.escape(e.name)) for e in named):
-            yield f"#   systemctl start {shlex.quote(f'{endpoint[0]}@{endpoint[1]}.socket')}"
+    named = [endpoint for endpoint in loaded.endpoints if endpoint.address.path is None]
+    if len(loaded.endpoints) > 1 and named:
+        yield "# In place of @all, these can be served one by one:"
+        units = (f"{_KINDS[e.mode]}@{_instance(e, loaded)}.socket" for e in named)
+        for unit in dict.fromkeys(units):
+            yield f"#   systemctl start {shlex.quote(unit)}"
+
+
+def _instance(endpoint: Endpoint, loaded: Config) -> str:
+    """What stands behind the @: the name as it is where that is possible, or else escaped."""
+    of_mode = [other for other in loaded.endpoints if other.mode == endpoint.mode]
+    known = generator.instances_of(of_mode)
+    plain = endpoint.name
+    usable = plain != "all" and endpoint in known.get(plain, ())
+    return plain if usable else generator.escape(plain)
 
 
 def _postfix(loaded: Config) -> Iterator[str]:
     """For each endpoint where Postfix asks it already, or how it would."""
     settings, _ = check_postfix.settings_or_note()
     references = [] if settings is None else postfix_references.find(settings)
+    has_new = False
     for endpoint in loaded.endpoints:
         asking = [
             parameter
@@ -167,10 +199,13 @@ def _postfix(loaded: Config) -> Iterator[str]:
             for parameter in reference.parameters
         ]
         if asking:
-            yield f"# {_comment(endpoint.name)}: {', '.join(asking)} can stay as it is."
+            yield f"# {endpoint.name} is asked by {', '.join(asking)}, which can stay."
         else:
-            yield f"# {_comment(endpoint.name)}, if that is what it is for (add what stands there):"
+            has_new = True
+            yield f"# For {endpoint.name}, if this is its purpose (and add what stands there now):"
             yield f"postconf -e {shlex.quote(_setting(endpoint))}"
+    if has_new:
+        yield "postfix reload"
 
 
 def _setting(endpoint: Endpoint) -> str:
@@ -185,12 +220,8 @@ def _setting(endpoint: Endpoint) -> str:
             f"smtpd_relay_restrictions = permit_mynetworks, check_policy_service {place}, "
             "reject_unauth_destination"
         )
-    words = (name for word, name in _PARAMETERS.items() if word in endpoint.name.lower())
-    parameter = next(words, "virtual_alias_maps")
+    words = (pair for pair in _PARAMETERS.items() if pair[0] in endpoint.name.lower())
+    word, parameter = next(words, ("alias", "virtual_alias_maps"))
     if endpoint.mode == model.TCP_LOOKUP:
         return f"{parameter} = tcp:{address}"
-    return f"{parameter} = socketmap:{place}:{parameter.removesuffix('_maps')}"
-
-
-def _comment(text: str) -> str:
-    return text if text.isprintable() else ascii(text)
+    return f"{parameter} = socketmap:{place}:{word}"
