@@ -152,8 +152,10 @@ def _sockets(loaded: config.Config | None, listeners: Listeners) -> Iterator[Fin
 def _postfix(
     endpoints: list[Endpoint], listeners: Listeners, settings: Settings
 ) -> Iterator[Finding]:
-    yield from check_postfix.findings(endpoints, listeners, settings)
-    if _has_units():
+    has_units = _has_units()
+    ours = check_units.open_addresses() if has_units else frozenset()
+    yield from check_postfix.findings(endpoints, listeners, settings, ours)
+    if has_units:
         yield from check_postfix.capacity(check_units.serving(endpoints), endpoints, settings)
 
 

@@ -12,6 +12,7 @@ import os
 import pwd
 import stat
 import subprocess
+from typing import Any
 
 _SEC = 10
 
@@ -24,18 +25,15 @@ def may(user: str, permission: str, path: str) -> bool | None:
         return None
     if os.geteuid() != 0 and entry.pw_uid != os.geteuid():
         return None
+    become: dict[str, Any] = {}
+    if entry.pw_uid != os.geteuid():
+        groups = os.getgrouplist(user, entry.pw_gid)
+        become = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": groups}
     command = ["/usr/bin/test", f"-{permission}", path]
-    if entry.pw_uid == os.geteuid():
-        done = subprocess.run(command, check=False, timeout=_SEC)  # noqa: S603 - fixed words
-    else:
-        done = subprocess.run(  # noqa: S603 - as above
-            command,
-            check=False,
-            timeout=_SEC,
-            user=entry.pw_uid,
-            group=entry.pw_gid,
-            extra_groups=os.getgrouplist(user, entry.pw_gid),
-        )
+    try:
+        done = subprocess.run(command, check=False, timeout=_SEC, **become)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):  # root without all of its rights, as in a sandbox
+        return None
     return done.returncode == 0
 
 
@@ -49,14 +47,14 @@ def obstacle(user: str, path: str) -> str:
     return path
 
 
-def described(path: str) -> str:
-    """A path with its mode and its owners, as `/etc/x (0640 root:adm)`."""
+def rights(path: str) -> str:
+    """Mode and owners of a file, as `0640 root:adm`."""
     try:
         status = os.stat(path)
     except OSError as error:
-        return f"{path} ({error.strerror})"
+        return error.strerror or "unknown"
     mode = stat.S_IMODE(status.st_mode)
-    return f"{path} ({mode:04o} {user_name(status.st_uid)}:{_group_name(status.st_gid)})"
+    return f"{mode:04o} {user_name(status.st_uid)}:{_group_name(status.st_gid)}"
 
 
 def user_name(uid: int) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import config
@@ -14,6 +15,7 @@ from postfix_rest_inetd.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_PLACE_IN_TEXT = re.compile(r": line \d+ column \d+ \(char \d+\)$")  # json.JSONDecodeError's
 _UNUSABLE = "Until it is mended, every request of every endpoint gets a temporary error."
 
 
@@ -51,7 +53,8 @@ def problems(
     for json_path, text in error.problems:
         place = places.get(json_path) if json_path else json_positions.syntax_error(content)
         where = f"{path}:{place.line}:{place.column}" if place else path
-        what = f"{json_path}: {other}{text}" if json_path else f"{other}{text}"
+        told = text if place is None else _PLACE_IN_TEXT.sub("", text)
+        what = f"{json_path}: {other}{told}" if json_path else f"{other}{told}"
         found.append((place or (0, 0), Finding(ERROR, where, what)))
     found.sort(key=lambda pair: pair[0])
     for number, (_, finding) in enumerate(found, 1):

@@ -96,24 +96,28 @@ def _of_file(file: _File, settings: HandlerSettings) -> Iterator[Finding]:
     user, path = settings.user, file.path
     status = os.stat(path)
     mode = stat.S_IMODE(status.st_mode)
+    rights = check_access.rights(path)
+    name = "" if file.where == path else f"{path} "
     right = commands(f"chown root:{user} {path}", f"chmod 0640 {path}")
     hidden = next((top for top in settings.hidden if path.startswith(f"{top}/")), None)
     if hidden is not None:
-        what = f"{path} is below {hidden}, which the sandbox hides from handlers"
+        what = f"{name}is below {hidden}, which the sandbox hides from handlers"
         yield Finding(ERROR, file.where, what, "Keep it in /etc/postfix-rest-inetd.")
-    elif not settings.reads_as_root(path) and not check_access.may(user, "r", path):
-        blocked = check_access.described(check_access.obstacle(user, path))
-        what = f"{user}, the user of the handlers, cannot read {path}: {blocked} is in the way"
-        yield Finding(ERROR, file.where, what, right)
+        return
+    if not settings.reads_as_root(path) and not check_access.may(user, "r", path):
+        blocked = check_access.obstacle(user, path)
+        what = f"{name}cannot be read by {user}, as which handlers run: "
+        what += f"{blocked} is {check_access.rights(blocked)}"
+        way = commands(f"chgrp {user} {blocked}", f"chmod g+x {blocked}")
+        yield Finding(ERROR, file.where, what, right if blocked == path else way)
     if file.is_secret and mode & stat.S_IROTH:
-        what = f"{check_access.described(path)} holds a secret, and everybody may read it"
+        what = f"{name}holds a secret, and everybody may read it ({rights})"
         if check_access.may(_EVERYBODY, "r", path) is False:
             what += ", but for the directory that it is in"
         yield Finding(WARNING, file.where, what, right)
     elif mode & stat.S_IWOTH or (mode & stat.S_IWGRP and status.st_gid != 0):
-        what = f"{check_access.described(path)} can be changed by others than root"
+        what = f"{name}can be changed by others than root ({rights})"
         yield Finding(WARNING, file.where, what, right)
     if status.st_uid != 0:
-        owner = check_access.user_name(status.st_uid)
-        what = f"{path} belongs to {owner}, who can change what Postfix is told"
+        what = f"{name}belongs to another user than root ({rights}), who can change it"
         yield Finding(WARNING, file.where, what, right)

@@ -34,12 +34,20 @@ _REFUSING = {"local": ("alias_maps", "local"), "virtual": ("virtual_mailbox_maps
 
 
 def findings(
-    endpoints: list[Endpoint], listeners: Listeners, settings: Settings
+    endpoints: list[Endpoint],
+    listeners: Listeners,
+    settings: Settings,
+    ours: frozenset[str] = frozenset(),
 ) -> Iterator[Finding]:
-    """What does not fit."""
+    """What does not fit; `ours` are the addresses of socket units of ours."""
     asked = set()
     for reference in postfix_references.find(settings):
         target = endpoint_of(reference, endpoints, settings)
+        if target is None and any(str(place) in ours for place in reference.addresses):
+            what = f"{reference.text}: a socket of ours is there, and no endpoint in config.json"
+            advice = "Every request gets a temporary error. Change one or the other."
+            yield Finding(ERROR, _where(reference), what, advice)
+            continue
         if target is None:
             yield from _strays(reference, endpoints, listeners, settings)
             continue
@@ -139,8 +147,8 @@ def _of_reference(
 def _closed(where: str, endpoint: Endpoint) -> Iterator[Finding]:
     path = endpoint.address.path or ""
     if check_access.may("postfix", "w", path) is False:
-        blocked = check_access.described(check_access.obstacle("postfix", path))
-        what = f"postfix may not connect to {path}: {blocked} is in the way"
+        blocked = check_access.obstacle("postfix", path)
+        what = f"postfix may not connect to {path}: {blocked} is {check_access.rights(blocked)}"
         yield Finding(ERROR, where, what, "Choose a bind-path that Postfix can reach.")
 
 

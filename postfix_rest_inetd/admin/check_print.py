@@ -68,7 +68,7 @@ def _one(finding: Finding, width: int) -> None:
     for number, advice in enumerate(finding.advice.splitlines()):
         printable = terminal.printable(advice)
         if advice.startswith("    "):
-            print(f"{margin}{printable}")
+            print(f"{margin}   {printable}")
         else:
             arrow = "-> " if number == 0 else "   "
             print("\n".join(_wrapped(printable, width, f"{margin}{arrow}", f"{margin}   ")))

@@ -33,6 +33,7 @@ ADDRESS = f"check@{DOMAIN}"
 _CLIENT = "192.0.2.1"  # RFC 5737: an address of nobody's
 MAP_NAME = "check"
 RENEWAL_DAYS = 14
+_CONTRACT = "What a backend has to answer is in README.md, For backend authors."
 _SLOW_PART = 0.5  # of the request-timeout
 
 _POLICY = {
@@ -63,7 +64,8 @@ def findings(loaded: config.Config, map_names: dict[Endpoint, str]) -> Iterator[
             yield from _ask(endpoint, client, map_names.get(endpoint, MAP_NAME), steps)
         except BackendError as error:
             what = f"{'; '.join(steps)}; then " if steps else ""
-            yield Finding(ERROR, _where(endpoint), f"{what}{error}")
+            advice = _CONTRACT if error.outcome == model.INVALID_DATA else ""
+            yield Finding(ERROR, _where(endpoint), f"{what}{error}", advice)
         finally:
             client.close()
 

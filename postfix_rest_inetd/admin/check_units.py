@@ -55,6 +55,12 @@ def serving(endpoints: list[Endpoint]) -> list[tuple[Unit, list[Endpoint]]]:
     ]
 
 
+def open_addresses() -> frozenset[str]:
+    """Where socket units listen, by what systemd has loaded."""
+    units = systemd_units.units(systemd_units.known_sockets())
+    return frozenset(address for unit in units if unit.is_active for address in unit.listen)
+
+
 def _instances(endpoints: list[Endpoint]) -> dict[str, list[Endpoint]]:
     """By the name of a socket unit the endpoints that it is for, as the generator sees it."""
     return {
@@ -138,6 +144,7 @@ def _stale(
         endpoints = instances.get(unit.name)
         if not unit.is_active or endpoints is None:
             continue
+        yield from _stolen(unit, endpoints, listeners)
         wanted = {str(endpoint.address) for endpoint in endpoints}
         loaded = {address for address in unit.listen if not _is_extra(address, wanted)}
         silent = [str(e.address) for e in endpoints if listeners.at(e.address) is None]
@@ -151,6 +158,17 @@ def _stale(
         elif _is_outdated(unit):
             what = "a file of this unit was changed after the last daemon-reload"
             yield Finding(WARNING, unit.name, what, commands(_RELOAD, _restart(unit)))
+
+
+def _stolen(unit: Unit, endpoints: list[Endpoint], listeners: Listeners) -> Iterator[Finding]:
+    """Addresses at which somebody else listens, although the unit is active."""
+    for endpoint in endpoints:
+        place = listeners.at(endpoint.address)
+        holder = None if place is None else listeners.holder(place)
+        if holder is not None and holder.pid != 1:
+            what = f"does not listen at {place}, which is held by {holder}"
+            advice = f"Stop {holder.name}, or choose another address for {endpoint.name}."
+            yield Finding(ERROR, unit.name, what, f"{advice}\n{commands(_restart(unit))}")
 
 
 def _is_extra(address: str, wanted: set[str]) -> bool:

@@ -28,6 +28,7 @@ from postfix_rest_inetd.admin import (
 )
 from postfix_rest_inetd.admin.check_finding import ERROR, NOTE, WARNING, Finding
 from postfix_rest_inetd.admin.listeners import Listeners
+from postfix_rest_inetd.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
@@ -70,12 +71,23 @@ def run(arguments: argparse.Namespace) -> int:
         Finding(WARNING, _named([endpoint]), f"its address is held by {who}, which has to go")
         for endpoint, (who, _) in holders.items()
     ]
+    if os.path.abspath(path) != config.DEFAULT_PATH and _has_endpoints():
+        what = "has endpoints already; the first command keeps it as config.json~"
+        found.append(Finding(WARNING, config.DEFAULT_PATH, what))
     check_print.as_text(found)
     units = sorted({unit for _, unit in holders.values() if unit})
     print()
     for line in _commands(path, loaded, units, unknown=len(units) < len(holders)):
         print(line)
     return 0 if all(finding.severity != ERROR for finding in found) else 1
+
+
+def _has_endpoints() -> bool:
+    """Is there a configuration that is in use, or may be?"""
+    try:
+        return bool(config.load(config.DEFAULT_PATH).endpoints)
+    except ConfigError:
+        return os.path.exists(config.DEFAULT_PATH)
 
 
 def _differences(loaded: Config, silent: set[str]) -> Iterator[Finding]:
@@ -140,14 +152,17 @@ def _unit_of(pid: int) -> str | None:
             found = re.findall(r"/([^/\n]+\.service)\b", file.read())
     except OSError:
         return None
-    return found[-1] if found else None
+    # Containers, and what somebody has started on a terminal, are not stopped by their service.
+    own = [unit for unit in found if not unit.startswith(("docker.", "containerd.", "user@"))]
+    return own[-1] if own and own == found else None
 
 
 def _commands(path: str, loaded: Config, units: list[str], *, unknown: bool) -> Iterator[str]:
     """What to type, in its order."""
     yield "# 1. The configuration, readable by root and the handlers alone:"
     if os.path.abspath(path) != config.DEFAULT_PATH:
-        yield f"install -m 0640 -o root -g {_USER} {shlex.quote(path)} {config.DEFAULT_PATH}"
+        keep = "-b " if _has_endpoints() else ""
+        yield f"install {keep}-m 0640 -o root -g {_USER} {shlex.quote(path)} {config.DEFAULT_PATH}"
     yield "postfix-rest-inetd check --only config,files"
     yield "systemctl daemon-reload"
     yield "# 2. The daemon goes, and the sockets come. In between, Postfix defers mail:"

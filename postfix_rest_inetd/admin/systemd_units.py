@@ -16,6 +16,7 @@ KINDS = ("postfix-rest-tcp", "postfix-rest-socketmap", "postfix-rest-policy")
 GENERATED = "/run/systemd/generator"
 
 _SEC = 20
+_SOCKETS = "postfix-rest-*.socket"
 _WANTS = "/etc/systemd/system/*.wants/postfix-rest-*@?*.socket"
 _PROPERTIES = (
     "Id LoadState ActiveState UnitFileState Listen NeedDaemonReload NRefused MaxConnections "
@@ -90,11 +91,11 @@ def are_installed() -> bool:
 def known_sockets() -> list[str]:
     """The names of all socket units of ours that are loaded or enabled."""
     listed = _output(
-        "systemctl", "list-units", "--all", "--plain", "--no-legend", "--full", "postfix-rest-*"
+        "systemctl", "list-units", "--all", "--plain", "--no-legend", "--full", _SOCKETS
     )
     names = {line.split()[0] for line in listed.splitlines() if line.strip()}
     names.update(os.path.basename(path) for path in glob.glob(_WANTS))
-    return sorted(name for name in names if name.endswith(".socket") and "@" in name)
+    return sorted(name for name in names if "@" in name)
 
 
 def units(names: list[str]) -> list[Unit]:
@@ -122,7 +123,8 @@ def handler_settings() -> HandlerSettings:
     for line in _output("systemctl", "cat", "--", unit).splitlines():
         if line.startswith("LoadCredential="):
             name, _, path = line.removeprefix("LoadCredential=").partition(":")
-            credentials[name] = path
+            if path.startswith("/"):
+                credentials[name] = path
     return HandlerSettings(values.get("User") or "root", hidden, credentials)
 
 

@@ -208,12 +208,13 @@ def test_unknown_key(machine: Machine) -> None:
 
 # -- sockets
 
+HOLD = "import socket, time; s = socket.create_server(('127.0.0.1', {})); time.sleep(99)"
+
 
 def test_port_is_held(machine: Machine) -> None:
     """Another program has the port: the unit has failed, and the program is named."""
     machine.container.run("systemctl", "stop", TCP)
-    program = "import socket, time; s = socket.create_server(('127.0.0.1', 9001)); time.sleep(99)"
-    with machine.container.popen("python3", "-c", program) as other:
+    with machine.container.popen("python3", "-c", HOLD.format(9001)) as other:
         try:
             wait_until(lambda: "9001" in machine.shell("ss -ltn"), "the other program")
             machine.container.run("systemctl", "start", TCP, check=False)
@@ -224,6 +225,20 @@ def test_port_is_held(machine: Machine) -> None:
     assert (found.severity, found.where) == ("error", TCP)
     assert "Address already in use; 127.0.0.1:9001 is held by python3 (pid " in found.what
     assert "Stop python3" in found.advice
+
+
+def test_port_is_stolen(machine: Machine) -> None:
+    """A new address that another program has, with the unit still active at its other ones."""
+    machine.write(domains={"bind-port": 9011})
+    with machine.container.popen("python3", "-c", HOLD.format(9011)) as other:
+        try:
+            wait_until(lambda: "9011" in machine.shell("ss -ltn"), "the other program")
+            machine.container.run("systemctl", "daemon-reload")
+            found = machine.troubles()[0]
+        finally:
+            end(other)
+    assert (found.severity, found.where) == ("error", TCP)
+    assert "does not listen at 127.0.0.1:9011, which is held by python3 (pid " in found.what
 
 
 def test_not_enabled(machine: Machine) -> None:
@@ -283,7 +298,9 @@ def test_unit_for_nobody(machine: Machine) -> None:
 def test_stale_addresses(machine: Machine) -> None:
     """Another port in config.json: a daemon-reload and a restart; after the first, the second."""
     machine.write(domains={"bind-port": 9011})
-    stale = machine.troubles()[0]
+    stale, asked, _ = machine.troubles()
+    assert (asked.severity, asked.where) == ("error", "Postfix: virtual_mailbox_domains")
+    assert "a socket of ours is there, and no endpoint in config.json" in asked.what
     assert (stale.severity, stale.where) == ("warning", TCP)
     assert "127.0.0.1:9011 is missing, 127.0.0.1:9001 is not wanted any more" in stale.what
     assert stale.advice == f"    systemctl daemon-reload\n    systemctl restart {TCP}"
@@ -317,7 +334,7 @@ def test_config_is_open(machine: Machine) -> None:
     machine.container.run("chmod", "644", CONFIG)
     found = machine.trouble()
     assert (found.severity, found.where) == ("warning", CONFIG)
-    assert f"{CONFIG} (0644 root:{USER}) holds a secret, and everybody may read it" in found.what
+    assert f"holds a secret, and everybody may read it (0644 root:{USER})" in found.what
     assert found.advice == f"    chown root:{USER} {CONFIG}\n    chmod 0640 {CONFIG}"
 
 
@@ -326,12 +343,13 @@ def test_config_is_closed(machine: Machine) -> None:
     machine.container.run("chmod", "600", CONFIG)
     found = machine.trouble()
     assert (found.severity, found.where) == ("error", CONFIG)
-    assert f"{CONFIG} (0600 root:{USER}) is in the way" in found.what
+    assert f"cannot be read by {USER}, as which handlers run" in found.what
+    assert f"{CONFIG} is 0600 root:{USER}" in found.what
     machine.container.run("chmod", "640", CONFIG)
     machine.container.run("chmod", "700", "/etc/postfix-rest-inetd")
     blocked = machine.trouble().what
     machine.container.run("chmod", "750", "/etc/postfix-rest-inetd")
-    assert f"/etc/postfix-rest-inetd (0700 root:{USER}) is in the way" in blocked
+    assert f"/etc/postfix-rest-inetd is 0700 root:{USER}" in blocked
 
 
 def test_token_files(machine: Machine) -> None:
@@ -350,7 +368,7 @@ def test_token_files(machine: Machine) -> None:
     errors = {each.where: each.what for each in machine.troubles() if each.severity == "error"}
     machine.container.run("rm", "/root/token")
     assert "is below /root, which the sandbox hides" in errors["local: auth-token-file"]
-    assert f"{closed} (0600 root:root) is in the way" in errors["gate: auth-token-file"]
+    assert f"{closed} is 0600 root:root" in errors["gate: auth-token-file"]
     (missing,) = [what for where, what in errors.items() if where.startswith(CONFIG)]
     assert "/nowhere cannot be read: No such file or directory" in missing
     assert len(errors) == 3
