@@ -81,18 +81,16 @@ def _connect(endpoint: Endpoint, steps: list[str]) -> Iterator[Finding]:
     if shown != target.host:
         steps.append(f"{target.host} is {shown} ({_since(began)})")
     began = monotonic()
-    stream = transport.connect(target, resolver, deadline)
-    with stream:
-        steps.append(f"connected to {stream.getpeername()[0]} ({_since(began)})")
-        if not target.tls:
-            return
-        began = monotonic()
-        with tls.wrap(stream, tls.context_of(endpoint), target, deadline) as secure:
-            expiry = ssl.cert_time_to_seconds(str((secure.getpeercert() or {})["notAfter"]))
-            until = dt.datetime.fromtimestamp(expiry, dt.UTC)
-            days = (until - dt.datetime.now(dt.UTC)).days
-            steps.append(f"{secure.version()}, certificate until {until:%Y-%m-%d}, {days} days")
-            steps[-1] += f" ({_since(began)})"
+    if not target.tls:
+        with transport.connect(target, resolver, deadline) as stream:
+            steps.append(f"connected to {stream.getpeername()[0]} ({_since(began)})")
+        return
+    with tls.Trust(endpoint).connect(target, resolver, deadline) as secure:
+        steps.append(f"connected to {secure.getpeername()[0]}, {secure.version()}")
+        expiry = ssl.cert_time_to_seconds(str((secure.getpeercert() or {})["notAfter"]))
+    until = dt.datetime.fromtimestamp(expiry, dt.UTC)
+    days = (until - dt.datetime.now(dt.UTC)).days
+    steps[-1] += f", certificate until {until:%Y-%m-%d}, {days} days ({_since(began)})"
     if days < RENEWAL_DAYS:
         what = f"the certificate of {target.origin} expires in {days} days ({until:%Y-%m-%d})"
         advice = "Renew it, and find out why that does not happen by itself."

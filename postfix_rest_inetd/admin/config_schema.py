@@ -141,6 +141,11 @@ def _properties() -> dict[str, Schema]:
             "description": "The unix socket to listen at.",
         },
         "request-timeout": _number("The deadline, in milliseconds.", 1, keys.MAX_TIMEOUT_MS),
+        "hibernate-after": _number(
+            "Seconds without a request until the handler sleeps; 0 for never.",
+            0,
+            keys.MAX_HIBERNATE_SEC,
+        ),
         "list-separator": _free_of(r"[\u0000\ud800-\udfff]", "What joins several values."),
         "headers": _headers(header),
         "tls-ca-file": {**secret_file, "description": "CA certificates, PEM."},

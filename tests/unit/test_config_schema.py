@@ -45,6 +45,7 @@ INEXPRESSIBLE = [
     ("bind-port", 1.0),
     ("request-timeout", 1.0),
     ("max-response-bytes", 1.0),
+    ("hibernate-after", 1.0),
     ("temporary-statuses", [4.0e2]),
     ("bind-path", "/" + "é" * 54),
     ("headers", {"X-a": "", "x-A": ""}),
