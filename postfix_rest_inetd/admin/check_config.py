@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _PLACE_IN_TEXT = re.compile(r": line \d+ column \d+ \(char \d+\)$")  # json.JSONDecodeError's
 _UNUSABLE = "Until it is mended, every request of every endpoint gets a temporary error."
 
+_AS_ROOT = "Run this as root, or as one of the group that may read it."
+
 
 def load(path: str, content: bytes | None = None) -> tuple[config.Config | None, list[Finding]]:
     """The configuration, None where it cannot be used, and what was found in it.
@@ -27,7 +29,9 @@ def load(path: str, content: bytes | None = None) -> tuple[config.Config | None,
     try:
         loaded = config.load(path) if content is None else config.parse(content, path)
     except ConfigError as error:
-        return None, list(problems(path, error, content, _UNUSABLE))
+        is_closed = content is None and _is_closed(path)
+        advice = _AS_ROOT if is_closed else _UNUSABLE
+        return None, list(problems(path, error, content, advice))
     if not loaded.endpoints:
         what = "there are no endpoints yet; nothing will listen"
         return loaded, [Finding(NOTE, path, what)]
@@ -59,6 +63,17 @@ def problems(
     found.sort(key=lambda pair: pair[0])
     for number, (_, finding) in enumerate(found, 1):
         yield finding._replace(advice=advice if number == len(found) else "")
+
+
+def _is_closed(path: str) -> bool:
+    """May this user not read the file, which need not mean that handlers cannot?"""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        pass
+    return False
 
 
 def _content(path: str) -> bytes | None:

@@ -11,7 +11,14 @@ from unit.endpoints import MODES, POLICY, SOCKETMAP, TCP, entry
 from unit.wire import table
 
 from harness.certificates import Authority
-from harness.scripted_backend import ScriptedBackend, answer, hang_up, silence, unused_port
+from harness.scripted_backend import (
+    Connection,
+    ScriptedBackend,
+    answer,
+    hang_up,
+    silence,
+    unused_port,
+)
 from postfix_rest_inetd import config
 from postfix_rest_inetd.admin import check_probe
 
@@ -108,6 +115,19 @@ def test_slow() -> None:
         ((severity, what, _),) = probe(backend.url(), request_timeout=200)
     assert severity == "error"
     assert "the request-timeout of 200 ms passed while waiting for the response" in what
+
+
+def test_nearly_too_slow() -> None:
+    """A response that took more than half of the time is good, and a warning."""
+
+    def late(connection: Connection) -> None:
+        connection.backend.stopping.wait(2.2)
+        answer(404)(connection)
+
+    with ScriptedBackend(late) as backend:
+        good, warning = probe(backend.url(), request_timeout=4000)
+    assert (good[0], warning[0]) == ("ok", "warning")
+    assert "and request-timeout is 4000 ms" in warning[1]
 
 
 def test_nobody() -> None:

@@ -166,7 +166,11 @@ def test_good(machine: Machine) -> None:
 
 
 def test_not_root(machine: Machine) -> None:
-    """Who may read the file, but is not root, is told what could not be seen."""
+    """Who is not root is told what could not be seen, or that root is needed."""
+    denied = machine.container.run("postfix-rest-inetd", "check", user="nobody", check=False)
+    assert denied.returncode == 1
+    assert "cannot be read: Permission denied" in denied.stdout
+    assert "Run this as root" in denied.stdout
     machine.shell(f"usermod -aG {USER} nobody")
     done = machine.container.run("postfix-rest-inetd", "check", user="nobody", check=False)
     machine.shell(f"gpasswd -d nobody {USER}")
@@ -248,6 +252,7 @@ def test_not_enabled(machine: Machine) -> None:
     assert (found.severity, found.where) == ("warning", TCP)
     assert found.what == "is active, but not enabled: it is gone after the next boot"
     assert found.advice == f"    systemctl enable {TEMPLATES[0]}"
+    assert machine.check("--strict")[0] == 1
 
 
 def test_not_started(machine: Machine) -> None:
