@@ -52,6 +52,10 @@ _OF_THE_INSTALLED = _OF_ANY_FILE | {"sockets", "postfix"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line knows."""
+    parser.epilog = (
+        "exit status: 0 no error was found (warnings are steps still to be taken, or "
+        "risks); 1 an error, or with --strict a warning; 2 wrong command line."
+    )
     parser.add_argument(
         "--config",
         default=config.DEFAULT_PATH,

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import shlex
 import ssl
 from binascii import hexlify
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import config, credentials, entry, model, rest, tls, transport, verdict
-from postfix_rest_inetd.admin.check_finding import ERROR, GOOD, WARNING, Finding
+from postfix_rest_inetd.admin.check_finding import ERROR, GOOD, WARNING, Finding, commands
 from postfix_rest_inetd.deadline import Deadline
 from postfix_rest_inetd.errors import BackendError, ConfigError
 
@@ -33,7 +34,6 @@ ADDRESS = f"check@{DOMAIN}"
 _CLIENT = "192.0.2.1"  # RFC 5737: an address of nobody's
 MAP_NAME = "check"
 RENEWAL_DAYS = 14
-_CONTRACT = "What a backend has to answer is in README.md, For backend authors."
 _SLOW_PART = 0.5  # of the request-timeout
 
 _POLICY = {
@@ -64,7 +64,9 @@ def findings(loaded: config.Config, map_names: dict[Endpoint, str]) -> Iterator[
             yield from _ask(endpoint, client, map_names.get(endpoint, MAP_NAME), steps)
         except BackendError as error:
             what = f"{'; '.join(steps)}; then " if steps else ""
-            advice = _CONTRACT if error.outcome == model.INVALID_DATA else ""
+            advice = ""
+            if error.outcome == model.INVALID_DATA:
+                advice = f"See what it sends:\n{commands(_query(endpoint, map_names))}"
             yield Finding(ERROR, _where(endpoint), f"{what}{error}", advice)
         finally:
             client.close()
@@ -141,6 +143,16 @@ def _request(endpoint: Endpoint, map_name: str) -> model.Request:
 def _key(endpoint: Endpoint) -> str:
     """A key that is neither a domain nor an address of anybody's, and could be either."""
     return DOMAIN if endpoint.mode == model.TCP_LOOKUP else ADDRESS
+
+
+def _query(endpoint: Endpoint, map_names: dict[Endpoint, str]) -> str:
+    """The command that shows such a request and its response, byte by byte."""
+    words = ["postfix-rest-inetd", "query", endpoint.name, "--direct", "-v"]
+    if endpoint.mode != model.POLICY:
+        words.insert(3, _key(endpoint))
+    if endpoint.mode == model.SOCKETMAP_LOOKUP:
+        words += ["--map", map_names.get(endpoint, MAP_NAME)]
+    return shlex.join(words)
 
 
 def _where(endpoint: Endpoint) -> str:

@@ -45,6 +45,7 @@ _QUESTION = "What now? (e)dit again, e(x)it without saving, (Q) save in spite of
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line knows."""
+    parser.epilog = "exit status: 0 saved, or nothing changed; 1 not saved; 2 wrong command line."
     parser.add_argument(
         "--config",
         default=config.DEFAULT_PATH,

@@ -53,6 +53,9 @@ _BOUNCING = frozenset((401, 403, 404, 408, 429))
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line knows."""
+    parser.epilog = (
+        "exit status: 0 the file can be used as it is; 1 it cannot; 2 wrong command line."
+    )
     parser.add_argument("file", metavar="FILE", help="the configuration of postfix-rest-connector")
 
 

@@ -86,8 +86,18 @@ ANSWERS = {
     "404 for a policy": (answer(404), POLICY, "error", "status 404", "target"),
     "500": (answer(500), TCP, "error", "status 500", "X-Request-Id"),
     "a redirect": (answer(302), POLICY, "error", "status 302", "redirects are not followed"),
-    "no JSON": (answer(200, b"<html>"), TCP, "error", "is not JSON", ""),
+    "no JSON": (
+        answer(200, b"<html>"),
+        TCP,
+        "error",
+        "is not JSON",
+        "    postfix-rest-inetd query e ",
+    ),
     "an unsafe action": (answer(200, b""), POLICY, "error", "action", ""),
+    "no JSON for a socketmap": (
+        *(answer(200, b"[1]"), SOCKETMAP, "error", "array of strings"),
+        "    postfix-rest-inetd query e check@postfix-rest-inetd.invalid --direct -v --map check",
+    ),
     "no answer": (hang_up, TCP, "error", "closed the connection", ""),
 }
 
