@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 
 from postfix_rest_inetd import __version__
@@ -38,7 +39,12 @@ def main(arguments: list[str] | None = None) -> int:
     command = next((word for word in given if not word.startswith("-")), "")
     parsed = parser([command]).parse_args(given)
     terminal.tolerate()
-    status: int = _module(parsed.command).run(parsed)
+    try:
+        status: int = _module(parsed.command).run(parsed)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has seen enough; the rest of the output goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return status
 
 

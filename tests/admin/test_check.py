@@ -117,6 +117,16 @@ def test_strict(tmp_path: Path) -> None:
     assert lenient.stdout.endswith("\n1 warning\n")
 
 
+def test_nobody_reads_on(tmp_path: Path) -> None:
+    """As in `check | head -1`: it ends without a word."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    given = {"stdout": theirs, "stderr": subprocess.PIPE, "timeout": 60}
+    done = subprocess.run(command("--config", write(tmp_path, entry())), check=False, **given)
+    os.close(theirs)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 def test_terminal(tmp_path: Path) -> None:
     """On a terminal there is colour, and no line is wider than 80 columns."""
     path = tmp_path / "config.json"
