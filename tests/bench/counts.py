@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+"""The kinds of start whose instructions are counted.
+
+Each case is an endpoint of its own, or what stands in its way; all are asked for one key over a
+connection that the client closes after the reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from bench.callgrind import Count, count, prepare
+from bench.machine import CA_FILE, LOOKUP, NAMED_LOOKUP, NAMED_SECURE_LOOKUP, SECURE_LOOKUP
+from integration.product import TCP, UNUSABLE_CONFIG, configure, endpoint, start, write_config
+
+from harness.container import Container
+
+REQUEST, REPLY = b"get user@example.org\n", b"200 value\n"
+SILENT, UNUSABLE = "silent", "unusable-config"
+ENDPOINTS = {
+    "http": {"target": LOOKUP},
+    "http-by-name": {"target": NAMED_LOOKUP},
+    "https": {"target": SECURE_LOOKUP, "tls_ca_file": CA_FILE},
+    "https-system-ca": {"target": NAMED_SECURE_LOOKUP},
+}
+CASES = ("http", "https", SILENT, UNUSABLE, "http-by-name", "https-system-ca")
+"""The first four have a target to keep; the others tell what names and the system's CAs cost."""
+
+_FIRST_PORT = 9001
+
+
+def count_all(container: Container, cases: Iterable[str]) -> Iterator[tuple[str, Count]]:
+    """Count each of CASES."""
+    ports = {name: _FIRST_PORT + index for index, name in enumerate(ENDPOINTS)}
+    configure(
+        container,
+        # Under valgrind all takes fifty times as long.
+        *(
+            endpoint(name, port=ports[name], request_timeout=90_000, **keys)
+            for name, keys in ENDPOINTS.items()
+        ),
+    )
+    prepare(container)
+    start(container, TCP)
+    for case in cases:
+        if case == SILENT:
+            yield case, count(container, _FIRST_PORT, b"", b"")
+        elif case == UNUSABLE:
+            good = container.read("/etc/postfix-rest-inetd/config.json")
+            write_config(container, "{")
+            yield case, count(container, _FIRST_PORT, REQUEST, UNUSABLE_CONFIG)
+            write_config(container, good)
+        else:
+            yield case, count(container, ports[case], REQUEST, REPLY)
