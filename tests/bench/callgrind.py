@@ -8,25 +8,28 @@ user, connection and journal are those of a real handler.
 callgrind writes what it has counted so far each time that write(2) returns, and the trace of the
 system calls tells which of these was the reply, on fd 1. A count is exact: it depends on the
 program, its input and the versions of what is installed, not on what else the machine does. What
-varies, by a few in a thousand, is Python's hash seed.
+varies, by two in a thousand, is Python's hash seed.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
+import socket
 from typing import NamedTuple
 
-from harness.container import Container, CommandError
-from integration.product import connect, drop_in, read_line, show, wait_for_no_handlers, wait_until
+from integration.product import connect, drop_in, read_line, show, wait_until
+
+from harness.container import Container
 
 DIRECTORY = "/run/callgrind"
 UNIT = "postfix-rest-tcp@.service"
 END_SEC = 120
 
+# The client's port, which systemd tells the handler, names the files. systemd wants % doubled.
 _OPTIONS = f"""
---tool=callgrind --vgdb=no --trace-syscalls=yes --dump-after=write
---callgrind-out-file={DIRECTORY}/out --log-file={DIRECTORY}/log
+--tool=callgrind --vgdb=no --trace-children=yes --trace-syscalls=yes --dump-after=write
+--callgrind-out-file={DIRECTORY}/%%q{{REMOTE_PORT}} --log-file={DIRECTORY}/%%q{{REMOTE_PORT}}.log
 """
 
 # What valgrind cannot live with; the rest of the sandbox stays. It has no say in the count.
@@ -39,6 +42,9 @@ SystemCallFilter=
 MemoryMax=infinity
 ReadWritePaths={directory}
 """
+
+# In this order the parts were written; the last one, at the end, has no number.
+_PARTS = 'cd "$1" && { ls | grep "^$2\\.[0-9]*$" | sort -t. -k2n; ls "$2" 2>/dev/null; } || :'
 
 _WRITE = re.compile(r"^SYSCALL\[\d+,\d+\]\( *1\) sys_write \( (\d+),", re.MULTILINE)
 _COST = re.compile(r"^totals: (\d+)$", re.MULTILINE)
@@ -55,8 +61,7 @@ class Count(NamedTuple):
 
 def prepare(container: Container) -> None:
     """Have the handlers of tcp: endpoints started under callgrind from now on."""
-    instance = UNIT.replace("@", "@any")
-    started = show(container, instance, "ExecStart")["ExecStart"]
+    started = show(container, UNIT.replace("@", "@any"), "ExecStart")["ExecStart"]
     found = re.search(r"argv\[\]=(.*?) ; ", started)
     assert found is not None, f"no command in {started!r}"
     command = shlex.join(shlex.split(found[1]))
@@ -68,28 +73,33 @@ def prepare(container: Container) -> None:
 
 def count(container: Container, port: int, request: bytes, expected: bytes) -> Count:
     """Count a handler that answers REQUEST with EXPECTED; both empty: nothing is sent."""
-    container.shell(f"rm -f {DIRECTORY}/*")
     with connect(container, port) as connection:
-        connection.settimeout(END_SEC)
+        name = str(connection.getsockname()[1])
         if request:
-            connection.sendall(request)
-            reply = read_line(connection)
-            assert reply == expected, f"{reply!r} instead of {expected!r}"
-    wait_for_no_handlers(container)
-    return _evaluate(container, bool(request))
+            _ask(connection, request, expected)
+    return _at_end(container, name, replied=bool(request))
 
 
-def _evaluate(container: Container, replied: bool) -> Count:
-    log = container.read(f"{DIRECTORY}/log")
-    parts = container.shell(f"cd {DIRECTORY}; ls out.* 2>/dev/null | sort -t. -k2n").split()
-    costs = []
-    for part in (*parts, "out"):
-        costs += [int(cost) for cost in _COST.findall(container.read(f"{DIRECTORY}/{part}"))]
-    targets = _WRITE.findall(log)
+def _ask(connection: socket.socket, request: bytes, expected: bytes) -> None:
+    connection.settimeout(END_SEC)
+    connection.sendall(request)
+    reply = read_line(connection)
+    assert reply == expected, f"{reply!r} instead of {expected!r}"
+
+
+def _at_end(container: Container, name: str, *, replied: bool) -> Count:
+    """What was counted, when the process that wrote the files with this NAME has ended."""
+    costs: list[int] = []
+
+    def is_complete() -> bool:
+        parts = container.shell(_PARTS, DIRECTORY, name).split()
+        texts = [container.read(f"{DIRECTORY}/{part}") for part in parts if parts[-1] == name]
+        costs[:] = [int(cost) for text in texts for cost in _COST.findall(text)]
+        return 0 < len(costs) == len(parts)
+
+    wait_until(is_complete, "the end of a handler under callgrind", END_SEC)
+    targets = _WRITE.findall(container.read(f"{DIRECTORY}/{name}.log"))
     # Each write(2) has to be in both lists, or the parts would be added up wrongly.
-    assert len(targets) == len(parts) == len(costs) - 1, f"{targets} {parts} {costs}"
-    in_all = sum(costs)
-    if not replied:
-        return Count(in_all, in_all)
-    reply = targets.index("1")
-    return Count(sum(costs[: reply + 1]), in_all)
+    assert len(targets) == len(costs) - 1, f"{targets} {costs}"
+    to_reply = costs[: targets.index("1") + 1] if replied else costs
+    return Count(sum(to_reply), sum(costs))

@@ -7,7 +7,8 @@ connection that the client closes after the reply.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 from bench.callgrind import Count, count, prepare
 from bench.machine import CA_FILE, LOOKUP, NAMED_LOOKUP, NAMED_SECURE_LOOKUP, SECURE_LOOKUP
@@ -29,8 +30,8 @@ CASES = ("http", "https", SILENT, UNUSABLE, "http-by-name", "https-system-ca")
 _FIRST_PORT = 9001
 
 
-def count_all(container: Container, cases: Iterable[str]) -> Iterator[tuple[str, Count]]:
-    """Count each of CASES."""
+def count_all(container: Container, cases: Iterable[str] = CASES) -> dict[str, Count]:
+    """Count each of CASES; two at a time, which changes no count."""
     ports = {name: _FIRST_PORT + index for index, name in enumerate(ENDPOINTS)}
     configure(
         container,
@@ -42,13 +43,19 @@ def count_all(container: Container, cases: Iterable[str]) -> Iterator[tuple[str,
     )
     prepare(container)
     start(container, TCP)
-    for case in cases:
-        if case == SILENT:
-            yield case, count(container, _FIRST_PORT, b"", b"")
-        elif case == UNUSABLE:
-            good = container.read("/etc/postfix-rest-inetd/config.json")
-            write_config(container, "{")
-            yield case, count(container, _FIRST_PORT, REQUEST, UNUSABLE_CONFIG)
-            write_config(container, good)
-        else:
-            yield case, count(container, ports[case], REQUEST, REPLY)
+    questions = {name: (port, REQUEST, REPLY) for name, port in ports.items()}
+    questions[SILENT] = (_FIRST_PORT, b"", b"")
+    questions[UNUSABLE] = (_FIRST_PORT, REQUEST, UNUSABLE_CONFIG)
+    with ThreadPoolExecutor(2) as pool:
+        # The configuration is one for all: good for the others, and then no more.
+        counting = {
+            case: pool.submit(count, container, *questions[case])
+            for case in cases
+            if case != UNUSABLE
+        }
+        counts = {case: future.result() for case, future in counting.items()}
+    if UNUSABLE in cases:
+        write_config(container, "{")
+        counts[UNUSABLE] = count(container, *questions[UNUSABLE])
+    container.reset()
+    return {case: counts[case] for case in cases}

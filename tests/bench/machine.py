@@ -73,6 +73,7 @@ def machine(checkout: Path) -> Iterator[Container]:
         container.shell(_CERTIFICATES, str(Path(CA_FILE).parent))
         container.write("/etc/nginx/nginx.conf", _NGINX)
         container.run("systemctl", "start", "nginx.service")
+        container.keep_state()
         yield container
 
 
