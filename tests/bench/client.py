@@ -7,14 +7,15 @@ import json
 import subprocess
 from typing import Any, Self
 
-from bench.subjects import PROGRAMS, SUBJECTS
+from bench.machine import PROGRAMS
+from bench.subjects import SUBJECTS
 
 from harness.container import Container
 from harness.process_group import end
 
 
 class Client:
-    """Clients in CONTAINER, for which the programs of `start_floors` must be there."""
+    """Clients in CONTAINER, a machine of machine.py."""
 
     def __init__(self, container: Container) -> None:
         pipe = subprocess.PIPE

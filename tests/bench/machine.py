@@ -19,6 +19,8 @@ from harness.container import Container
 
 HERE = Path(__file__).parent
 BUILD_SEC = 600
+PROGRAMS = "/usr/local/lib/bench"
+"""What is in inside/ here is there on the machine."""
 
 LOOKUP = "http://127.0.0.1:8080/lookup"
 POLICY = "http://127.0.0.1:8080/policy"
@@ -70,6 +72,7 @@ def machine(checkout: Path) -> Iterator[Container]:
     """A booted machine with the product of CHECKOUT as its package installs it, and nginx."""
     with Container(_root(), "bench") as container:
         container.install(checkout)
+        container.copy_in(HERE / "inside", PROGRAMS)
         container.shell(_CERTIFICATES, str(Path(CA_FILE).parent))
         container.write("/etc/nginx/nginx.conf", _NGINX)
         container.run("systemctl", "start", "nginx.service")

@@ -14,7 +14,8 @@ import time
 from typing import Any
 
 from bench.client import Client
-from bench.subjects import PROGRAMS, SUBJECTS
+from bench.machine import PROGRAMS
+from bench.subjects import SUBJECTS
 from integration.product import USER, wait_for_no_handlers
 
 from harness.container import Container

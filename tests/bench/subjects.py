@@ -14,13 +14,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.machine import CA_FILE, LOOKUP, POLICY, SECURE_LOOKUP
+from bench.machine import CA_FILE, LOOKUP, POLICY, PROGRAMS, SECURE_LOOKUP
 from integration.product import SOCKETS, configure, endpoint, policy_request, start
 
 from harness.container import Container
 
-INSIDE = Path(__file__).with_name("inside")
-PROGRAMS = "/usr/local/lib/bench"
+_C_SOURCE = Path(__file__).with_name("inside") / "handler.c"
 
 _KEY = "user@example.org"
 _TCP = {"request": f"get {_KEY}\n", "ends": "200 value\n"}
@@ -41,7 +40,8 @@ _POLICY = {
 }
 
 TCP, SOCKETMAP, POLICY_MODE, HTTPS = "tcp", "socketmap", "policy", "tcp-https"
-C, BARE, NAIVE, LOOP, NGINX, PEER = "c", "bare-python", "naive-python", "urllib3-loop", "nginx", "daemon"
+C, BARE, PLAIN, NAIVE = "c", "bare-python", "plain-loop", "naive"
+LOOP, NGINX, PEER = "client-loop", "nginx", "daemon"
 
 SUBJECTS: dict[str, dict[str, Any]] = {
     TCP: {"port": 9001, **_TCP},
@@ -50,7 +50,8 @@ SUBJECTS: dict[str, dict[str, Any]] = {
     HTTPS: {"port": 9004, **_TCP},
     C: {"port": 9101, **_TCP},
     BARE: {"port": 9102, **_TCP},
-    NAIVE: {"port": 9103, **_TCP},
+    PLAIN: {"port": 9103, **_TCP},
+    NAIVE: {"port": 9104, **_TCP},
     LOOP: {"port": 8080, "url": f"/lookup?key={_KEY}"},
     NGINX: {
         "port": 8080,
@@ -69,9 +70,10 @@ DESCRIPTIONS = {
     SOCKETMAP: "socketmap lookup, backend by http",
     POLICY_MODE: "policy request, backend by http",
     HTTPS: "tcp lookup, backend by https",
-    C: "floor: a C handler with a constant reply",
-    BARE: "floor: python3 -I -S, a constant reply",
-    NAIVE: "urllib3, json, systemd.journal, unoptimized",
+    C: "handler in C that asks nobody",
+    BARE: "handler in python3 -I -S that asks nobody",
+    PLAIN: "handler that is a plain loop around urllib3",
+    NAIVE: "the same with systemd.journal",
     LOOP: "urllib3 in the client itself, no handler",
     NGINX: "the backend itself, no handler",
     PEER: "postfix-mta-sts-resolver, from its cache",
@@ -80,7 +82,8 @@ DESCRIPTIONS = {
 _FLOORS = {
     C: f"{PROGRAMS}/handler",
     BARE: f"/usr/bin/python3 -I -S {PROGRAMS}/bare_handler.py",
-    NAIVE: f"/usr/bin/python3 -I {PROGRAMS}/naive_handler.py",
+    PLAIN: f"/usr/bin/python3 -I {PROGRAMS}/plain_handler.py",
+    NAIVE: f"/usr/bin/python3 -I {PROGRAMS}/plain_handler.py --journal",
 }
 _SERVICE = "[Unit]\nDescription=Benchmark\n[Service]\nExecStart={command}\n"
 _SOCKET = "[Socket]\nListenStream=127.0.0.1:{port}\nAccept=yes\n"
@@ -121,10 +124,9 @@ def configure_endpoints(container: Container, **keys: Any) -> None:
 
 def start_floors(container: Container) -> None:
     """Have the floors listen."""
-    container.copy_in(INSIDE, PROGRAMS)
     with tempfile.TemporaryDirectory() as directory:
         program = Path(directory, "handler")
-        subprocess.run(["gcc", "-O2", "-o", program, INSIDE / "handler.c"], check=True, timeout=60)
+        subprocess.run(["gcc", "-O2", "-o", program, _C_SOURCE], check=True, timeout=60)
         container.copy_in(program, f"{PROGRAMS}/handler")
     for name, command in _FLOORS.items():
         unit = f"/run/systemd/system/postfix-rest-{name.replace('-', '_')}@"

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: MIT
+"""Takes the measurements on a machine, in the order of the report, and says how it gets on.
+
+Results are dicts as they go into the JSON: instructions in millions, memory in MB, times in
+milliseconds, rates per second.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from typing import Any, NamedTuple
+
+from bench import memory
+from bench.client import Client, chosen
+from bench.counts import CASES, count_all
+from bench.statistic import ratio, summary, tail
+from bench.subjects import (
+    BARE,
+    HTTPS,
+    NAIVE,
+    NGINX,
+    PEER,
+    PLAIN,
+    POLICY_MODE,
+    SOCKETMAP,
+    SUBJECTS,
+    TCP,
+    C,
+    configure_endpoints,
+    start_floors,
+    start_peer,
+)
+
+from harness.container import Container
+
+Results = dict[str, Any]
+
+
+class Effort(NamedTuple):
+    """How much is measured."""
+
+    cases: int = len(CASES)
+    cold_rounds: int = 80
+    warm_rounds: int = 20
+    warm_batch: int = 500
+    clients: tuple[int, ...] = (1, 8, 32)
+    crowd_rounds: int = 2
+    cold_count: int = 32
+    warm_count: int = 2000
+    held: int = 300
+
+
+FULL = Effort()
+QUICK = Effort(4, 15, 10, 100, (), 0, 0, 0, 60)
+
+
+def everything(container: Container, effort: Effort) -> Results:
+    """All there is to be measured."""
+    results: Results = {}
+    results["instructions"] = instructions(container, effort)
+    start_floors(container)
+    start_peer(container)
+    hibernation = can_hibernate(container)
+    with Client(container) as client:
+        _configure(container, memory.HIBERNATE_AFTER_SEC, hibernation=hibernation)
+        results["memory"] = states(container, client, hibernation=hibernation)
+        results["crowd"] = crowd(container, client, effort, hibernation=hibernation)
+        _configure(container, 0, hibernation=hibernation)
+        times = cold(client, effort)
+        results["cold"] = _in_ms(times)
+        ratios = {"cold": ratio(times[TCP], times[BARE], len(times[TCP]))}
+        times = warm(client, effort)
+        results["warm"] = _in_ms(times)
+        ratios["warm"] = ratio(times[TCP], times[PLAIN], effort.warm_batch)
+        ratios["warm_tail"] = tail(times[TCP], effort.warm_batch)
+        results["ratios"] = ratios
+        results["crowds"] = {clients: crowds(client, clients, effort) for clients in effort.clients}
+    return results
+
+
+def _say(text: str) -> None:
+    print(f"{time.strftime('%T')} {text}", file=sys.stderr, flush=True)
+
+
+def _in_ms(times: dict[str, list[float]]) -> Results:
+    return {name: summary([usec / 1000 for usec in each]) for name, each in times.items()}
+
+
+# -- what is exact
+
+
+def instructions(container: Container, effort: Effort) -> Results:
+    """Millions of instructions to the first reply, for each case; and to the end of the handler."""
+    _say("instructions of the first reply")
+    counts = count_all(container, CASES[: effort.cases])
+    return {
+        **{case: count.to_reply / 1e6 for case, count in counts.items()},
+        "in_all": {case: count.in_all / 1e6 for case, count in counts.items()},
+    }
+
+
+def can_hibernate(container: Container) -> bool:
+    """Whether the installed product knows the key hibernate-after."""
+    package = "/usr/lib/python3/dist-packages/postfix_rest_inetd"
+    found = container.run("grep", "-rqs", "--include=*.py", "hibernate-after", package, check=False)
+    return found.returncode == 0
+
+
+def _configure(container: Container, after_sec: int, *, hibernation: bool) -> None:
+    configure_endpoints(container, **({"hibernate_after": after_sec} if hibernation else {}))
+
+
+def states(container: Container, client: Client, *, hibernation: bool) -> Results:
+    """Memory of a handler in each of its states."""
+    _say("memory of a handler")
+    of = {}
+    for name in (TCP, SOCKETMAP, POLICY_MODE, HTTPS, C, BARE, NAIVE):
+        hibernates = hibernation and name in (TCP, SOCKETMAP, POLICY_MODE, HTTPS)
+        of[name] = memory.of_states(container, client, name, hibernation=hibernates)
+    return of
+
+
+# -- what takes its time
+
+
+def crowd(container: Container, client: Client, effort: Effort, *, hibernation: bool) -> Results:
+    """A burst of connections that are held then."""
+    _say(f"{effort.held} connections at once, held")
+    result = memory.of_crowd(container, client, TCP, effort.held, hibernation=hibernation)
+    for name in ("burst", "wake"):
+        usec = result.pop(f"{name}_usec", None)
+        if usec:
+            result[name] = {
+                "first": usec[0] / 1000,
+                "half": statistics.median(usec) / 1000,
+                "last": usec[-1] / 1000,
+            }
+    return result
+
+
+def cold(client: Client, effort: Effort) -> dict[str, list[float]]:
+    """Microseconds from connect to the first reply, one connection after the other."""
+    _say("from connect to the first reply")
+    subjects = (TCP, SOCKETMAP, POLICY_MODE, HTTPS, C, BARE, NAIVE)
+    client("cold", chosen(*subjects), 2)
+    return client("cold", chosen(*subjects), effort.cold_rounds)
+
+
+def warm(client: Client, effort: Effort) -> dict[str, list[float]]:
+    """Microseconds of a lookup on a kept connection."""
+    _say("lookups on a kept connection")
+    return client("warm", SUBJECTS, effort.warm_rounds, effort.warm_batch)
+
+
+def crowds(client: Client, clients: int, effort: Effort) -> Results:
+    """So many clients at once: new connections, kept connections."""
+    _say(f"{clients} clients at once")
+    subjects = chosen(TCP, SOCKETMAP, POLICY_MODE, C, BARE)
+    results = {"cold": client("cold_crowd", subjects, clients, effort.crowd_rounds, effort.cold_count)}
+    subjects = chosen(TCP, SOCKETMAP, POLICY_MODE, BARE, NGINX, PEER)
+    results["warm"] = client("warm_crowd", subjects, clients, effort.crowd_rounds, effort.warm_count)
+    return {kind: _rates(measured) for kind, measured in results.items()}
+
+
+def _rates(measured: dict[str, dict[str, list[float]]]) -> Results:
+    return {
+        name: {
+            "rate": statistics.median(each["rates"]),
+            **summary([usec / 1000 for usec in each["usec"]]),
+        }
+        for name, each in measured.items()
+    }
+

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""The results as a plain text of 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from bench.budgets import Verdict, verdicts
+from bench.subjects import DESCRIPTIONS, SUBJECTS
+
+Results = dict[str, Any]
+
+_MB_IN_GB = 1024
+
+
+def text(results: Results) -> str:
+    """All tables."""
+    lines = [*_machine(results["machine"]), "", *_targets(verdicts(results))]
+    for table in (_instructions, _memory, _crowd, _times, _rates):
+        lines += ["", *table(results)]
+    return "\n".join(lines)
+
+
+def _machine(machine: Results) -> Iterator[str]:
+    yield f"postfix-rest-inetd {machine['version']} ({machine['commit']})"
+    yield f"{machine['system']}; Python {machine['python']}, urllib3 {machine['urllib3']}"
+    yield f"{machine['processors']} x {machine['processor']}, Linux {machine['kernel']}"
+    yield f"load before: {machine['load']} (ratios and times want a machine that does nothing else)"
+
+
+def _targets(found: list[Verdict]) -> Iterator[str]:
+    yield f"{'TARGETS':<52}{'measured':>9}{'at most':>9}"
+    for verdict in found:
+        target, met = verdict.target, "met" if verdict.met else "MISSED"
+        value, limit = (f"{number:.4g} {target.unit}" for number in (verdict.value, target.limit))
+        yield f"  {target.about:<50}{value:>9}{limit:>9}  {met}"
+
+
+def _instructions(results: Results) -> Iterator[str]:
+    counts = results["instructions"]
+    yield f"{'INSTRUCTIONS, millions':<52}{'to reply':>9}{'in all':>9}"
+    for case, in_all in counts["in_all"].items():
+        yield f"  {case:<50}{counts[case]:>9.1f}{in_all:>9.1f}"
+
+
+def _memory(results: Results) -> Iterator[str]:
+    kinds = ("waiting", "asked", "hibernating")
+    yield f"{'MEMORY OF ONE HANDLER, MB':<42}" + "".join(f"{kind:>12}" for kind in kinds)
+    for size in ("private_dirty", "pss"):
+        for name, states in _by_subject(results["memory"]):
+            values = (f"{states[kind][size]:.2f}" if kind in states else "" for kind in kinds)
+            about = f"{size.replace('_', ' ')}, {name}"
+            yield f"  {about:<40}" + "".join(f"{value:>12}" for value in values)
+
+
+def _crowd(results: Results) -> Iterator[str]:
+    crowd = results["crowd"]
+    count = crowd["count"]
+    yield f"{count} CONNECTIONS AT ONCE, tcp"
+    for name, about in (("burst", "new handlers"), ("wake", "hibernating handlers")):
+        if name in crowd:
+            first, half, last = (crowd[name][key] / 1000 for key in ("first", "half", "last"))
+            yield (
+                f"  {about}: first reply after {first:.2f} s, half after {half:.2f} s, "
+                f"all after {last:.2f} s"
+            )
+    for state, pss in crowd["pss"].items():
+        yield (
+            f"  memory of all, {state}: {pss:.0f} MB (PSS), "
+            f"{_MB_IN_GB / pss * count:.0f} connections per GB"
+        )
+
+
+def _times(results: Results) -> Iterator[str]:
+    for kind, about in (("cold", "CONNECT TO FIRST REPLY"), ("warm", "LOOKUP ON A KEPT CONNECTION")):
+        head = ("min", "p50", "p95", "p99")
+        yield f"{about + ', ms; one client':<44}" + "".join(f"{name:>9}" for name in head)
+        for name, times in _by_subject(results[kind]):
+            values = (f"{times[key]:.3g}" if key in times else "" for key in head)
+            yield f"  {DESCRIPTIONS[name]:<42}" + "".join(f"{value:>9}" for value in values)
+        if kind == "cold":
+            yield ""
+
+
+def _rates(results: Results) -> Iterator[str]:
+    for kind, about in (("cold", "NEW CONNECTIONS"), ("warm", "LOOKUPS, KEPT CONNECTIONS")):
+        for clients, kinds in results["crowds"].items():
+            head = f"{about}, {clients} at once"
+            yield f"{head:<44}{'a second':>9}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}"
+            for name, each in _by_subject(kinds[kind]):
+                times = (f"{each[key]:.3g}" if key in each else "" for key in ("p50", "p95", "p99"))
+                rate = f"{each['rate']:.0f}"
+                yield f"  {DESCRIPTIONS[name]:<42}{rate:>9}" + "".join(f"{t:>9}" for t in times)
+            yield ""
+
+
+def _by_subject(results: Results) -> Iterator[tuple[str, Any]]:
+    return ((name, results[name]) for name in SUBJECTS if name in results)
