@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the product may cost, at most. Measured on Debian 13 with its packages of Python and urllib3.
+"""What the product may cost, at most, on Debian 13 with its packages of Python and urllib3.
 
 Targets that are exact hold on every machine, busy or not, and are tests (test_budgets.py): a change
 that misses one fails. The others are ratios between what is measured in one run in turn; they need

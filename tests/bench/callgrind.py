@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Counts a handler's instructions with callgrind: under its own unit, to the end of its first reply.
+"""Counts a handler's instructions with callgrind, under its own unit, to its first reply.
 
 The unit is the installed one. A drop-in puts valgrind in front of the command that systemd has for
 it, and takes away only what valgrind cannot run with (it writes code and runs it). So environment,

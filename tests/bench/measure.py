@@ -36,6 +36,8 @@ from bench.subjects import (
 from harness.container import Container
 
 Results = dict[str, Any]
+Measured = dict[str, dict[str, list[float]]]
+"""Of each subject what in_turn() of inside/client.py returns."""
 
 
 class Effort(NamedTuple):
@@ -64,28 +66,36 @@ def everything(container: Container, effort: Effort) -> Results:
     start_peer(container)
     hibernation = can_hibernate(container)
     with Client(container) as client:
-        _configure(container, memory.HIBERNATE_AFTER_SEC, hibernation=hibernation)
+        configure(container, memory.HIBERNATE_AFTER_SEC, hibernation=hibernation)
         results["memory"] = states(container, client, hibernation=hibernation)
         results["crowd"] = crowd(container, client, effort, hibernation=hibernation)
-        _configure(container, 0, hibernation=hibernation)
-        times = cold(client, effort)
-        results["cold"] = _in_ms(times)
-        ratios = {"cold": ratio(times[TCP], times[BARE], len(times[TCP]))}
-        times = warm(client, effort)
-        results["warm"] = _in_ms(times)
-        ratios["warm"] = ratio(times[TCP], times[PLAIN], effort.warm_batch)
-        ratios["warm_tail"] = tail(times[TCP], effort.warm_batch)
-        results["ratios"] = ratios
+        configure(container, 0, hibernation=hibernation)
+        measured = cold(client, effort)
+        results["cold"] = _summaries(measured)
+        ours, theirs = measured[TCP]["usec"], measured[BARE]["usec"]
+        results["ratios"] = {"cold": ratio(ours, theirs, len(ours))}
+        measured = warm(client, effort)
+        results["warm"] = _summaries(measured)
+        ours, theirs = measured[TCP]["usec"], measured[PLAIN]["usec"]
+        results["ratios"]["warm"] = ratio(ours, theirs, effort.warm_batch)
+        results["ratios"]["warm_tail"] = tail(ours, effort.warm_batch)
         results["crowds"] = {clients: crowds(client, clients, effort) for clients in effort.clients}
     return results
 
 
 def _say(text: str) -> None:
-    print(f"{time.strftime('%T')} {text}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"{time.strftime('%T')} {text}\n")
 
 
-def _in_ms(times: dict[str, list[float]]) -> Results:
-    return {name: summary([usec / 1000 for usec in each]) for name, each in times.items()}
+def _summaries(measured: Measured) -> Results:
+    return {
+        name: {
+            **summary([usec / 1000 for usec in each["usec"]]),
+            "cpu": statistics.median(each["cpu_usec"]) / 1000,
+            "rate": statistics.median(each["rates"]),
+        }
+        for name, each in measured.items()
+    }
 
 
 # -- what is exact
@@ -108,15 +118,22 @@ def can_hibernate(container: Container) -> bool:
     return found.returncode == 0
 
 
-def _configure(container: Container, after_sec: int, *, hibernation: bool) -> None:
+def configure(container: Container, after_sec: int, *, hibernation: bool) -> None:
+    """Have the product listen, with handlers that hibernate after so many seconds; 0: never."""
     configure_endpoints(container, **({"hibernate_after": after_sec} if hibernation else {}))
 
 
-def states(container: Container, client: Client, *, hibernation: bool) -> Results:
+def states(
+    container: Container,
+    client: Client,
+    subjects: tuple[str, ...] = (TCP, SOCKETMAP, POLICY_MODE, HTTPS, C, BARE, NAIVE),
+    *,
+    hibernation: bool,
+) -> Results:
     """Memory of a handler in each of its states."""
     _say("memory of a handler")
     of = {}
-    for name in (TCP, SOCKETMAP, POLICY_MODE, HTTPS, C, BARE, NAIVE):
+    for name in subjects:
         hibernates = hibernation and name in (TCP, SOCKETMAP, POLICY_MODE, HTTPS)
         of[name] = memory.of_states(container, client, name, hibernation=hibernates)
     return of
@@ -140,16 +157,16 @@ def crowd(container: Container, client: Client, effort: Effort, *, hibernation: 
     return result
 
 
-def cold(client: Client, effort: Effort) -> dict[str, list[float]]:
-    """Microseconds from connect to the first reply, one connection after the other."""
+def cold(client: Client, effort: Effort) -> Measured:
+    """From connect to the first reply, one connection after the other."""
     _say("from connect to the first reply")
-    subjects = (TCP, SOCKETMAP, POLICY_MODE, HTTPS, C, BARE, NAIVE)
-    client("cold", chosen(*subjects), 2)
-    return client("cold", chosen(*subjects), effort.cold_rounds)
+    subjects = chosen(TCP, SOCKETMAP, POLICY_MODE, HTTPS, C, BARE, NAIVE)
+    client("cold", subjects, 1)
+    return client("cold", subjects, effort.cold_rounds)
 
 
-def warm(client: Client, effort: Effort) -> dict[str, list[float]]:
-    """Microseconds of a lookup on a kept connection."""
+def warm(client: Client, effort: Effort) -> Measured:
+    """Lookups on a kept connection."""
     _say("lookups on a kept connection")
     return client("warm", SUBJECTS, effort.warm_rounds, effort.warm_batch)
 
@@ -157,19 +174,10 @@ def warm(client: Client, effort: Effort) -> dict[str, list[float]]:
 def crowds(client: Client, clients: int, effort: Effort) -> Results:
     """So many clients at once: new connections, kept connections."""
     _say(f"{clients} clients at once")
-    subjects = chosen(TCP, SOCKETMAP, POLICY_MODE, C, BARE)
-    results = {"cold": client("cold_crowd", subjects, clients, effort.crowd_rounds, effort.cold_count)}
-    subjects = chosen(TCP, SOCKETMAP, POLICY_MODE, BARE, NGINX, PEER)
-    results["warm"] = client("warm_crowd", subjects, clients, effort.crowd_rounds, effort.warm_count)
-    return {kind: _rates(measured) for kind, measured in results.items()}
-
-
-def _rates(measured: dict[str, dict[str, list[float]]]) -> Results:
+    rounds = effort.crowd_rounds
+    new = chosen(TCP, SOCKETMAP, POLICY_MODE, C, BARE)
+    kept = chosen(TCP, SOCKETMAP, POLICY_MODE, BARE, NGINX, PEER)
     return {
-        name: {
-            "rate": statistics.median(each["rates"]),
-            **summary([usec / 1000 for usec in each["usec"]]),
-        }
-        for name, each in measured.items()
+        "cold": _summaries(client("cold_crowd", new, clients, rounds, effort.cold_count)),
+        "warm": _summaries(client("warm_crowd", kept, clients, rounds, effort.warm_count)),
     }
-

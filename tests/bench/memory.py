@@ -50,7 +50,7 @@ def of_states(
     container: Container, client: Client, name: str, *, count: int = 5, hibernation: bool
 ) -> dict[str, dict[str, float]]:
     """The median handler of one subject in each state: sizes in MB."""
-    client("hold", SUBJECTS[name], count, False)
+    client("hold", SUBJECTS[name], count)
     states = {WAITING: measure(container, count)}
     client("ask_held")
     states[ASKED] = measure(container, count)
@@ -75,10 +75,10 @@ def of_crowd(
 ) -> dict[str, Any]:
     """COUNT connections at once: how long that takes, what their handlers hold, and the awakening.
 
-    Times are microseconds from the beginning of the burst to each answer; PSS is that of all, in MB.
+    Times are microseconds from the beginning to each answer; PSS is that of all handlers, in MB.
     """
     result: dict[str, Any] = {"count": count}
-    result["burst_usec"] = client("hold", SUBJECTS[name], count, True)
+    result["burst_usec"] = client("burst", SUBJECTS[name], count)
     awake = measure(container, count)
     result["pss"] = {ASKED: _total(awake)}
     if hibernation:

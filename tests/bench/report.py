@@ -12,6 +12,7 @@ from bench.subjects import DESCRIPTIONS, SUBJECTS
 Results = dict[str, Any]
 
 _MB_IN_GB = 1024
+_THREE_DIGITS = 100
 
 
 def text(results: Results) -> str:
@@ -50,8 +51,8 @@ def _memory(results: Results) -> Iterator[str]:
     for size in ("private_dirty", "pss"):
         for name, states in _by_subject(results["memory"]):
             values = (f"{states[kind][size]:.2f}" if kind in states else "" for kind in kinds)
-            about = f"{size.replace('_', ' ')}, {name}"
-            yield f"  {about:<40}" + "".join(f"{value:>12}" for value in values)
+            cells = "".join(f"{value:>12}" for value in values)
+            yield f"  {size.replace('_', ' ') + ', ' + name:<40}{cells}"
 
 
 def _crowd(results: Results) -> Iterator[str]:
@@ -73,26 +74,37 @@ def _crowd(results: Results) -> Iterator[str]:
 
 
 def _times(results: Results) -> Iterator[str]:
-    for kind, about in (("cold", "CONNECT TO FIRST REPLY"), ("warm", "LOOKUP ON A KEPT CONNECTION")):
-        head = ("min", "p50", "p95", "p99")
-        yield f"{about + ', ms; one client':<44}" + "".join(f"{name:>9}" for name in head)
-        for name, times in _by_subject(results[kind]):
-            values = (f"{times[key]:.3g}" if key in times else "" for key in head)
-            yield f"  {DESCRIPTIONS[name]:<42}" + "".join(f"{value:>9}" for value in values)
-        if kind == "cold":
-            yield ""
+    head = ("min", "p50", "p95", "p99", "cpu")
+    yield from _table("CONNECT TO FIRST REPLY, ms", head, results["cold"])
+    yield ""
+    yield from _table("LOOKUP ON A KEPT CONNECTION, ms", head, results["warm"])
 
 
 def _rates(results: Results) -> Iterator[str]:
-    for kind, about in (("cold", "NEW CONNECTIONS"), ("warm", "LOOKUPS, KEPT CONNECTIONS")):
+    head = ("a second", "p50", "p95", "p99", "cpu")
+    for kind, about in (("cold", "NEW CONNECTIONS"), ("warm", "KEPT CONNECTIONS")):
         for clients, kinds in results["crowds"].items():
-            head = f"{about}, {clients} at once"
-            yield f"{head:<44}{'a second':>9}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}"
-            for name, each in _by_subject(kinds[kind]):
-                times = (f"{each[key]:.3g}" if key in each else "" for key in ("p50", "p95", "p99"))
-                rate = f"{each['rate']:.0f}"
-                yield f"  {DESCRIPTIONS[name]:<42}{rate:>9}" + "".join(f"{t:>9}" for t in times)
+            yield from _table(f"{about}, {clients} at once, ms", head, kinds[kind])
             yield ""
+    yield "cpu: processor time of handler, systemd, journald and nginx, not of the client"
+
+
+def _table(about: str, head: tuple[str, ...], results: Results) -> Iterator[str]:
+    yield f"{about:<40}" + "".join(f"{name:>{_width(name)}}" for name in head)
+    for name, measured in _by_subject(results):
+        cells = []
+        for column in head:
+            value = measured.get("rate" if column == "a second" else column)
+            cells.append(f"{'' if value is None else _short(value):>{_width(column)}}")
+        yield f"  {DESCRIPTIONS[name]:<38}" + "".join(cells)
+
+
+def _width(column: str) -> int:
+    return max(8, len(column) + 1)
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if value >= _THREE_DIGITS else f"{value:.3g}"
 
 
 def _by_subject(results: Results) -> Iterator[tuple[str, Any]]:

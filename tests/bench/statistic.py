@@ -17,7 +17,7 @@ _PERCENTILES = {"p50": 1, "p95": 100, "p99": 1000}
 def summary(samples: Sequence[float]) -> dict[str, float]:
     """Number, minimum and percentiles of SAMPLES (p50 has no need for many)."""
     result: dict[str, float] = {"n": len(samples), "min": min(samples)}
-    cuts = statistics.quantiles(samples, n=100, method="inclusive")
+    cuts = _percentiles(samples)
     for name, needed in _PERCENTILES.items():
         if len(samples) >= needed:
             result[name] = cuts[int(name[1:]) - 1]
@@ -37,5 +37,9 @@ def ratio(ours: Sequence[float], theirs: Sequence[float], batch: int) -> float:
 
 def tail(samples: Sequence[float], batch: int) -> float:
     """p99 of p50, the median of the rounds'."""
-    rounds = [statistics.quantiles(each, n=100, method="inclusive") for each in batches(samples, batch)]
+    rounds = [_percentiles(each) for each in batches(samples, batch)]
     return statistics.median(cuts[98] / cuts[49] for cuts in rounds)
+
+
+def _percentiles(samples: Sequence[float]) -> list[float]:
+    return statistics.quantiles(samples, n=100, method="inclusive")

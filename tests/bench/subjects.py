@@ -70,13 +70,13 @@ DESCRIPTIONS = {
     SOCKETMAP: "socketmap lookup, backend by http",
     POLICY_MODE: "policy request, backend by http",
     HTTPS: "tcp lookup, backend by https",
-    C: "handler in C that asks nobody",
-    BARE: "handler in python3 -I -S that asks nobody",
-    PLAIN: "handler that is a plain loop around urllib3",
-    NAIVE: "the same with systemd.journal",
-    LOOP: "urllib3 in the client itself, no handler",
+    C: "floor: C, asks nobody",
+    BARE: "floor: python3 -I -S, asks nobody",
+    PLAIN: "floor: a plain loop around urllib3",
+    NAIVE: "the same loop with systemd.journal",
+    LOOP: "urllib3 in the client, no handler",
     NGINX: "the backend itself, no handler",
-    PEER: "postfix-mta-sts-resolver, from its cache",
+    PEER: "postfix-mta-sts-resolver, its cache",
 }
 
 _FLOORS = {

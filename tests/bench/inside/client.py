@@ -18,7 +18,7 @@ from urllib3.connection import HTTPConnection
 
 TIMEOUT_SEC = 120
 SETTLE_SEC = 0.05
-"""Between cold questions: systemd takes down the last handler, which slows down the next one."""
+"""After each measurement: systemd takes down the last handler, which would slow down the next."""
 
 HELD = []
 
@@ -90,55 +90,71 @@ class PlainLoop:
         self.connection.close()
 
 
-def connect(subject):
-    """A connection to a subject."""
-    return PlainLoop(subject) if "url" in subject else Asked(subject)
+def cpu_usec():
+    """Processor time of the whole machine; this process is not counted, it came in from outside."""
+    with open("/sys/fs/cgroup/cpu.stat", encoding="ascii") as file:
+        return int(file.readline().split()[1])
+
+
+def in_turn(subjects, rounds, count, measure):
+    """What MEASURE(NAME) returns, times of COUNT answers, in each round for all in another order.
+
+    For each subject: `usec`, the times; and for each round `cpu_usec`, processor time per answer,
+    with what comes after it, and `rates`, answers per second.
+    """
+    results = {name: {"usec": [], "cpu_usec": [], "rates": []} for name in subjects}
+    for _ in range(rounds):
+        for name in random.sample(list(subjects), len(subjects)):
+            cpu, began = cpu_usec(), time.monotonic_ns()
+            times = measure(name)
+            elapsed_sec = (time.monotonic_ns() - began) / 1e9
+            time.sleep(SETTLE_SEC)
+            result = results[name]
+            result["usec"] += times
+            result["cpu_usec"].append((cpu_usec() - cpu) / count)
+            result["rates"].append(count / elapsed_sec)
+    return results
 
 
 def cold(subjects, rounds):
-    """From connect to the first answer, one after the other, in each round in another order."""
-    times = {name: [] for name in subjects}
-    for _ in range(rounds):
-        for name in random.sample(list(subjects), len(subjects)):
-            time.sleep(SETTLE_SEC)
-            began = time.monotonic_ns()
-            connection = connect(subjects[name])
-            connection.ask()
-            times[name].append((time.monotonic_ns() - began) / 1000)
-            connection.close()
-    return times
+    """From connect to the first answer, one after the other."""
+
+    def measure(name):
+        began = time.monotonic_ns()
+        connection = Asked(subjects[name])
+        connection.ask()
+        taken = (time.monotonic_ns() - began) / 1000
+        connection.close()
+        return [taken]
+
+    return in_turn(subjects, rounds, 1, measure)
 
 
-def warm(subjects, rounds, batch):
-    """Questions on one kept connection to each subject: a batch to each in turn, round by round."""
-    connections = {name: connect(subject) for name, subject in subjects.items()}
+def warm(subjects, rounds, count):
+    """Questions on one kept connection to each subject."""
+    connections = {
+        name: PlainLoop(subject) if "url" in subject else Asked(subject)
+        for name, subject in subjects.items()
+    }
     for connection in connections.values():
         for _ in range(20):
             connection.ask()
-    times = {name: [] for name in subjects}
-    for _ in range(rounds):
-        for name in random.sample(list(subjects), len(subjects)):
-            ask = connections[name].ask
-            times[name] += [ask() for _ in range(batch)]
+
+    def measure(name):
+        ask = connections[name].ask
+        return [ask() for _ in range(count)]
+
+    results = in_turn(subjects, rounds, count, measure)
     for connection in connections.values():
         connection.close()
-    return times
+    return results
 
 
 def cold_crowd(subjects, clients, rounds, count):
-    """As many clients at once, each with a new connection for each question.
-
-    For each subject: how many questions a second, for each round, and how long each took.
-    """
-    results = {name: {"rates": [], "usec": []} for name in subjects}
-    for _ in range(rounds):
-        for name in random.sample(list(subjects), len(subjects)):
-            time.sleep(SETTLE_SEC)
-            began = time.monotonic_ns()
-            results[name]["usec"] += _cold_crowd(subjects[name], clients, count)
-            elapsed = (time.monotonic_ns() - began) / 1e9
-            results[name]["rates"].append(count / elapsed)
-    return results
+    """As many clients at once, each with a new connection for each question."""
+    return in_turn(
+        subjects, rounds, count, lambda name: _cold_crowd(subjects[name], clients, count)
+    )
 
 
 def _cold_crowd(subject, clients, count):
@@ -171,17 +187,11 @@ def _cold_crowd(subject, clients, count):
 
 def warm_crowd(subjects, clients, rounds, count):
     """The same on kept connections, one for each client and subject, all open all the time."""
-    connections = {name: [Asked(subject) for _ in range(clients)] for name, subject in subjects.items()}
-    for crowd in connections.values():
+    crowds = {name: [Asked(subject) for _ in range(clients)] for name, subject in subjects.items()}
+    for crowd in crowds.values():
         _warm_crowd(crowd, 2 * clients)
-    results = {name: {"rates": [], "usec": []} for name in subjects}
-    for _ in range(rounds):
-        for name in random.sample(list(subjects), len(subjects)):
-            began = time.monotonic_ns()
-            results[name]["usec"] += _warm_crowd(connections[name], count)
-            elapsed = (time.monotonic_ns() - began) / 1e9
-            results[name]["rates"].append(count / elapsed)
-    for crowd in connections.values():
+    results = in_turn(subjects, rounds, count, lambda name: _warm_crowd(crowds[name], count))
+    for crowd in crowds.values():
         for asked in crowd:
             asked.close()
     return results
@@ -206,11 +216,16 @@ def _warm_crowd(crowd, count):
     return times
 
 
-def hold(subject, count, ask):
-    """Open connections and keep them; if asked to, ask on each as soon as all are open."""
-    began = time.monotonic_ns()
+def hold(subject, count):
+    """Open connections and keep them."""
     HELD.extend(Asked(subject) for _ in range(count))
-    return ask_held(began) if ask else []
+
+
+def burst(subject, count):
+    """Open connections, keep them, and ask on all of them as soon as all are open."""
+    began = time.monotonic_ns()
+    hold(subject, count)
+    return ask_held(began)
 
 
 def ask_held(began=0):
@@ -237,7 +252,7 @@ def release():
         HELD.pop().close()
 
 
-COMMANDS = (cold, warm, cold_crowd, warm_crowd, hold, ask_held, release)
+COMMANDS = (cold, warm, cold_crowd, warm_crowd, hold, burst, ask_held, release)
 
 
 def main():
@@ -245,7 +260,8 @@ def main():
     commands = {function.__name__: function for function in COMMANDS}
     for line in sys.stdin:
         name, *arguments = json.loads(line)
-        print(json.dumps(commands[name](*arguments)), flush=True)
+        sys.stdout.write(json.dumps(commands[name](*arguments)) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

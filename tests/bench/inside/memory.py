@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 QUIET_SEC = 0.3
-"""On a machine with too few processors a process may not run for long, but then it is not asleep."""
+"""A process may not run for longer where processors are scarce, but then it is not asleep."""
 
 WAIT_SEC = 120
 SIZES = ("Rss", "Pss", "Private_Dirty")
@@ -63,7 +63,7 @@ def main():
     """Wait, measure, print."""
     user, count = sys.argv[1:]
     pids = asleep(pwd.getpwnam(user).pw_uid, int(count))
-    print(json.dumps([memory(pid) for pid in pids]))
+    json.dump([memory(pid) for pid in pids], sys.stdout)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""The summaries of measured times."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from bench.budgets import TARGETS, verdicts
+from bench.statistic import ratio, summary, tail
+
+
+@pytest.mark.parametrize(
+    "count, names",
+    [(2, ["p50"]), (99, ["p50"]), (100, ["p50", "p95"]), (1000, ["p50", "p95", "p99"])],
+)
+def test_percentiles_need_samples(count: int, names: list[str]) -> None:
+    """A percentile is told where enough samples lie beyond it, and not before."""
+    assert list(summary(range(count))) == ["n", "min", *names]
+
+
+def test_percentiles() -> None:
+    """They are those of the samples, in whatever order these came."""
+    result = summary([*range(500, 1001), *range(500)])
+    assert result == {"n": 1001, "min": 0, "p50": 500, "p95": 950, "p99": 990}
+
+
+def test_ratio() -> None:
+    """A round that was disturbed does not count, nor that the machine grows slower."""
+    ours = [2.0, 2.0, 40.0, 40.0, 800.0, 999.0]
+    theirs = [1.0, 1.0, 20.0, 20.0, 30.0, 31.0]
+    assert ratio(ours, theirs, 2) == 2
+
+
+def test_ratio_of_unequal_runs() -> None:
+    """Rounds that were not measured together are not compared."""
+    with pytest.raises(ValueError, match="shorter"):
+        ratio([1.0, 1.0, 1.0], [1.0], 1)
+
+
+def test_tail() -> None:
+    """The tail is that of the round in the middle."""
+    calm, rough = [1.0] * 98 + [3.0] * 2, [1.0] * 98 + [90.0] * 2
+    assert math.isclose(tail([*calm, *rough, *calm], 100), 3)
+
+
+def test_verdicts() -> None:
+    """A target is met up to its limit and missed beyond; without a value there is no verdict."""
+    target = TARGETS[0]
+    group, case = target.name.split("/")
+    assert [v.met for v in verdicts({group: {case: target.limit}})] == [True]
+    assert [v.met for v in verdicts({group: {case: target.limit + 0.01}})] == [False]
+    assert verdicts({}) == []
