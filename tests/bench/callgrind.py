@@ -28,7 +28,7 @@ END_SEC = 120
 
 # The client's port, which systemd tells the handler, names the files. systemd wants % doubled.
 _OPTIONS = f"""
---tool=callgrind --vgdb=no --trace-children=yes --trace-syscalls=yes --dump-after=write
+--tool=callgrind --vgdb=no --trace-syscalls=yes --dump-after=write
 --callgrind-out-file={DIRECTORY}/%%q{{REMOTE_PORT}} --log-file={DIRECTORY}/%%q{{REMOTE_PORT}}.log
 """
 
@@ -46,6 +46,9 @@ ReadWritePaths={directory}
 # In this order the parts were written; the last one, at the end, has no number.
 _PARTS = 'cd "$1" && { ls | grep "^$2\\.[0-9]*$" | sort -t. -k2n; ls "$2" 2>/dev/null; } || :'
 
+# The bytes are others after each execve(2). The log tells the pid.
+_PROGRAM = 'pid=$(sed -n "s/^==\\([0-9]*\\)==.*/\\1/p;q" "$1") && base64 "/proc/$pid/auxv"'
+
 _WRITE = re.compile(r"^SYSCALL\[\d+,\d+\]\( *1\) sys_write \( (\d+),", re.MULTILINE)
 _COST = re.compile(r"^totals: (\d+)$", re.MULTILINE)
 
@@ -59,13 +62,21 @@ class Count(NamedTuple):
     """From exec to its end, when the connection was closed after the first reply."""
 
 
-def prepare(container: Container) -> None:
-    """Have the handlers of tcp: endpoints started under callgrind from now on."""
+def command_of(container: Container) -> str:
+    """The command that systemd has for the handlers of tcp: endpoints."""
     started = show(container, UNIT.replace("@", "@any"), "ExecStart")["ExecStart"]
     found = re.search(r"argv\[\]=(.*?) ; ", started)
     assert found is not None, f"no command in {started!r}"
-    command = shlex.join(shlex.split(found[1]))
-    options = " ".join(_OPTIONS.split())
+    return shlex.join(shlex.split(found[1]))
+
+
+def prepare(container: Container, command: str, *, follow: bool = False) -> None:
+    """Have these handlers started by COMMAND under callgrind from now on.
+
+    FOLLOW: whatever a handler executes runs under callgrind, too, and takes over its files.
+    Otherwise a handler that executes something else is not counted, and `count` fails.
+    """
+    options = " ".join([*_OPTIONS.split(), f"--trace-children={'yes' if follow else 'no'}"])
     text = _DROP_IN.format(options=options, command=command, directory=DIRECTORY)
     container.run("install", "-d", "-m", "1777", DIRECTORY)
     drop_in(container, UNIT, text, "90-callgrind.conf")
@@ -78,6 +89,23 @@ def count(container: Container, port: int, request: bytes, expected: bytes) -> C
         if request:
             _ask(connection, request, expected)
     return _at_end(container, name, replied=bool(request))
+
+
+def count_wake(container: Container, port: int, request: bytes, expected: bytes) -> Count:
+    """Count a handler that has hibernated: from the exec with which it began to, to its reply."""
+    with connect(container, port) as connection:
+        name = str(connection.getsockname()[1])
+        _ask(connection, request, expected)
+        program = container.shell(_PROGRAM, f"{DIRECTORY}/{name}.log")
+        wait_until(
+            lambda: container.shell(_PROGRAM, f"{DIRECTORY}/{name}.log") != program,
+            "a handler that hibernates",
+            END_SEC,
+        )
+        # What has been counted until then; the log is a new one.
+        container.shell(f"cd {DIRECTORY}; rm -f {name} {name}.[0-9]*")
+        _ask(connection, request, expected)
+    return _at_end(container, name, replied=True)
 
 
 def _ask(connection: socket.socket, request: bytes, expected: bytes) -> None:
@@ -101,5 +129,6 @@ def _at_end(container: Container, name: str, *, replied: bool) -> Count:
     targets = _WRITE.findall(container.read(f"{DIRECTORY}/{name}.log"))
     # Each write(2) has to be in both lists, or the parts would be added up wrongly.
     assert len(targets) == len(costs) - 1, f"{targets} {costs}"
+    assert not replied or "1" in targets, f"the reply was not written to fd 1, but {targets}"
     to_reply = costs[: targets.index("1") + 1] if replied else costs
     return Count(sum(to_reply), sum(costs))

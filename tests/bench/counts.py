@@ -9,23 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-from bench.callgrind import Count, count, prepare
+from bench.callgrind import Count, command_of, count, count_wake, prepare
 from bench.machine import CA_FILE, LOOKUP, NAMED_LOOKUP, NAMED_SECURE_LOOKUP, SECURE_LOOKUP
 from integration.product import TCP, UNUSABLE_CONFIG, configure, endpoint, start, write_config
 
 from harness.container import Container
 
 REQUEST, REPLY = b"get user@example.org\n", b"200 value\n"
-SILENT, UNUSABLE = "silent", "unusable-config"
+SILENT, UNUSABLE, WAKE = "silent", "unusable-config", "wake"
 ENDPOINTS = {
     "http": {"target": LOOKUP},
     "http-by-name": {"target": NAMED_LOOKUP},
     "https": {"target": SECURE_LOOKUP, "tls_ca_file": CA_FILE},
     "https-system-ca": {"target": NAMED_SECURE_LOOKUP},
 }
-CASES = ("http", "https", SILENT, UNUSABLE, "http-by-name", "https-system-ca")
-"""The first four have a target to keep; the others tell what names and the system's CAs cost."""
+CASES = ("http", "https", SILENT, UNUSABLE, "http-by-name", "https-system-ca", WAKE)
+"""The first four have a target to keep; the others tell what names and the system's CAs cost, and
+going to hibernation and back."""
 
 _FIRST_PORT = 9001
 
@@ -33,29 +35,35 @@ _FIRST_PORT = 9001
 def count_all(container: Container, cases: Iterable[str] = CASES) -> dict[str, Count]:
     """Count each of CASES; two at a time, which changes no count."""
     ports = {name: _FIRST_PORT + index for index, name in enumerate(ENDPOINTS)}
-    configure(
-        container,
-        # Under valgrind all takes fifty times as long.
-        *(
-            endpoint(name, port=ports[name], request_timeout=90_000, **keys)
-            for name, keys in ENDPOINTS.items()
-        ),
-    )
-    prepare(container)
+    _configure(container, ports)
+    command = command_of(container)
+    prepare(container, command)
     start(container, TCP)
     questions = {name: (port, REQUEST, REPLY) for name, port in ports.items()}
     questions[SILENT] = (_FIRST_PORT, b"", b"")
-    questions[UNUSABLE] = (_FIRST_PORT, REQUEST, UNUSABLE_CONFIG)
     with ThreadPoolExecutor(2) as pool:
-        # The configuration is one for all: good for the others, and then no more.
         counting = {
             case: pool.submit(count, container, *questions[case])
             for case in cases
-            if case != UNUSABLE
+            if case in questions
         }
         counts = {case: future.result() for case, future in counting.items()}
+    # These two change what holds for all.
     if UNUSABLE in cases:
         write_config(container, "{")
-        counts[UNUSABLE] = count(container, *questions[UNUSABLE])
+        counts[UNUSABLE] = count(container, _FIRST_PORT, REQUEST, UNUSABLE_CONFIG)
+    if WAKE in cases:
+        _configure(container, ports, hibernate_after=1)
+        prepare(container, command, follow=True)
+        counts[WAKE] = count_wake(container, _FIRST_PORT, REQUEST, REPLY)
     container.reset()
     return {case: counts[case] for case in cases}
+
+
+def _configure(container: Container, ports: dict[str, int], **keys: Any) -> None:
+    # Under valgrind all takes fifty times as long.
+    keys["request_timeout"] = 90_000
+    endpoints = [
+        endpoint(name, port=ports[name], **its_keys, **keys) for name, its_keys in ENDPOINTS.items()
+    ]
+    configure(container, *endpoints)
