@@ -18,12 +18,12 @@ from bench.counts import CASES, count_all
 from bench.statistic import ratio, summary, tail
 from bench.subjects import (
     BARE,
-    HTTPS,
     NAIVE,
     NGINX,
     PEER,
     PLAIN,
     POLICY_MODE,
+    PRODUCT,
     SOCKETMAP,
     SUBJECTS,
     TCP,
@@ -64,12 +64,10 @@ def everything(container: Container, effort: Effort) -> Results:
     results["instructions"] = instructions(container, effort)
     start_floors(container)
     start_peer(container)
-    hibernation = can_hibernate(container)
     with Client(container) as client:
-        configure(container, memory.HIBERNATE_AFTER_SEC, hibernation=hibernation)
-        results["memory"] = states(container, client, hibernation=hibernation)
-        results["crowd"] = crowd(container, client, effort, hibernation=hibernation)
-        configure(container, 0, hibernation=hibernation)
+        results["memory"] = states(container, client, *PRODUCT, C, BARE, NAIVE)
+        results["crowd"] = crowd(container, client, effort)
+        configure_endpoints(container, hibernate_after=0)
         measured = cold(client, effort)
         results["cold"] = _summaries(measured)
         ours, theirs = measured[TCP]["usec"], measured[BARE]["usec"]
@@ -111,56 +109,33 @@ def instructions(container: Container, effort: Effort) -> Results:
     }
 
 
-def can_hibernate(container: Container) -> bool:
-    """Whether the installed product knows the key hibernate-after."""
-    package = "/usr/lib/python3/dist-packages/postfix_rest_inetd"
-    found = container.run("grep", "-rqs", "--include=*.py", "hibernate-after", package, check=False)
-    return found.returncode == 0
-
-
-def configure(container: Container, after_sec: int, *, hibernation: bool) -> None:
-    """Have the product listen, with handlers that hibernate after so many seconds; 0: never."""
-    configure_endpoints(container, **({"hibernate_after": after_sec} if hibernation else {}))
-
-
-def states(
-    container: Container,
-    client: Client,
-    subjects: tuple[str, ...] = (TCP, SOCKETMAP, POLICY_MODE, HTTPS, C, BARE, NAIVE),
-    *,
-    hibernation: bool,
-) -> Results:
+def states(container: Container, client: Client, *subjects: str) -> Results:
     """Memory of a handler in each of its states."""
     _say("memory of a handler")
-    of = {}
-    for name in subjects:
-        hibernates = hibernation and name in (TCP, SOCKETMAP, POLICY_MODE, HTTPS)
-        of[name] = memory.of_states(container, client, name, hibernation=hibernates)
-    return of
+    return {name: memory.of_states(container, client, name) for name in subjects}
 
 
 # -- what takes its time
 
 
-def crowd(container: Container, client: Client, effort: Effort, *, hibernation: bool) -> Results:
+def crowd(container: Container, client: Client, effort: Effort) -> Results:
     """A burst of connections that are held then."""
     _say(f"{effort.held} connections at once, held")
-    result = memory.of_crowd(container, client, TCP, effort.held, hibernation=hibernation)
+    result = memory.of_crowd(container, client, TCP, effort.held)
     for name in ("burst", "wake"):
-        usec = result.pop(f"{name}_usec", None)
-        if usec:
-            result[name] = {
-                "first": usec[0] / 1000,
-                "half": statistics.median(usec) / 1000,
-                "last": usec[-1] / 1000,
-            }
+        usec = result.pop(f"{name}_usec")
+        result[name] = {
+            "first": usec[0] / 1000,
+            "half": statistics.median(usec) / 1000,
+            "last": usec[-1] / 1000,
+        }
     return result
 
 
 def cold(client: Client, effort: Effort) -> Measured:
     """From connect to the first reply, one connection after the other."""
     _say("from connect to the first reply")
-    subjects = chosen(TCP, SOCKETMAP, POLICY_MODE, HTTPS, C, BARE, NAIVE)
+    subjects = chosen(*PRODUCT, C, BARE, NAIVE)
     client("cold", subjects, 1)
     return client("cold", subjects, effort.cold_rounds)
 

@@ -10,23 +10,25 @@ from __future__ import annotations
 
 import json
 import statistics
-import time
 from typing import Any
 
 from bench.client import Client
 from bench.machine import PROGRAMS
-from bench.subjects import SUBJECTS
-from integration.product import USER, wait_for_no_handlers
+from bench.subjects import PRODUCT, SUBJECTS, configure_endpoints
+from integration.product import USER, wait_for_no_handlers, wait_until
 
 from harness.container import Container
 
 Handler = dict[str, Any]
 
-HIBERNATE_AFTER_SEC = 2
-"""For the runs here; nothing else is changed by it."""
-HIBERNATE_WAIT_SEC = 60
+HIBERNATE_AFTER_SEC = 1
+"""For the runs here."""
 
 WAITING, ASKED, HIBERNATING = "waiting", "asked", "hibernating"
+
+_AWAKE = """
+ss --no-header --tcp --numeric state established '( dport = :8080 or dport = :8443 )'
+"""
 
 
 def measure(container: Container, count: int) -> list[Handler]:
@@ -35,32 +37,33 @@ def measure(container: Container, count: int) -> list[Handler]:
     return json.loads(container.run(*command, timeout=180).stdout)
 
 
-def after_hibernation(container: Container, before: list[Handler]) -> list[Handler]:
-    """The same handlers when all of them hibernate, which is a program of its own."""
-    images = {handler["pid"]: handler["image"] for handler in before}
-    deadline = time.monotonic() + HIBERNATE_WAIT_SEC
-    while True:
-        now = measure(container, len(before))
-        if all(images.get(handler["pid"]) != handler["image"] for handler in now):
-            return now
-        assert time.monotonic() < deadline, "the handlers do not hibernate"
+def measure_hibernating(container: Container, count: int) -> list[Handler]:
+    """The same, when all of them hibernate: a handler that does has no connection to a backend."""
+    wait_until(lambda: not container.shell(_AWAKE), "handlers that hibernate", timeout=60)
+    return measure(container, count)
 
 
 def of_states(
-    container: Container, client: Client, name: str, *, count: int = 5, hibernation: bool
+    container: Container, client: Client, name: str, *, count: int = 5
 ) -> dict[str, dict[str, float]]:
     """The median handler of one subject in each state: sizes in MB."""
+    configure_endpoints(container, hibernate_after=0)
     client("hold", SUBJECTS[name], count)
     states = {WAITING: measure(container, count)}
     client("ask_held")
     states[ASKED] = measure(container, count)
-    if hibernation:
-        states[HIBERNATING] = after_hibernation(container, states[ASKED])
-        # That they are awake again is told by the answers.
-        client("ask_held")
+    _release(container, client)
+    if name in PRODUCT:
+        configure_endpoints(container, hibernate_after=HIBERNATE_AFTER_SEC)
+        client("burst", SUBJECTS[name], count)
+        states[HIBERNATING] = measure_hibernating(container, count)
+        _release(container, client)
+    return {state: _median(handlers) for state, handlers in states.items()}
+
+
+def _release(container: Container, client: Client) -> None:
     client("release")
     wait_for_no_handlers(container)
-    return {state: _median(handlers) for state, handlers in states.items()}
 
 
 def _median(handlers: list[Handler]) -> dict[str, float]:
@@ -70,22 +73,21 @@ def _median(handlers: list[Handler]) -> dict[str, float]:
     }
 
 
-def of_crowd(
-    container: Container, client: Client, name: str, count: int, *, hibernation: bool
-) -> dict[str, Any]:
+def of_crowd(container: Container, client: Client, name: str, count: int) -> dict[str, Any]:
     """COUNT connections at once: how long that takes, what their handlers hold, and the awakening.
 
     Times are microseconds from the beginning to each answer; PSS is that of all handlers, in MB.
     """
+    configure_endpoints(container, hibernate_after=0)
     result: dict[str, Any] = {"count": count}
     result["burst_usec"] = client("burst", SUBJECTS[name], count)
-    awake = measure(container, count)
-    result["pss"] = {ASKED: _total(awake)}
-    if hibernation:
-        result["pss"][HIBERNATING] = _total(after_hibernation(container, awake))
-        result["wake_usec"] = client("ask_held")
-    client("release")
-    wait_for_no_handlers(container)
+    result["pss"] = {ASKED: _total(measure(container, count))}
+    _release(container, client)
+    configure_endpoints(container, hibernate_after=HIBERNATE_AFTER_SEC)
+    client("burst", SUBJECTS[name], count)
+    result["pss"][HIBERNATING] = _total(measure_hibernating(container, count))
+    result["wake_usec"] = client("ask_held")
+    _release(container, client)
     return result
 
 

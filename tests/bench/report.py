@@ -60,12 +60,11 @@ def _crowd(results: Results) -> Iterator[str]:
     count = crowd["count"]
     yield f"{count} CONNECTIONS AT ONCE, tcp"
     for name, about in (("burst", "new handlers"), ("wake", "hibernating handlers")):
-        if name in crowd:
-            first, half, last = (crowd[name][key] / 1000 for key in ("first", "half", "last"))
-            yield (
-                f"  {about}: first reply after {first:.2f} s, half after {half:.2f} s, "
-                f"all after {last:.2f} s"
-            )
+        first, half, last = (crowd[name][key] / 1000 for key in ("first", "half", "last"))
+        yield (
+            f"  {about}: first reply after {first:.2f} s, half after {half:.2f} s, "
+            f"all after {last:.2f} s"
+        )
     for state, pss in crowd["pss"].items():
         yield (
             f"  memory of all, {state}: {pss:.0f} MB (PSS), "

@@ -43,6 +43,7 @@ TCP, SOCKETMAP, POLICY_MODE, HTTPS = "tcp", "socketmap", "policy", "tcp-https"
 C, BARE, PLAIN, NAIVE = "c", "bare-python", "plain-loop", "naive"
 LOOP, NGINX, PEER = "client-loop", "nginx", "daemon"
 
+PRODUCT = (TCP, SOCKETMAP, POLICY_MODE, HTTPS)
 SUBJECTS: dict[str, dict[str, Any]] = {
     TCP: {"port": 9001, **_TCP},
     SOCKETMAP: {"port": 9002, **_SOCKETMAP},

@@ -35,10 +35,8 @@ def results() -> dict[str, Any]:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
     with machine(CHECKOUT) as container:
         found = {"instructions": measure.instructions(container, measure.QUICK)}
-        hibernation = measure.can_hibernate(container)
-        measure.configure(container, 1, hibernation=hibernation)
         with Client(container) as client:
-            found["memory"] = measure.states(container, client, (TCP,), hibernation=hibernation)
+            found["memory"] = measure.states(container, client, TCP)
     return found
 
 

@@ -4,7 +4,7 @@
     memory.py USER COUNT
 
 Waits until there are COUNT processes and none of them has run for a while, then prints a JSON array
-with an object for each: `image` changes when the process executes another program; sizes are in kB.
+with an object for each, sizes in kB.
 """
 
 import json
@@ -51,12 +51,9 @@ def asleep(user_id, count):
 
 def memory(pid):
     """What one process holds."""
-    directory = Path("/proc", str(pid))
-    lines = (directory / "smaps_rollup").read_text().splitlines()[1:]
+    lines = Path("/proc", str(pid), "smaps_rollup").read_text().splitlines()[1:]
     sizes = {name: int(text.split()[0]) for name, text in (line.split(":") for line in lines)}
-    result = {name.lower(): sizes[name] for name in SIZES}
-    # Random bytes, a pointer to them at least, that are new for each execve(2).
-    return {"pid": pid, "image": (directory / "auxv").read_bytes().hex(), **result}
+    return {name.lower(): sizes[name] for name in SIZES}
 
 
 def main():
