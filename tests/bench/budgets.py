@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """What the product may cost, at most, on Debian 13 with its packages of Python and urllib3.
 
-Targets that are exact hold on every machine, busy or not, and are tests (test_budgets.py): a change
-that misses one fails. The others are ratios between what is measured in one run in turn; they need
-a machine that does nothing else, and tests/bench/run tells whether they are met.
+A target is what was set out for. Where the costs are exact, the same on every machine, busy or not,
+there is a ceiling too, 4 % above what has been reached: a change that costs more than that fails a
+test (test_budgets.py). If it is worth it, or Debian's packages cost more than they did, the ceiling
+is raised by a commit that says so. Ratios are between what is measured in one run in turn; they
+need a machine that does nothing else, and tests/bench/run tells whether they are met.
 """
 
 from __future__ import annotations
@@ -11,49 +13,55 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Target(NamedTuple):
+class Budget(NamedTuple):
     """`name` is where the measured value stands in the results, with a slash for each level."""
 
     name: str
-    limit: float
     unit: str
     about: str
-    exact: bool = True
+    target: float
+    ceiling: float | None = None
 
 
-TARGETS = (
-    Target("instructions/http", 205, "M", "instructions to the first reply, backend by http"),
-    Target("instructions/https", 265, "M", "the same, by https with a verified certificate"),
-    Target("instructions/silent", 40, "M", "instructions when the client sends nothing"),
-    Target("instructions/unusable-config", 75, "M", "to the first reply, config unusable"),
-    Target("memory/tcp/waiting/private_dirty", 4.0, "MB", "private memory before a request"),
-    Target("memory/tcp/asked/private_dirty", 8.5, "MB", "after a request"),
-    Target("memory/tcp/hibernating/private_dirty", 3.5, "MB", "hibernating"),
-    Target("ratios/cold", 2.5, "x", "connect to reply, of a bare python handler's", exact=False),
-    Target("ratios/warm", 0.85, "x", "warm lookup, of a plain urllib3 loop's", exact=False),
-    Target("ratios/warm_tail", 1.6, "x", "warm lookup, p99 of its p50", exact=False),
+BUDGETS = (
+    Budget("instructions/http", "M", "instructions to the first reply, http backend", 205, 128),
+    Budget("instructions/https", "M", "the same, https with a verified certificate", 265, 171),
+    Budget("instructions/silent", "M", "the same, when the client sends nothing", 40, 32),
+    Budget("instructions/unusable-config", "M", "the same, with an unusable config", 75, 63.7),
+    Budget("instructions/wake", "M", "the same, of a handler that hibernated", 205, 128),
+    Budget("memory/tcp/waiting/private_dirty", "MB", "memory before a request", 4, 2.81),
+    Budget("memory/tcp/asked/private_dirty", "MB", "memory after a request", 8.5, 7.14),
+    Budget("memory/tcp/hibernating/private_dirty", "MB", "memory hibernating", 3.5, 2.81),
+    Budget("ratios/cold", "x", "connect to first reply, of a bare python's", 2.5),
+    Budget("ratios/warm", "x", "warm lookup, of a plain urllib3 loop's", 0.85),
+    Budget("ratios/warm_tail", "x", "warm lookup, p99 of its p50", 1.6),
 )
 
 
 class Verdict(NamedTuple):
-    """A target and what was measured."""
+    """A budget and what was measured."""
 
-    target: Target
+    budget: Budget
     value: float
 
     @property
     def met(self) -> bool:
-        """Whether it is."""
-        return self.value <= self.target.limit
+        """Whether the target is."""
+        return self.value <= self.budget.target
+
+    @property
+    def kept(self) -> bool:
+        """Whether the value is below the ceiling."""
+        return self.budget.ceiling is None or self.value <= self.budget.ceiling
 
 
 def verdicts(results: dict) -> list[Verdict]:
-    """The targets for which RESULTS have a value."""
+    """The budgets for which RESULTS have a value."""
     found = []
-    for target in TARGETS:
+    for budget in BUDGETS:
         value = results
-        for part in target.name.split("/"):
+        for part in budget.name.split("/"):
             value = value.get(part) if isinstance(value, dict) else None
         if value is not None:
-            found.append(Verdict(target, value))
+            found.append(Verdict(budget, value))
     return found

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from bench import memory
 from bench.client import Client, chosen
-from bench.counts import CASES, count_all
+from bench.counts import CASES, MORE_CASES, count_all
 from bench.statistic import ratio, summary, tail
 from bench.subjects import (
     BARE,
@@ -43,7 +43,7 @@ Measured = dict[str, dict[str, list[float]]]
 class Effort(NamedTuple):
     """How much is measured."""
 
-    cases: int = len(CASES)
+    cases: tuple[str, ...] = (*CASES, *MORE_CASES)
     cold_rounds: int = 80
     warm_rounds: int = 20
     warm_batch: int = 500
@@ -55,7 +55,7 @@ class Effort(NamedTuple):
 
 
 FULL = Effort()
-QUICK = Effort(4, 15, 10, 100, (), 0, 0, 0, 60)
+QUICK = Effort(CASES, 15, 10, 100, (), 0, 0, 0, 60)
 
 
 def everything(container: Container, effort: Effort) -> Results:
@@ -102,7 +102,7 @@ def _summaries(measured: Measured) -> Results:
 def instructions(container: Container, effort: Effort) -> Results:
     """Millions of instructions to the first reply, for each case; and to the end of the handler."""
     _say("instructions of the first reply")
-    counts = count_all(container, CASES[: effort.cases])
+    counts = count_all(container, effort.cases)
     return {
         **{case: count.to_reply / 1e6 for case, count in counts.items()},
         "in_all": {case: count.in_all / 1e6 for case, count in counts.items()},

@@ -31,11 +31,11 @@ def _machine(machine: Results) -> Iterator[str]:
 
 
 def _targets(found: list[Verdict]) -> Iterator[str]:
-    yield f"{'TARGETS':<52}{'measured':>9}{'at most':>9}"
+    yield f"{'TARGETS':<48}{'measured':>10}{'at most':>10}"
     for verdict in found:
-        target, met = verdict.target, "met" if verdict.met else "MISSED"
-        value, limit = (f"{number:.4g} {target.unit}" for number in (verdict.value, target.limit))
-        yield f"  {target.about:<50}{value:>9}{limit:>9}  {met}"
+        budget = verdict.budget
+        value, most = (f"{number:.4g} {budget.unit}" for number in (verdict.value, budget.target))
+        yield f"  {budget.about:<46}{value:>10}{most:>10}  {'met' if verdict.met else 'MISSED'}"
 
 
 def _instructions(results: Results) -> Iterator[str]:

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
-from bench.budgets import TARGETS, verdicts
+from bench.budgets import BUDGETS, Budget, Verdict, verdicts
 from bench.statistic import ratio, summary, tail
 
 
@@ -44,10 +45,25 @@ def test_tail() -> None:
     assert math.isclose(tail([*calm, *rough, *calm], 100), 3)
 
 
-def test_verdicts() -> None:
-    """A target is met up to its limit and missed beyond; without a value there is no verdict."""
-    target = TARGETS[0]
-    group, case = target.name.split("/")
-    assert [v.met for v in verdicts({group: {case: target.limit}})] == [True]
-    assert [v.met for v in verdicts({group: {case: target.limit + 0.01}})] == [False]
-    assert verdicts({}) == []
+@pytest.mark.parametrize("budget", BUDGETS, ids=lambda budget: budget.name)
+def test_verdicts(budget: Budget) -> None:
+    """Targets and ceilings are kept up to their value and not beyond."""
+
+    def judged(value: float) -> Verdict:
+        results: Any = value
+        for part in reversed(budget.name.split("/")):
+            results = {part: results}
+        (verdict,) = verdicts(results)
+        return verdict
+
+    assert judged(budget.target).met
+    assert not judged(budget.target + 0.01).met
+    if budget.ceiling is not None:
+        assert budget.ceiling <= budget.target
+        assert judged(budget.ceiling).kept
+        assert not judged(budget.ceiling + 0.01).kept
+
+
+def test_no_verdict() -> None:
+    """What was not measured is not judged."""
+    assert verdicts({"instructions": {"other": 1}, "memory": 2}) == []
