@@ -24,14 +24,20 @@ class Budget(NamedTuple):
 
 
 BUDGETS = (
-    Budget("instructions/http", "M", "instructions to the first reply, http backend", 205, 128),
-    Budget("instructions/https", "M", "the same, https with a verified certificate", 265, 171),
-    Budget("instructions/silent", "M", "the same, when the client sends nothing", 40, 32),
-    Budget("instructions/unusable-config", "M", "the same, with an unusable config", 75, 63.7),
-    Budget("instructions/wake", "M", "the same, of a handler that hibernated", 205, 128),
-    Budget("memory/tcp/waiting/private_dirty", "MB", "memory before a request", 4, 2.81),
-    Budget("memory/tcp/asked/private_dirty", "MB", "memory after a request", 8.5, 7.14),
-    Budget("memory/tcp/hibernating/private_dirty", "MB", "memory hibernating", 3.5, 2.81),
+    Budget("instructions/http", "M", "instructions to first reply, http backend", 205, 128),
+    Budget("instructions/https", "M", "instructions to first reply, https, verified", 265, 171),
+    Budget("instructions/silent", "M", "instructions when nothing is sent", 40, 32),
+    Budget(
+        "instructions/unusable-config",
+        "M",
+        "instructions to first reply, config unusable",
+        75,
+        63.7,
+    ),
+    Budget("instructions/wake", "M", "instructions to first reply after hibernation", 205, 128),
+    Budget("memory/tcp/waiting/private_dirty", "MB", "private memory before a request", 4, 2.81),
+    Budget("memory/tcp/asked/private_dirty", "MB", "private memory after a request", 8.5, 7.14),
+    Budget("memory/tcp/hibernating/private_dirty", "MB", "private memory hibernating", 3.5, 2.81),
     Budget("ratios/cold", "x", "connect to first reply, of a bare python's", 2.5),
     Budget("ratios/warm", "x", "warm lookup, of a plain urllib3 loop's", 0.85),
     Budget("ratios/warm_tail", "x", "warm lookup, p99 of its p50", 1.6),

@@ -47,7 +47,10 @@ ReadWritePaths={directory}
 _PARTS = 'cd "$1" && { ls | grep "^$2\\.[0-9]*$" | sort -t. -k2n; ls "$2" 2>/dev/null; } || :'
 
 # The bytes are others after each execve(2). The log tells the pid.
-_PROGRAM = 'pid=$(sed -n "s/^==\\([0-9]*\\)==.*/\\1/p;q" "$1") && base64 "/proc/$pid/auxv"'
+_PROGRAM = """
+pid=$(sed -n 's/^==\\([0-9]*\\)==.*/\\1/p;q' "$1/$2.log")
+[ -z "$pid" ] || base64 "/proc/$pid/auxv"
+"""
 
 _WRITE = re.compile(r"^SYSCALL\[\d+,\d+\]\( *1\) sys_write \( (\d+),", re.MULTILINE)
 _COST = re.compile(r"^totals: (\d+)$", re.MULTILINE)
@@ -96,12 +99,12 @@ def count_wake(container: Container, port: int, request: bytes, expected: bytes)
     with connect(container, port) as connection:
         name = str(connection.getsockname()[1])
         _ask(connection, request, expected)
-        program = container.shell(_PROGRAM, f"{DIRECTORY}/{name}.log")
-        wait_until(
-            lambda: container.shell(_PROGRAM, f"{DIRECTORY}/{name}.log") != program,
-            "a handler that hibernates",
-            END_SEC,
-        )
+        program = container.shell(_PROGRAM, DIRECTORY, name)
+
+        def is_another() -> bool:
+            return container.shell(_PROGRAM, DIRECTORY, name) not in ("", program)
+
+        wait_until(is_another, "a handler that hibernates", END_SEC)
         # What has been counted until then; the log is a new one.
         container.shell(f"cd {DIRECTORY}; rm -f {name} {name}.[0-9]*")
         _ask(connection, request, expected)
