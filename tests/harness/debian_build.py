@@ -7,15 +7,24 @@ network but loopback: what packaging/build-deb needs has to be there.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
+from harness.container import why_impossible
 from harness.container_disk import Disk
 
 CHECKOUT = Path(__file__).parents[2]
+RELEASES = ("trixie", "bookworm")
+OLDER = "0.0.9"
+"""The version of a tree that was, with which modules cannot be mixed."""
+
+PREPARE_SEC = 1800
 COMMAND_SEC = 300
 """A build takes ten seconds; on a machine busy with something else, several times that."""
 
@@ -29,17 +38,62 @@ _SOURCES = (
     "systemd",
     "tests",
 )
+_FORMER_FILES = {
+    "packaging/completions/_former-postfix-rest": "#compdef former-postfix-rest\n",
+    "packaging/completions/former-postfix-rest.bash": "complete -F _none former-postfix-rest\n",
+    "packaging/completions/former-postfix-rest.fish": "complete -c former-postfix-rest\n",
+    "packaging/examples/former.yaml": "former: yes\n",
+    "packaging/man/postfix-rest-inetd-former.5": ".TH FORMER 5\n",
+    "packaging/man/postfix-rest-inetd-former.7": ".TH FORMER 7\n",
+    "systemd/catalog/former.catalog": "-- 00000000000000000000000000000001\nSubject: Former\n",
+    "systemd/system/export-postfix-rest-former.service": "[Service]\nExecStart=true\n",
+    "systemd/system/export-postfix-rest-former.timer": (
+        "[Timer]\nOnCalendar=minutely\n\n[Install]\nWantedBy=timers.target\n"
+    ),
+}
+FORMER = {
+    "/usr/lib/systemd/catalog/former.catalog",
+    "/usr/lib/systemd/system/export-postfix-rest-former.service",
+    "/usr/lib/systemd/system/export-postfix-rest-former.timer",
+    "/usr/share/bash-completion/completions/former-postfix-rest",
+    "/usr/share/doc/postfix-rest-inetd/examples/former.yaml",
+    "/usr/share/fish/vendor_completions.d/former-postfix-rest.fish",
+    "/usr/share/man/man5/postfix-rest-inetd-former.5",
+    "/usr/share/man/man7/postfix-rest-inetd-former.7",
+}
+"""What `OLDER` installs besides, but for zsh's completion, which goes to different places."""
+
 _NSPAWN = [
     *("systemd-nspawn", "--quiet", "--as-pid2", "--pipe", "--register=no", "--keep-unit"),
     *("--settings=no", "--private-network", "--resolv-conf=off", "--timezone=off"),
     *("--link-journal=no", "--machine=build"),
 ]
-_AS_USER = """
+AS_USER = """
 chown -R nobody "$1"
 cd "$1"
 shift
 exec setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"
 """
+
+
+class Roots(NamedTuple):
+    """The root file systems of a release, which nothing changes."""
+
+    machine: Path
+    """What is booted."""
+    builder: Path
+    """Where packages are built."""
+
+
+def prepare(release: str) -> Roots:
+    """The roots of RELEASE, built if need be; the test is skipped where they cannot be used."""
+    reason = why_impossible()
+    if reason:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    command = [CHECKOUT / "tests/packaging/build_root", release]
+    subprocess.run(command, stdin=subprocess.DEVNULL, timeout=PREPARE_SEC, check=True)
+    cache = Path(os.environ.get("POSTFIX_REST_INETD_CONTAINERS") or CHECKOUT / ".containers")
+    return Roots(cache / release, cache / f"build-{release}")
 
 
 class Build(NamedTuple):
@@ -63,7 +117,7 @@ def run(root: Path, directory: Path, *command: str, user: bool = False, **env: s
 
     It is the working directory, by the same path. As an ordinary USER, the directory is its own.
     """
-    command = ("sh", "-euc", _AS_USER, "sh", str(directory), *command) if user else command
+    command = ("sh", "-euc", AS_USER, "sh", str(directory), *command) if user else command
     disk = Disk(root)
     try:
         options = [f"--bind={directory}", f"--chdir={directory}", f"--directory={disk.root}"]
@@ -89,7 +143,7 @@ def checkout_copy(checkout: Path, directory: Path, version: str = "") -> Path:
     """DIRECTORY, made a clean copy of CHECKOUT.
 
     If a VERSION is given it has that one, of the same date and length, but its modules do not fit
-    together with the original's.
+    together with the original's, and it has files of each kind that the original has not.
     """
     directory.mkdir()
     for name in _SOURCES:
@@ -109,7 +163,13 @@ def checkout_copy(checkout: Path, directory: Path, version: str = "") -> Path:
         for path in (directory / "postfix_rest_inetd").rglob("*.py"):
             text = path.read_text(encoding="utf-8").replace("BridgeError", "FormerBridgeError")
             path.write_text(text, encoding="utf-8")
+        for name, text in _FORMER_FILES.items():
+            (directory / name).parent.mkdir(exist_ok=True)
+            (directory / name).write_text(text, encoding="utf-8")
         _replace(directory / "packaging/debian/changelog", r"\A(.*?)\(.*?\)", rf"\1({version})")
+        spec = directory / "packaging/rpm/postfix-rest-inetd.spec"
+        _replace(spec, r"(?m)^(Version: +).*$", rf"\g<1>{version}")
+        _replace(spec, r"(?m)^(\* .* - )\S+$", rf"\g<1>{version}-1")
     return directory
 
 

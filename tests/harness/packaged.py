@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+"""A machine with the product from a package: in service, upgraded while it is asked, and looked at.
+
+For the tests of the Debian and the RPM package: what the product does is the same with both.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+
+from integration.product import (
+    CACHE,
+    CONFIG,
+    POLICY,
+    SOCKETMAP,
+    SOCKETS,
+    TCP,
+    connect,
+    converse,
+    handlers,
+    read_line,
+    start,
+    state,
+)
+
+from harness.container import Container
+from harness.container_backend import Backend, answer, lookup, maps
+from harness.lookup_load import Load
+
+PORTS = {TCP: 9001, SOCKETMAP: 9002, POLICY: 9003}
+TIMER = "export-postfix-rest-metrics.timer"
+KEY, VALUE = "hosted.example", "a value"
+WARNINGS = tuple(f"PRIORITY={priority}" for priority in range(5))
+
+OURS = (os.path.dirname(CONFIG), CONFIG, CACHE)
+OWNERS = [
+    "750 root:postfix-rest-inetd",
+    "640 root:postfix-rest-inetd",
+    "700 postfix-rest-inetd:postfix-rest-inetd",
+]
+
+
+# -- into service
+
+
+def start_backend(machine: Container) -> Backend:
+    """A backend that knows KEY."""
+    table = lookup({KEY: [VALUE]})
+    return machine.backend(
+        {"/tcp": table, "/maps": maps({"domains": table}), "/policy": answer("DUNNO")}
+    )
+
+
+def upstream_config(backend: Backend) -> str:
+    """The configuration of a postfix-rest-connector 1.1.0, as its documentation shows it."""
+    endpoints = [
+        {
+            "name": f"{mode}-example",
+            "mode": mode,
+            "target": backend.url(path),
+            "bind-address": "0.0.0.0",
+            "bind-port": port,
+            "auth-token": "test123",
+            # Not 2000 as there: the machine may be busy with other tests.
+            "request-timeout": 30000,
+        }
+        for mode, path, port in (
+            ("tcp-lookup", "/tcp", PORTS[TCP]),
+            ("socketmap-lookup", "/maps", PORTS[SOCKETMAP]),
+            ("policy", "/policy", PORTS[POLICY]),
+        )
+    ]
+    return json.dumps({"user-agent": "Postfix REST Connector", "endpoints": endpoints}, indent=2)
+
+
+def put_into_service(machine: Container, backend: Backend) -> None:
+    """What an operator does after the installation."""
+    machine.write("/root/upstream.json", upstream_config(backend))
+    machine.run("cp", "/root/upstream.json", CONFIG)
+    machine.run("rm", "/root/upstream.json")
+    machine.run("postfix-rest-inetd", "check")
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "enable", *(socket.replace("all", "") for socket in SOCKETS))
+    start(machine, *SOCKETS)
+    machine.run("systemctl", "enable", "--now", TIMER)
+
+
+def check_under_load(machine: Container, install: Callable[[], object]) -> None:
+    """INSTALL another version while Postfix and others ask; they notice nothing."""
+    since = opened(machine)
+    with connect(machine, PORTS[POLICY]) as held:
+        held.sendall(b"request=smtpd_access_policy\n\n")
+        assert read_line(held) == b"action=DUNNO\n"
+        holders = handlers(machine)
+        with Load(machine, KEY, VALUE, PORTS[TCP], PORTS[SOCKETMAP]) as load:
+            install()
+            load.go_on()
+        assert load.failures == []
+        assert load.lookups_meanwhile > 0
+        # The handler of an open connection is the one that it had.
+        assert set(holders) <= set(handlers(machine))
+        assert converse(held, b"request=smtpd_access_policy\n\n").endswith(b"action=DUNNO\n\n")
+    assert opened(machine) == since
+    assert [state(machine, unit) for unit in (*SOCKETS, TIMER)] == ["active"] * 4
+
+
+# -- what is to be seen
+
+
+def version(machine: Container) -> str:
+    """The version that runs when something is started now."""
+    return machine.run("postfix-rest-inetd", "--version").stdout.split()[-1]
+
+
+def files(machine: Container) -> set[str]:
+    """Every file of the machine, but those in which others keep what they have done."""
+    others = (
+        "/etc/(passwd|group|shadow|gshadow)-|/etc/\\.pwd\\.lock|/root/.*|/srv/.*|/tmp/.*"
+        "|/var/(log|spool|tmp)/.*|/var/cache/(apt|ldconfig|debconf)/.*|/var/lib/(apt|dpkg|rpm|systemd)/.*"
+    )
+    found = machine.shell("find / /run -xdev ! -path '/run/systemd/*' ! -path '/run/udev/*'")
+    return {path for path in found.splitlines() if not re.fullmatch(others, path)}
+
+
+def owners(machine: Container, *paths: str) -> list[str]:
+    """Mode, owner and group of each path."""
+    return machine.run("stat", "--format=%a %U:%G", *paths).stdout.splitlines()
+
+
+def listening(machine: Container) -> set[int]:
+    """The ports that somebody listens on."""
+    lines = machine.run("ss", "-Hltn").stdout.splitlines()
+    return {int(line.split()[3].rpartition(":")[2]) for line in lines}
+
+
+def units(machine: Container) -> list[str]:
+    """All units of the package that systemd has in memory; not what a link just wants."""
+    patterns = ("postfix-rest-*", "revive-postfix-rest*", "export-postfix-rest*")
+    listed = machine.run("systemctl", "list-units", "--all", "--plain", "--no-legend", *patterns)
+    return [line for line in listed.stdout.splitlines() if "not-found inactive dead" not in line]
+
+
+def enabled(machine: Container) -> list[str]:
+    """Whether the templates of the sockets, and the timer, are enabled."""
+    templates = (socket.replace("all", "") for socket in SOCKETS)
+    return machine.run("systemctl", "is-enabled", *templates, TIMER, check=False).stdout.split()
+
+
+def failed(machine: Container) -> str:
+    """The units that have failed, of the whole machine."""
+    return machine.run("systemctl", "list-units", "--failed", "--no-legend").stdout
+
+
+def opened(machine: Container) -> list[str]:
+    """What tells the open socket of each unit from any other: its inode."""
+    return [
+        machine.shell('ss -Hltne "sport = :$1" | grep -o "ino:[0-9]*"', str(PORTS[unit])).strip()
+        for unit in SOCKETS
+    ]
+
+
+def check_quiet(machine: Container, since: str) -> None:
+    """No unit has failed, and the journal has had no warning SINCE."""
+    assert failed(machine) == ""
+    assert [entry["MESSAGE"] for entry in machine.journal(*WARNINGS, since=since)] == []

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""The life of the Debian package on a machine, on each release: booted containers, and apt."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from integration.product import CONFIG, POLICY, TCP, WAIT_SEC, ask, connect, drop_in, read_line
+
+from harness.container import Container
+from harness.container_backend import Backend
+from harness.debian_build import FORMER, OLDER, Build, Roots, build, checkout_copy
+from harness.packaged import (
+    KEY,
+    OURS,
+    OWNERS,
+    PORTS,
+    check_quiet,
+    check_under_load,
+    enabled,
+    files,
+    listening,
+    opened,
+    owners,
+    put_into_service,
+    start_backend,
+    units,
+    version,
+)
+
+PACKAGE = "/usr/lib/python3/dist-packages/postfix_rest_inetd"
+
+# The first test to use a release waits for it to be prepared, which is bounded by itself.
+pytestmark = pytest.mark.timeout(300, func_only=True)
+
+
+@pytest.fixture(scope="session")
+def older(roots: Roots, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """Packages of the same tree with a lower version, with which modules cannot be mixed."""
+    copy = checkout_copy(checkout, tmp_path_factory.mktemp("older") / "copy", OLDER)
+    return build(roots.builder, copy, DEB_BUILD_OPTIONS="nocheck")
+
+
+@pytest.fixture
+def machine(roots: Roots, built: Build, older: Build) -> Iterator[Container]:
+    """A machine with Postfix and the dependencies; the packages are in /srv."""
+    with Container(roots.machine) as booted:
+        booted.copy_in(built.deb, "/srv/new.deb")
+        booted.copy_in(older.deb, "/srv/old.deb")
+        yield booted
+
+
+@pytest.fixture
+def backend(machine: Container) -> Iterator[Backend]:
+    """A backend that knows KEY."""
+    with start_backend(machine) as running:
+        yield running
+
+
+def apt(machine: Container, *arguments: str) -> str:
+    """What apt-get says; it asks nobody anything, and has no network."""
+    options = ("--yes", "--option=Dpkg::Use-Pty=0", "--allow-downgrades")
+    command = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", *options, *arguments)
+    return machine.run(*command, timeout=120).stdout
+
+
+def test_life(machine: Container, backend: Backend) -> None:
+    """Install, use, upgrade and downgrade under load without a failed lookup, remove, purge.
+
+    Nothing listens before the operator says so, and nothing is left in the end; no unit fails, and
+    the journal has no warning.
+    """
+    before, ports = files(machine), listening(machine)
+    since = machine.journal.cursor()
+    apt(machine, "install", "/srv/old.deb")
+    check_installed(machine, ports)
+
+    put_into_service(machine, backend)
+    assert listening(machine) == ports | set(PORTS.values())
+    config = machine.read(CONFIG)
+    for package in ("new", "old"):
+        check_under_load(machine, partial(apt, machine, "install", f"/srv/{package}.deb"))
+        assert (version(machine) == OLDER) == (package == "old")
+        assert machine.read(CONFIG) == config
+        assert owners(machine, *OURS) == OWNERS
+
+    check_removed(machine, ports)
+    apt(machine, "purge", "postfix-rest-inetd")
+    assert files(machine) - before == set()
+    check_quiet(machine, since)
+
+
+def check_installed(machine: Container, ports: set[int]) -> None:
+    """Everything is in place, and nothing runs."""
+    assert version(machine) == OLDER
+    assert units(machine) == []
+    assert listening(machine) == ports
+    assert owners(machine, *OURS) == OWNERS
+    assert enabled(machine) == ["disabled"] * 4
+    compiled = machine.shell(
+        f"find {PACKAGE} -name '*.py' | wc -l; find {PACKAGE} -name '*.pyc' | wc -l"
+    )
+    assert len(set(compiled.split())) == 1
+
+
+def check_removed(machine: Container, ports: set[int]) -> None:
+    """After a removal nothing runs or listens; the configuration stays for another installation."""
+    config = machine.read(CONFIG)
+    with connect(machine, PORTS[TCP]) as held:
+        held.sendall(f"get {KEY}\n".encode())
+        assert read_line(held).startswith(b"200 ")
+        apt(machine, "remove", "postfix-rest-inetd")
+        # A handler whose connection was open has ended, too.
+        assert held.recv(1) == b""
+    assert units(machine) == []
+    assert listening(machine) == ports
+    assert machine.read(CONFIG) == config
+    apt(machine, "install", "/srv/new.deb")
+    assert listening(machine) == ports
+    assert enabled(machine) == ["enabled"] * 4
+    apt(machine, "remove", "postfix-rest-inetd")
+
+
+def test_files_of_each_kind(older: Build) -> None:
+    """What becomes a file of the package is what is there, pages and completions included."""
+    listed = subprocess.check_output(["dpkg-deb", "--contents", older.deb], text=True, timeout=60)
+    paths = {line.split()[5].removeprefix(".").removesuffix(".gz") for line in listed.splitlines()}
+    assert paths >= FORMER | {"/usr/share/zsh/vendor-completions/_former-postfix-rest"}
+
+
+@pytest.mark.parametrize("module", ["connection.py", "handler.py"])
+def test_unpacking(machine: Container, backend: Backend, module: str) -> None:
+    """A handler for which a module is not in place yet, while dpkg replaces them, waits for it."""
+    apt(machine, "install", "/srv/old.deb")
+    put_into_service(machine, backend)
+    machine.run("mv", f"{PACKAGE}/{module}", "/srv")
+    with connect(machine, PORTS[TCP]) as connection:
+        connection.sendall(f"get {KEY}\n".encode())
+        connection.settimeout(1.5)
+        with pytest.raises(TimeoutError):
+            connection.recv(1)
+        connection.settimeout(WAIT_SEC)
+        machine.run("mv", f"/srv/{module}", PACKAGE)
+        assert read_line(connection) == b"200 a%20value\n"
+
+
+def test_socket_options(machine: Container, backend: Backend) -> None:
+    """An upgrade reopens a socket whose options are to be others, and only such a one."""
+    apt(machine, "install", "/srv/old.deb")
+    put_into_service(machine, backend)
+    before = opened(machine)
+    drop_in(machine, POLICY, "[Socket]\nBacklog=7\n")
+    # systemd is told by the upgrade, and not before.
+    machine.write(f"/etc/systemd/system/{TCP}.d/60-test.conf", "[Socket]\nBacklog=5\n")
+    apt(machine, "install", "/srv/new.deb")
+    after = opened(machine)
+    assert [new != old for new, old in zip(after, before, strict=True)] == [True, False, False]
+    backlog = machine.run("ss", "-Hltn", f"sport = :{PORTS[TCP]}").stdout.split()[2]
+    assert backlog == "5"
+    assert ask(machine, PORTS[TCP], f"get {KEY}\n".encode()).startswith(b"200 ")
+
+
+def test_autopkgtest(machine: Container, checkout: Path) -> None:
+    """The package's own test, debian/tests/postfix, passes on a machine with just the package."""
+    apt(machine, "install", "/srv/new.deb")
+    machine.copy_in(checkout / "packaging/debian/tests/postfix", "/srv/postfix")
+    done = machine.run("/srv/postfix", timeout=120)
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[-1] == "disabled and stopped"
