@@ -165,4 +165,5 @@ def opened(machine: Container) -> list[str]:
 def check_quiet(machine: Container, since: str) -> None:
     """No unit has failed, and the journal has had no warning SINCE."""
     assert failed(machine) == ""
-    assert [entry["MESSAGE"] for entry in machine.journal(*WARNINGS, since=since)] == []
+    warnings = [entry["MESSAGE"] for entry in machine.journal(*WARNINGS, since=since)]
+    assert warnings == [], warnings

@@ -66,7 +66,7 @@ def test_no_place(content):
 
 
 SYNTAX = {
-    "a comma too many": (b'{"a": 1,\n }', (2, 2)),
+    "a comma is missing": (b'{"a": 1\n "b": 2}', (2, 2)),
     "not UTF-8": (b'{"a":\n "\xc3\xa9\xff"}', (2, 4)),
     "nothing": (b"", (1, 1)),
     "nothing wrong": (b"[]", None),
