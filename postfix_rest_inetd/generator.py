@@ -255,6 +255,7 @@ def _report(error: ConfigError, config_path: str, directory: str, write: Write) 
 _REPORTING_UNIT = """\
 [Unit]
 Description=Report what is wrong with {config_path}
+Documentation=man:postfix-rest-inetd.json(5)
 SourcePath={config_path}
 
 [Service]

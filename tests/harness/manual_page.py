@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""The manual pages as data: what stands in their literal displays, and under their headings.
+
+A display (.Bd -literal) behind a comment `test: WORDS` is a `Block`, whose text is what a reader
+sees and copies.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+DIRECTORY = Path(__file__).parents[2] / "packaging/man"
+PAGES = sorted(DIRECTORY.glob("*.[1-9]"))
+
+_BLOCK = re.compile(r'^\.\\" test: (.*)\n\.Bd -literal.*\n((?:(?!\.Ed).*\n)*)\.Ed$', re.MULTILINE)
+_HEADING = re.compile(r"^\.S[hs] (.*)\n", re.MULTILINE)
+_ESCAPES = {r"\e": "\\", r"\(aq": "'", r"\&": ""}
+"""roff's own spelling; test_manual.py sees that there are no others."""
+
+
+class Block(NamedTuple):
+    """A display that tests make use of."""
+
+    kind: str
+    argument: str
+    text: str
+
+
+def source(name: str) -> str:
+    """The mdoc text of the page NAME, as in postfix-rest-inetd.8."""
+    return (DIRECTORY / name).read_text(encoding="utf-8")
+
+
+def blocks(name: str) -> list[Block]:
+    """The blocks of a page, in their order."""
+    found = []
+    for words, text in _BLOCK.findall(source(name)):
+        kind, _, argument = words.partition(" ")
+        found.append(Block(kind, argument, _unescaped(text)))
+    assert found, f"{name} has no blocks"
+    return found
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\(\(..|.)", lambda match: _ESCAPES[match[0]], text)
+
+
+def sections(name: str) -> dict[str, str]:
+    """What stands under each heading (.Sh or .Ss) of a page, up to the next one."""
+    _, *parts = _HEADING.split(source(name))
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def list_tags(text: str) -> list[str]:
+    """The tags (.It) of the lists in a part of a page."""
+    return re.findall(r"^\.It (.*)$", text, re.MULTILINE)

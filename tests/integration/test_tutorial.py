@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""The tutorial, postfix-rest-inetd(7), done as it is written: files, commands, what they print."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from integration.mail import drain, sink
+from integration.product import wait_until
+
+from harness.container import Container
+from harness.manual_page import Block, blocks
+from postfix_rest_inetd.admin.cli import COMMANDS
+
+PAGE = "postfix-rest-inetd.7"
+LMTP_PORT = 24
+
+
+def missing_command(block: Block) -> bool:
+    """Does a block need a subcommand that this version does not have?"""
+    return bool(
+        set(re.findall(r"^postfix-rest-inetd (\S+)", block.text, re.MULTILINE)) - {*COMMANDS}
+    )
+
+
+def comparable(text: str) -> list[str]:
+    """The words of an output, without what is different each time."""
+    return re.sub(r"\(\d+\.\d ms\)", "(N ms)", text).split()
+
+
+def write(container: Container, path: str, text: str) -> None:
+    """Write a file as an editor does: what is there keeps its owner and mode."""
+    container.run("dd", "status=none", f"of={path}", input=text)
+
+
+def run(container: Container, program: str) -> str:
+    """What the commands of a block print; one that fails fails the test."""
+    return container.run("bash", "-euo", "pipefail", "-c", program).stdout
+
+
+def wait_for_backend(container: Container) -> None:
+    """Wait until it listens, for which a reader would hardly have to."""
+    listening = ("ss", "-Hltn", "sport = :8080")
+    wait_until(lambda: container.run(*listening).stdout, "the backend")
+
+
+@pytest.mark.timeout(180, func_only=True)
+def test_tutorial(fresh_container: Container) -> None:
+    """Each file is right, each command works, and prints what the page says; mail is delivered."""
+    container = fresh_container
+    said = ""
+    for block in blocks(PAGE):
+        if block.kind == "file":
+            write(container, block.argument, block.text)
+        elif block.kind == "says":
+            assert comparable(said) == comparable(block.text)
+        elif not missing_command(block):
+            container.journal.sync()
+            said = run(container, block.text)
+            if "start mail-backend" in block.text or "--now mail-backend" in block.text:
+                wait_for_backend(container)
+    with sink(container, LMTP_PORT, lmtp=True) as server:
+        swaks = "swaks --server 127.0.0.1 --from someone@example.net --to info@example.org"
+        run(container, swaks)
+        drain(container)
+        assert server.recipients() == ["alice@example.org", "bob@example.org"]
