@@ -1,0 +1,62 @@
+<?php
+// SPDX-License-Identifier: MIT
+//
+// A backend in PHP, with its data in a JSON file. To try it, with the server that PHP has built in:
+//
+//     echo test123 > token
+//     MAIL_TOKEN_FILE=token MAIL_DATA=mail.json php -S 127.0.0.1:8080 backend.php
+//
+// mail.json:
+//
+//     {"domain":  {"example.org": ["example.org"]},
+//      "mailbox": {"alice@example.org": ["alice"], "bob@example.org": ["bob"]},
+//      "alias":   {"info@example.org": ["alice@example.org", "bob@example.org"]},
+//      "blocked": {"offers@spam.example": ["no advertising, please"]}}
+//
+// The targets of config.json: http://127.0.0.1:8080/lookup/domain for a tcp-lookup of domains,
+// http://127.0.0.1:8080/lookup for a socketmap-lookup, http://127.0.0.1:8080/policy for policy,
+// each with "temporary-statuses": [401, 403, 404, 408, 429], because this backend says [] when it
+// finds nothing, and 404 only when it does not understand. For real use, put it behind PHP-FPM.
+
+declare(strict_types=1);
+
+// A warning in the response would be taken for data. Here it becomes a status 500.
+ini_set('display_errors', '0');
+set_error_handler(function (int $severity, string $message): never {
+    throw new ErrorException($message, 0, $severity);
+});
+
+function answer(int $status, string $type, string $text): never
+{
+    http_response_code($status);
+    header("Content-Type: $type");
+    header('Content-Length: ' . strlen($text));
+    echo $text;
+    exit;
+}
+
+// The id stands in the journal of the mail server, too.
+error_log('request ' . ($_SERVER['HTTP_X_REQUEST_ID'] ?? '-'));
+$token = trim(file_get_contents(getenv('MAIL_TOKEN_FILE')));
+if (!hash_equals($token, $_SERVER['HTTP_X_AUTH_TOKEN'] ?? '')) {
+    answer(403, 'text/plain', 'wrong token');
+}
+
+$tables = json_decode(file_get_contents(getenv('MAIL_DATA')), true, 4, JSON_THROW_ON_ERROR);
+$path = parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH);
+
+// A policy request: all attributes of Postfix are in $_POST.
+if ($path === '/policy' && $_SERVER['REQUEST_METHOD'] === 'POST') {
+    $reason = $tables['blocked'][strtolower($_POST['sender'])][0] ?? null;
+    answer(200, 'text/plain; charset=utf-8', $reason === null ? 'DUNNO' : "REJECT $reason");
+}
+
+// A lookup: the map's name is in the query for a socketmap, else in the path.
+if (preg_match('#^/lookup(?:/(\w+))?$#', $path, $match)) {
+    $name = $match[1] ?? $_GET['name'];
+    if ($name !== 'blocked' && isset($tables[$name])) {
+        $values = $tables[$name][strtolower($_GET['key'])] ?? [];
+        answer(200, 'application/json', json_encode($values, JSON_THROW_ON_ERROR));
+    }
+}
+answer(404, 'text/plain', 'there is no such table');

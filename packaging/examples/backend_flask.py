@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""A backend in Flask (python3-flask), with its data in SQLite.
+
+To try it, with a token and a database of your own:
+
+    echo test123 > token
+    MAIL_TOKEN_FILE=token MAIL_DATABASE=mail.db flask --app backend_flask run --port 8080
+
+and in config.json:
+
+    {"name": "domains", "mode": "tcp-lookup", "bind-port": 9001,
+     "target": "http://127.0.0.1:8080/lookup/domain", ...}
+    {"name": "maps", "mode": "socketmap-lookup", "bind-port": 9002,
+     "target": "http://127.0.0.1:8080/lookup", ...}
+    {"name": "policy", "mode": "policy", "bind-port": 9003,
+     "target": "http://127.0.0.1:8080/policy", ...}
+
+each with "temporary-statuses": [401, 403, 404, 408, 429], because this backend says [] when it
+finds nothing, and 404 only when it does not understand. For real use, run it under a WSGI server
+with several threads, such as gunicorn: Postfix asks many questions at once.
+"""
+
+import hmac
+import os
+import sqlite3
+from pathlib import Path
+
+from flask import Flask, Response, abort, g, jsonify, request
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS domain  (name TEXT PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS mailbox (address TEXT PRIMARY KEY, path TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS alias   (address TEXT NOT NULL, destination TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS blocked (sender TEXT PRIMARY KEY, reason TEXT NOT NULL);
+"""
+LOOKUPS = {
+    "domain": "SELECT name FROM domain WHERE name = ?",
+    "mailbox": "SELECT path FROM mailbox WHERE address = ?",
+    "alias": "SELECT destination FROM alias WHERE address = ? ORDER BY destination",
+}
+TOKEN = Path(os.environ["MAIL_TOKEN_FILE"]).read_text(encoding="utf-8").strip()
+
+app = Flask(__name__)
+
+
+def select(query: str, key: str) -> list[str]:
+    """The first column of what a query finds."""
+    if "database" not in g:
+        g.database = sqlite3.connect(os.environ["MAIL_DATABASE"])
+        g.database.executescript(SCHEMA)
+    # Addresses are the same in any letter case.
+    return [row[0] for row in g.database.execute(query, [key.lower()])]
+
+
+@app.teardown_appcontext
+def close_database(_error: BaseException | None) -> None:
+    """Close what select() has opened."""
+    if "database" in g:
+        g.database.close()
+
+
+@app.before_request
+def check_token() -> None:
+    """Answer nobody else; the id of a request stands in the journal of the mail server too."""
+    app.logger.info("request %s", request.headers.get("X-Request-Id"))
+    token = request.headers.get("X-Auth-Token", "")
+    if not hmac.compare_digest(token.encode(), TOKEN.encode()):
+        abort(403)
+
+
+@app.get("/lookup")
+@app.get("/lookup/<name>")
+def lookup(name: str | None = None) -> Response:
+    """A lookup: the map's name is in the query for a socketmap, else in the path."""
+    query = LOOKUPS.get(request.args["name"] if name is None else name)
+    if query is None:
+        abort(404)
+    return jsonify(select(query, request.args["key"]))
+
+
+@app.post("/policy")
+def policy() -> Response:
+    """Decide about a recipient: all attributes of Postfix are in request.form."""
+    action = "DUNNO"
+    for reason in select("SELECT reason FROM blocked WHERE sender = ?", request.form["sender"]):
+        action = f"REJECT {reason}"
+    return Response(action, mimetype="text/plain")
