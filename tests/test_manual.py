@@ -6,17 +6,17 @@ That the tutorial works is tested in a container, by tests/integration/test_tuto
 
 from __future__ import annotations
 
-import argparse
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from harness.command_line import options_of, subcommands
 from harness.manual_page import PAGES, blocks, list_tags, sections, source
 from harness.programs import program
 from postfix_rest_inetd import __main__, config, entry, keys
-from postfix_rest_inetd.admin.cli import COMMANDS, parser
+from postfix_rest_inetd.admin.cli import COMMANDS
 
 COMMAND_PAGE = "postfix-rest-inetd.8"
 HANDLER_PAGE = "postfix-rest-inetd-handler.8"
@@ -89,26 +89,6 @@ def test_references() -> None:
 
 
 # -- against the code
-
-
-def options_of(command: argparse.ArgumentParser) -> set[str]:
-    """The options of a parser, long and short, but --help."""
-    return {
-        option
-        for action in command._actions
-        for option in action.option_strings
-        if option not in ("-h", "--help")
-    }
-
-
-def subcommands() -> dict[str, argparse.ArgumentParser]:
-    """The parser of each subcommand."""
-    (choices,) = [
-        action.choices
-        for action in parser([*COMMANDS])._actions
-        if isinstance(action, argparse._SubParsersAction)
-    ]
-    return dict(choices)
 
 
 def options_in(text: str) -> set[str]:

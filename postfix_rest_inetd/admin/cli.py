@@ -30,6 +30,7 @@ COMMANDS = {
     "migrate": ("migrate", "tell how to take over from postfix-rest-connector"),
     "query": ("query", "ask an endpoint, and tell what Postfix makes of it"),
     "stats": ("stats", "count requests, failures and latencies in the journal"),
+    "endpoints": ("endpoints", "print name, mode and address of each endpoint"),
 }
 
 

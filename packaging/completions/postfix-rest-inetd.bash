@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+# bash completion for postfix-rest-inetd(8); needs no function of bash-completion's.
+# shellcheck shell=bash
+
+_postfix_rest_inetd() {
+    local -A options=(
+        [check]='--config --probe --only --strict --json'
+        [config-schema]=''
+        [demo]='--once --port'
+        [edit]='--config'
+        [endpoints]='--config'
+        [migrate]=''
+        [query]='--map --attribute --direct -v --verbose --config'
+        [stats]='--since --until --endpoint --follow --json --prometheus --state --output --directory'
+    )
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+    # bash makes three words of --option=VALUE, the second of which is the "=".
+    if [[ $current == = ]]; then
+        current=''
+    elif [[ $previous == = ]]; then
+        previous=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+
+    # The words before the one to complete: the subcommand, and how many arguments it has already.
+    local command='' count=0 index word
+    local -a config=()
+    for ((index = 1; index < COMP_CWORD; index++)); do
+        word=${COMP_WORDS[index]}
+        case $word in
+            --config)
+                [[ ${COMP_WORDS[index + 1]} != = ]] || ((index += 1))
+                ((index + 1 >= COMP_CWORD)) || config=(--config "${COMP_WORDS[index + 1]}")
+                ((index += 1))
+                ;;
+            --attribute | --directory | --endpoint | --map | --only | --output | --port | --since | --state | --until)
+                [[ ${COMP_WORDS[index + 1]} != = ]] || ((index += 1))
+                ((index += 1))
+                ;;
+            -*) ;;
+            *) if [[ -n $command ]]; then ((count += 1)); else command=$word; fi ;;
+        esac
+    done
+
+    COMPREPLY=()
+    case $previous in
+        --config | --output | --state) _postfix_rest_inetd_files -f ;;
+        --directory) _postfix_rest_inetd_files -d ;;
+        --endpoint) _postfix_rest_inetd_endpoints ;;
+        --only) _postfix_rest_inetd_words 'config files sockets postfix probe' ;;
+        --since | --until) _postfix_rest_inetd_words 'today yesterday' ;;
+        --attribute | --map | --port) ;;
+        *)
+            if [[ -z $command ]]; then
+                _postfix_rest_inetd_words "--help --version ${!options[*]}"
+            elif [[ $current == -* ]]; then
+                _postfix_rest_inetd_words "--help ${options[$command]-}"
+            elif [[ $command == query && $count == 0 ]]; then
+                _postfix_rest_inetd_endpoints
+            elif [[ $command == migrate && $count == 0 ]]; then
+                _postfix_rest_inetd_files -f
+            fi
+            ;;
+    esac
+}
+
+# These complete $current of the function above.
+
+_postfix_rest_inetd_words() {
+    mapfile -t COMPREPLY < <(compgen -W "$1" -- "$current")
+}
+
+_postfix_rest_inetd_files() {
+    compopt -o filenames 2>/dev/null
+    mapfile -t COMPREPLY < <(compgen "$1" -- "$current")
+}
+
+# Silent where the configuration cannot be read.
+_postfix_rest_inetd_endpoints() {
+    local name
+    while IFS=$'\t' read -r name _; do
+        if [[ $name == "$current"* ]]; then
+            COMPREPLY+=("$(printf %q "$name")")
+        fi
+    done < <("${COMP_WORDS[0]}" endpoints "${config[@]}" 2>/dev/null)
+}
+
+complete -F _postfix_rest_inetd postfix-rest-inetd

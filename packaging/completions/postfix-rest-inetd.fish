@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+# fish completion for postfix-rest-inetd(8).
+
+# Name, a tab, and what fish shows beside it. Silent where the configuration cannot be read.
+function __postfix_rest_inetd_endpoints
+    set -l words (commandline -opc)
+    set -l config
+    if set -l index (contains -i -- --config $words); and set -q words[(math $index + 1)]
+        set config --config $words[(math $index + 1)]
+    end
+    postfix-rest-inetd endpoints $config 2>/dev/null | string replace -r '\t([^\t]*)\t' '\t$1 on '
+end
+
+# __postfix_rest_inetd_argument COMMAND: is the first argument of COMMAND to be completed?
+function __postfix_rest_inetd_argument
+    set -l words (commandline -opc)
+    set -l arguments
+    set -l index 2
+    while test $index -le (count $words)
+        switch $words[$index]
+            case '--*=*' -v --direct --verbose
+            case '--*'
+                set index (math $index + 1) # its value
+            case '*'
+                set -a arguments $words[$index]
+        end
+        set index (math $index + 1)
+    end
+    test "$arguments" = $argv[1]
+end
+
+set -l command complete -c postfix-rest-inetd
+
+$command -f
+$command -l help -d 'show the options'
+$command -n __fish_use_subcommand -l version -d 'show the version'
+
+$command -n __fish_use_subcommand -a check -d 'tell whether everything is right, and what to do'
+$command -n __fish_use_subcommand -a config-schema -d 'print the JSON schema of config.json'
+$command -n __fish_use_subcommand -a demo -d 'show one question of each kind'
+$command -n __fish_use_subcommand -a edit -d 'edit config.json, and put only a good one in place'
+$command -n __fish_use_subcommand -a endpoints -d 'print name, mode and address of each endpoint'
+$command -n __fish_use_subcommand -a migrate -d 'read a file of postfix-rest-connector'
+$command -n __fish_use_subcommand -a query -d 'ask an endpoint as Postfix does'
+$command -n __fish_use_subcommand -a stats -d 'count requests, failures and latencies'
+
+set -l check '__fish_seen_subcommand_from check'
+$command -n "$check" -l probe -d 'ask each backend'
+$command -n "$check" -l only -x -a 'config files sockets postfix probe' -d 'no more than these'
+$command -n "$check" -l strict -d 'exit with 1 for warnings, too'
+$command -n "$check" -l json -d 'print JSON'
+
+set -l demo '__fish_seen_subcommand_from demo'
+$command -n "$demo" -l once -d 'end after the questions'
+$command -n "$demo" -l port -x -d 'the first of three ports'
+
+$command -n '__fish_seen_subcommand_from check edit endpoints query' -l config -r -F -d 'the configuration'
+
+$command -n '__postfix_rest_inetd_argument migrate' -F
+
+set -l query '__fish_seen_subcommand_from query'
+$command -n '__postfix_rest_inetd_argument query' -a '(__postfix_rest_inetd_endpoints)'
+$command -n "$query" -l map -x -d 'the name of the map'
+$command -n "$query" -l attribute -x -d 'an attribute of a policy request'
+$command -n "$query" -l direct -d 'ask the backend itself'
+$command -n "$query" -s v -l verbose -d 'show the bytes both ways'
+
+set -l stats '__fish_seen_subcommand_from stats'
+$command -n "$stats" -l since -x -a 'today yesterday' -d 'begin here'
+$command -n "$stats" -l until -x -a 'today yesterday' -d 'end here'
+$command -n "$stats" -l endpoint -x -a '(__postfix_rest_inetd_endpoints)' -d 'only this endpoint'
+$command -n "$stats" -l follow -d 'go on, until Ctrl-C'
+$command -n "$stats" -l json -d 'for programs'
+$command -n "$stats" -l prometheus -d 'in the text exposition format'
+$command -n "$stats" -l state -r -F -d 'keep the counters in a file'
+$command -n "$stats" -l output -r -F -d 'replace a file'
+$command -n "$stats" -l directory -x -a '(__fish_complete_directories)' -d 'journal files'
