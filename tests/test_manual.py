@@ -22,6 +22,8 @@ COMMAND_PAGE = "postfix-rest-inetd.8"
 HANDLER_PAGE = "postfix-rest-inetd-handler.8"
 CONFIG_PAGE = "postfix-rest-inetd.json.5"
 
+CATALOG = Path(__file__).parents[1] / "systemd/catalog/postfix-rest-inetd.catalog"
+
 MAX_COLUMNS = 80
 
 
@@ -110,6 +112,19 @@ def test_no_other_subcommands() -> None:
     text = source(COMMAND_PAGE)
     part = text[text.index(".Sh COMMANDS") :].split("\n.Sh ")[0]
     assert sorted(re.findall(r"^\.Ss (\S+)$", part, re.MULTILINE)) == sorted(COMMANDS)
+
+
+def test_mentions() -> None:
+    """A subcommand that a page or the message catalog mentions exists, and its options do."""
+    texts = [source(page.name) for page in PAGES] + [CATALOG.read_text(encoding="utf-8")]
+    found = re.findall(r"postfix-rest-inetd ([a-z][a-z-]+)(.*)", "\n".join(texts))
+    assert found
+    known = {command: options_of(parser) for command, parser in subcommands().items()}
+    assert [
+        (command, rest)
+        for command, rest in found
+        if command not in known or not set(re.findall(r"--[a-z]+", rest)) <= known[command]
+    ] == []
 
 
 def test_handler_options() -> None:
