@@ -66,6 +66,14 @@ def test_subcommands(complete: Complete) -> None:
     assert {word for word in complete("") if not word.startswith("-")} == set(COMMANDS)
 
 
+@pytest.mark.parametrize("file", ["_postfix-rest-inetd", "postfix-rest-inetd.fish"])
+def test_summaries(file: str) -> None:
+    """Beside a subcommand, zsh and fish show what --help says of it."""
+    text = COMPLETIONS.joinpath(file).read_text(encoding="utf-8")
+    summaries = [summary for _, summary in COMMANDS.values()]
+    assert [summary for summary in summaries if f"{summary}'" not in text] == []
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_options(complete: Complete, command: str) -> None:
     """A subcommand's long options are offered, and no others."""
