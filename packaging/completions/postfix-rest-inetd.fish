@@ -41,7 +41,7 @@ $command -n __fish_use_subcommand -a demo -d 'show one question of each kind, wi
 $command -n __fish_use_subcommand -a edit -d 'edit the configuration, and check it before it is saved'
 $command -n __fish_use_subcommand -a endpoints -d 'print name, mode and address of each endpoint'
 $command -n __fish_use_subcommand -a migrate -d 'tell how to take over from postfix-rest-connector'
-$command -n __fish_use_subcommand -a query -d 'ask an endpoint as Postfix does, and tell what Postfix makes of it'
+$command -n __fish_use_subcommand -a query -d 'ask an endpoint, and tell what Postfix makes of it'
 $command -n __fish_use_subcommand -a stats -d 'count requests, failures and latencies in the journal'
 
 set -l check '__fish_seen_subcommand_from check'
