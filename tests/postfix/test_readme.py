@@ -39,8 +39,8 @@ def example(text: str, language: str) -> str:
 
 
 def dialogue(text: str) -> list[tuple[str, str]]:
-    """The commands behind a $, continued behind a >, and what they print."""
-    lines = re.findall(r"^    (.*)$", text, re.MULTILINE)
+    """The example's commands behind a $, continued behind a >, and what they print."""
+    lines = re.findall(r"^    (.*)$", text.partition("\n## An example\n")[2], re.MULTILINE)
     found: list[tuple[str, str]] = []
     for line in lines[lines.index(next(line for line in lines if line.startswith("$ "))) :]:
         command, printed = found[-1] if found else ("", "")
