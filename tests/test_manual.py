@@ -22,7 +22,9 @@ COMMAND_PAGE = "postfix-rest-inetd.8"
 HANDLER_PAGE = "postfix-rest-inetd-handler.8"
 CONFIG_PAGE = "postfix-rest-inetd.json.5"
 
-CATALOG = Path(__file__).parents[1] / "systemd/catalog/postfix-rest-inetd.catalog"
+ROOT = Path(__file__).parents[1]
+CATALOG = ROOT / "systemd/catalog/postfix-rest-inetd.catalog"
+README = ROOT / "README.md"
 
 MAX_COLUMNS = 80
 
@@ -115,10 +117,13 @@ def test_no_other_subcommands() -> None:
 
 
 def test_mentions() -> None:
-    """A subcommand that a page or the message catalog mentions exists, and its options do."""
+    """A subcommand that a page, the message catalog or README mentions exists, with its options."""
     texts = [source(page.name) for page in PAGES] + [CATALOG.read_text(encoding="utf-8")]
     found = re.findall(r"postfix-rest-inetd ([a-z][a-z-]+)(.*)", "\n".join(texts))
-    assert found
+    # In README, where the name is a word of many sentences, only commands.
+    readme = README.read_text(encoding="utf-8")
+    found += re.findall(r"(?:^    |`)postfix-rest-inetd ([a-z][a-z-]+)(.*)", readme, re.MULTILINE)
+    assert len(found) > 20
     known = {command: options_of(parser) for command, parser in subcommands().items()}
     assert [
         (command, rest)
