@@ -92,6 +92,24 @@ def test_references() -> None:
     assert referred == ours
 
 
+def units() -> list[Path]:
+    """The unit files, without drop-ins."""
+    return sorted(path for path in (ROOT / "systemd/system").iterdir() if path.is_file())
+
+
+@pytest.mark.parametrize("unit", units(), ids=lambda unit: unit.name)
+def test_units(unit: Path) -> None:
+    """Each unit names its pages, by itself or in the drop-in that it shares; they exist."""
+    files = [unit]
+    if unit.name.startswith("postfix-rest-"):
+        files += sorted(unit.parent.glob(f"postfix-rest-@{unit.suffix}.d/*.conf"))
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    named = re.findall(r"^Documentation=(.*)$", text, re.MULTILINE)
+    assert named
+    pages = re.findall(r"man:([^(]+)\((\d)\)", " ".join(named))
+    assert {f"{name}.{section}" for name, section in pages} <= {page.name for page in PAGES}
+
+
 # -- against the code
 
 
