@@ -27,10 +27,10 @@ COMMANDS = {
     "config-schema": ("config_schema", "print the JSON schema of config.json"),
     "demo": ("demo", "show one question of each kind, with an embedded backend"),
     "edit": ("edit", "edit the configuration, and check it before it is saved"),
+    "endpoints": ("endpoints", "print name, mode and address of each endpoint"),
     "migrate": ("migrate", "tell how to take over from postfix-rest-connector"),
     "query": ("query", "ask an endpoint, and tell what Postfix makes of it"),
     "stats": ("stats", "count requests, failures and latencies in the journal"),
-    "endpoints": ("endpoints", "print name, mode and address of each endpoint"),
 }
 
 
