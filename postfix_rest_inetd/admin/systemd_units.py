@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What systemd says about the socket units of postfix-rest-inetd and about their handlers.
 
-`systemctl` and `journalctl` are asked, which answer any user. Nothing is changed.
+`systemctl` and `journalctl` are asked, which answer any user. Nothing is changed. Nor is a socket
+asked about that has no address yet: systemd would have to load it, and complain in the journal.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from typing import NamedTuple
 KINDS = ("postfix-rest-tcp", "postfix-rest-socketmap", "postfix-rest-policy")
 GENERATED = "/run/systemd/generator"
 
+_UNIT_PATH = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system")
 _SEC = 20
 _SOCKETS = "postfix-rest-*.socket"
 _WANTS = "/etc/systemd/system/*.wants/postfix-rest-*@?*.socket"
 _PROPERTIES = (
-    "Id LoadState ActiveState UnitFileState Listen NeedDaemonReload NRefused MaxConnections "
+    "Id ActiveState UnitFileState Listen NeedDaemonReload NRefused MaxConnections "
     "DropInPaths FragmentPath"
 )
 _HOMES = ("/home", "/root", "/run/user")
@@ -30,7 +32,6 @@ class Unit(NamedTuple):
     """A socket unit as systemd has it in force."""
 
     name: str
-    load: str
     active: str
     file_state: str
     listen: tuple[str, ...]  # as str(LocalAddress)
@@ -85,26 +86,47 @@ def is_running() -> bool:
 
 def are_installed() -> bool:
     """Are the units of postfix-rest-inetd there?"""
-    return all(unit.load != "not-found" for unit in units([f"{kind}@all.socket" for kind in KINDS]))
+    listed = _output("systemctl", "list-unit-files", "--no-legend", "--full", _SOCKETS).split()
+    return all(f"{kind}@.socket" in listed for kind in KINDS)
 
 
 def known_sockets() -> list[str]:
     """The names of all socket units of ours that are loaded or enabled."""
-    listed = _output(
-        "systemctl", "list-units", "--all", "--plain", "--no-legend", "--full", _SOCKETS
-    )
-    names = {line.split()[0] for line in listed.splitlines() if line.strip()}
-    names.update(os.path.basename(path) for path in glob.glob(_WANTS))
-    return sorted(name for name in names if "@" in name)
+    return sorted(name for name in _loaded_sockets() | _enabled_sockets() if "@" in name)
 
 
 def units(names: list[str]) -> list[Unit]:
-    """The units of these names; one that does not exist has the `load` of `not-found`."""
-    if not names:
-        return []
-    properties = f"--property={','.join(_PROPERTIES.split())}"
-    text = _output("systemctl", "show", properties, "--", *names)
-    return [_unit(block) for block in text.strip().split("\n\n") if block]
+    """The units of these names, which need not exist."""
+    loaded, enabled = _loaded_sockets(), _enabled_sockets()
+    asked = [name for name in names if name in loaded or _has_drop_ins(name)]
+    found = {}
+    if asked:
+        properties = f"--property={','.join(_PROPERTIES.split())}"
+        text = _output("systemctl", "show", properties, "--", *asked)
+        answers = [_unit(block) for block in text.strip().split("\n\n") if block]
+        found = {unit.name: unit for unit in answers}
+    silent = {
+        name: _unit(f"Id={name}\nUnitFileState={'enabled' if name in enabled else 'disabled'}")
+        for name in names
+        if name not in found
+    }
+    return [found.get(name) or silent[name] for name in names]
+
+
+def _loaded_sockets() -> set[str]:
+    listed = _output(
+        "systemctl", "list-units", "--all", "--plain", "--no-legend", "--full", _SOCKETS
+    )
+    return {line.split()[0] for line in listed.splitlines() if line.strip()}
+
+
+def _enabled_sockets() -> set[str]:
+    return {os.path.basename(path) for path in glob.glob(_WANTS)}
+
+
+def _has_drop_ins(name: str) -> bool:
+    """Has a unit drop-ins of its own? Without, a socket of ours has no address."""
+    return any(os.path.isdir(f"{directory}/{name}.d") for directory in (GENERATED, *_UNIT_PATH))
 
 
 def handler_settings() -> HandlerSettings:
@@ -152,7 +174,6 @@ def _unit(block: str) -> Unit:
             listen.append(value.rpartition(" (")[0])
     return Unit(
         name=values.get("Id", ""),
-        load=values.get("LoadState", ""),
         active=values.get("ActiveState", ""),
         file_state=values.get("UnitFileState", ""),
         listen=tuple(listen),

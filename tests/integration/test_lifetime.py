@@ -295,8 +295,8 @@ def test_restarted_sockets(container: Container) -> None:
         assert set(kept) <= set(handlers(container))
         answers = {name: each.stop() for name, each in loops.items()}
         # The session of the loop and this one have asked over connections that were never lost.
-        # postmap makes new ones: one that waits to be accepted when the socket is closed is reset, and
-        # postmap tries again.
+        # postmap makes new ones. One that waits to be accepted when the socket is closed is reset,
+        # and postmap tries again.
         unexpected = [line for line in troubles(container, since) if "unexpected" in line]
         lost = [line for line in unexpected if "postfix/postmap:" not in line]
     assert lost == []
