@@ -2,9 +2,9 @@
 """Summaries of measured times.
 
 A percentile needs samples beyond it to mean something: p95 is given from 100 samples on, p99 from
-1000. Ratios are formed round by round, from medians taken at about the same time, so that whatever
-else the machine does meanwhile is on both sides; the median of these ratios is what is told. To a
-tail other work only adds, and it is in one term alone: so it is the lower quartile of the rounds'.
+1000. Ratios and tails are formed from rounds: in each, all that is compared has been measured at
+about the same time. Whatever else the machine does only adds, so of the rounds' values the lower
+quartile counts.
 """
 
 from __future__ import annotations
@@ -31,15 +31,23 @@ def batches(samples: Sequence[float], size: int) -> list[Sequence[float]]:
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float], batch: int) -> float:
-    """How many times as long OURS take as THEIRS, both in rounds of BATCH samples."""
-    pairs = zip(batches(ours, batch), batches(theirs, batch), strict=True)
-    return statistics.median(statistics.median(a) / statistics.median(b) for a, b in pairs)
+    """How many times as long OURS take as THEIRS, by the medians of rounds of BATCH samples."""
+    assert len(ours) == len(theirs), "these were not measured together"
+    ours_calm, theirs_calm = (
+        _calm([statistics.median(each) for each in batches(samples, batch)])
+        for samples in (ours, theirs)
+    )
+    return ours_calm / theirs_calm
 
 
 def tail(samples: Sequence[float], batch: int) -> float:
-    """p99 of p50, the lower quartile of the rounds'."""
+    """p99 of p50, of rounds of BATCH samples."""
     rounds = [_percentiles(each) for each in batches(samples, batch)]
-    return _percentiles([cuts[98] / cuts[49] for cuts in rounds])[24]
+    return _calm([cuts[98] / cuts[49] for cuts in rounds])
+
+
+def _calm(values: Sequence[float]) -> float:
+    return sorted(values)[len(values) // 4]
 
 
 def _percentiles(samples: Sequence[float]) -> list[float]:
