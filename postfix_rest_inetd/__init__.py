@@ -4,10 +4,12 @@
 There is no daemon. systemd (or any other inetd) owns the listening sockets; each connection starts
 one short-lived process of this package, which ends with the connection. The data flows one way:
 
-    listening socket -> __main__ (options) -> handler (the loop over one connection)
+    listening socket -> __main__ (options, the wait for a first request)
+      -> handler          the loop over one connection; when idle: restart, and __main__ again
       -> connection       bytes from fd 0
       -> protocols.*      bytes to Request: codecs without I/O
-      -> rest, transport  Request to HTTP, HTTP to Response, all of it before a Deadline
+      -> rest, transport  Request to HTTP, all of it before a Deadline
+      -> response         HTTP to Response
       -> verdict          Response or error to Reply: a pure function
       -> protocols.*      Reply to bytes
       -> connection       bytes to fd 1
