@@ -25,6 +25,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
     from types import ModuleType
 
 PLAIN_IMPORT = "POSTFIX_REST_INETD_PLAIN_IMPORT"
@@ -76,11 +77,12 @@ def _load() -> None:
     Raises:
         Exception: of any kind, when this urllib3 is not what it is taken for.
     """
-    place = _place_of_urllib3()
+    place, spec = _find_urllib3()
     empty = {name: _empty(name) for name in LEFT_OUT if name not in sys.modules}
     for name in _HOLLOW:
         empty[name] = type(sys)(name)
         empty[name].__path__ = [place + name.removeprefix("urllib3").replace(".", "/")]
+    empty["urllib3"].__spec__ = spec  # it stays, and others may look for it
     for name, module in empty.items():
         package, _, short = name.rpartition(".")
         if package in empty:
@@ -103,11 +105,12 @@ def _load() -> None:
                 del sys.modules[name]
 
 
-def _place_of_urllib3() -> str:
+def _find_urllib3() -> tuple[str, ModuleSpec]:
+    """Its directory, and what else the import system knows of it."""
     for finder in sys.meta_path:
         spec = finder.find_spec("urllib3", None)
         if spec is not None and spec.submodule_search_locations:
-            return spec.submodule_search_locations[0]
+            return spec.submodule_search_locations[0], spec
     raise NotImplementedError("it is not where packages are")
 
 

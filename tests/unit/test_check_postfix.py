@@ -279,7 +279,7 @@ def test_capacity(served):
 
     def found(endpoint, limit):
         unit = Unit(
-            *("u@all.socket", "loaded", "active", "enabled", ()),
+            *("u@all.socket", "active", "enabled", ()),
             needs_reload=False,
             refused=0,
             max_connections=limit,

@@ -62,7 +62,7 @@ def test_plain_on_demand():
         "lean.NEWEST = (1, 0)",
         "lean.LEFT_OUT['http'] = ''",
         "lean.LEFT_OUT['urllib3._version'] = ''",
-        "lean._place_of_urllib3 = lambda: '/nonexistent'",
+        "lean._find_urllib3 = lambda: ('/nonexistent', None)",
     ],
 )
 def test_plain_if_anything_is_wrong(change):
@@ -84,6 +84,8 @@ def test_nothing_stays_behind():
     """Afterwards the names of what was left out mean the real modules again."""
     program = """
 lean.http_connection()
+import importlib.util
+assert importlib.util.find_spec("urllib3") is not None
 print(sorted(set(lean.LEFT_OUT) & set(sys.modules)))
 import email.parser, logging, ssl
 print(email.parser.Parser.__name__, logging.getLogger("x").name, ssl.SSLContext.__name__)
