@@ -34,6 +34,7 @@ from postfix_rest_inetd.admin import (
     systemd_units,
 )
 from postfix_rest_inetd.admin.check_finding import ERROR, NOTE, WARNING, Finding
+from postfix_rest_inetd.admin.config_option import add_config_option
 from postfix_rest_inetd.admin.listeners import Listeners
 
 if TYPE_CHECKING:
@@ -56,12 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "exit status: 0 no error was found (warnings are steps still to be taken, or "
         "risks); 1 an error, or with --strict a warning; 2 wrong command line."
     )
-    parser.add_argument(
-        "--config",
-        default=config.DEFAULT_PATH,
-        metavar="FILE",
-        help="the configuration (%(default)s)",
-    )
+    add_config_option(parser)
     parser.add_argument(
         "--probe", action="store_true", help="ask each backend for something that cannot exist"
     )

@@ -27,6 +27,7 @@ from postfix_rest_inetd.admin import (
     systemd_units,
 )
 from postfix_rest_inetd.admin.check_finding import ERROR, WARNING, Finding
+from postfix_rest_inetd.admin.config_option import add_config_option
 from postfix_rest_inetd.admin.edit_file import Draft, EditError
 from postfix_rest_inetd.admin.listeners import Listeners
 from postfix_rest_inetd.errors import ConfigError
@@ -46,12 +47,7 @@ _QUESTION = "What now? (e)dit again, e(x)it without saving, (Q) save in spite of
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line knows."""
     parser.epilog = "exit status: 0 saved, or nothing changed; 1 not saved; 2 wrong command line."
-    parser.add_argument(
-        "--config",
-        default=config.DEFAULT_PATH,
-        metavar="FILE",
-        help="the configuration (%(default)s)",
-    )
+    add_config_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import config
+from postfix_rest_inetd.admin.config_option import add_config_option
 from postfix_rest_inetd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,12 +25,7 @@ EXIT_BAD = 1
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line knows."""
-    parser.add_argument(
-        "--config",
-        default=config.DEFAULT_PATH,
-        metavar="FILE",
-        help="the configuration (%(default)s)",
-    )
+    add_config_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

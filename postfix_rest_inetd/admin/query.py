@@ -29,6 +29,7 @@ from postfix_rest_inetd.admin import (
     query_rules,
     query_screen,
 )
+from postfix_rest_inetd.admin.config_option import add_config_option
 from postfix_rest_inetd.admin.query_client import NoAnswerError
 from postfix_rest_inetd.admin.query_steps import Record
 from postfix_rest_inetd.errors import ConfigError
@@ -87,12 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="ask the backend itself, as this user, and not through the socket",
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="show the bytes both ways")
-    parser.add_argument(
-        "--config",
-        default=config.DEFAULT_PATH,
-        metavar="FILE",
-        help="the configuration (%(default)s)",
-    )
+    add_config_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
