@@ -58,7 +58,8 @@ def numbers(clean_container: Container) -> Iterator[Backend]:
     table = {str(number): [f"value-{number}"] for number in range(BURST)}
     with clean_container.backend({"/": lookup(table)}) as backend:
         # The longest timeout there is: what counts is that nobody is forgotten.
-        target = {"target": backend.url(), "request_timeout": 90_000}
+        # Nobody hibernates, however long the last one waits for its turn.
+        target = {"target": backend.url(), "request_timeout": 90_000, "hibernate_after": 0}
         configure(clean_container, endpoint("numbers", port=PORT, **target))
         start(clean_container, TCP)
         yield backend
