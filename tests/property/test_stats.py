@@ -149,7 +149,11 @@ def entries(number: int, seed: int = 1):
 
 
 def test_memory():
-    """Twice as many entries, all of them different, take no more memory."""
+    """Twice as many entries, all of them different, take hardly more memory.
+
+    Histograms fill up, by 10 bytes an entry with so many endpoints (13 % here on Python 3.13; 17 %
+    in a full run). To remember the keys would take 400 bytes an entry, 12 MB beside the 2.3.
+    """
     totals = Totals()
     source = entries(60_000)
     tracemalloc.start()
@@ -163,7 +167,7 @@ def test_memory():
     finally:
         tracemalloc.stop()
     assert totals.requests == 60_000
-    assert whole < half * 1.15
+    assert whole < half * 1.3
     assert peak < 30_000_000
 
 
