@@ -100,12 +100,6 @@ class _Answers:
         if self._last is not None:
             journal.send(entry.of_request(self._endpoint, *self._last))
 
-    def hibernate(self, connection: Connection) -> None:
-        """Free what is not needed by who waits, by starting over; otherwise stay as we are."""
-        self._client.close()
-        restart.restart(connection)
-        self.hibernate_after = None
-
     def _ask(
         self, codec: Codec, request: model.Request, measured: entry.Measured
     ) -> tuple[model.Reply, bytes]:
@@ -150,9 +144,6 @@ class _Excuses:
 
     def record(self) -> None:
         """Nothing: the operator has been told once, which is enough."""
-
-    def hibernate(self, connection: Connection) -> None:
-        """Never called."""
 
     def broken(self, error: ProtocolError) -> None:
         """Tell the operator of a broken request."""
@@ -241,6 +232,7 @@ def _wait(connection: Connection, answering: _Answers | _Excuses) -> bool:
         gc.enable()
     found = connection.wait(answering.hibernate_after)
     if found == IDLE:
-        answering.hibernate(connection)
+        restart.restart(connection)  # the connection to the backend ends with this
+        answering.hibernate_after = None  # it is not possible
         found = connection.wait()
     return found == READY
