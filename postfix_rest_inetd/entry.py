@@ -3,7 +3,7 @@
 
 Every entry has a MESSAGE for people, `ENDPOINT: SUBJECT: WHAT (N ms)[: why, and what to do]`, a
 MESSAGE_ID per outcome, a PRIORITY, and POSTFIX_REST_ fields for machines. Tokens are never among
-them. Keys, senders, recipients, client addresses and queue ids are, unless the endpoint has
+them. Keys, and what a policy request says of client, login and mail, are, unless the endpoint has
 `log-keys` false; what a lookup found is not, and of an action only the verb.
 
 Priorities: 5 (notice) for what goes as it should, 4 (warning) for what Postfix will try again,
@@ -61,12 +61,20 @@ _ADVICE = {
     429: "a candidate for temporary-statuses",
 }
 
+# SMTPD_POLICY_README: the attributes that tell whom a request is about, and about how much. At DATA
+# and END-OF-MESSAGE there is a recipient only where it is the only one.
 _POLICY_FIELDS = (
+    (b"sasl_username", "SASL_USERNAME"),
+    (b"client_address", "CLIENT_ADDRESS"),
     (b"sender", "SENDER"),
     (b"recipient", "RECIPIENT"),
-    (b"client_address", "CLIENT_ADDRESS"),
+    (b"recipient_count", "RECIPIENT_COUNT"),
+    (b"size", "SIZE"),
     (b"queue_id", "QUEUE_ID"),
+    (b"instance", "INSTANCE"),
 )
+# Postfix sends 0 for a number that it does not know yet.
+_NUMBERS = (b"recipient_count", b"size")
 
 
 class Measured:
@@ -102,7 +110,10 @@ def of_request(
     if measured.status and reply.outcome not in (model.FOUND, model.NOT_FOUND, model.ACTION):
         words += f" with status {measured.status}"
     if reply.outcome == model.ACTION:
-        words += f" {verb_of(reply.text) or '(restrictions)'}"
+        verb = verb_of(reply.text)
+        words += f" {verb or '(restrictions)'}"
+        if verb:
+            fields["ACTION"] = verb.upper()
     if reply.kind == model.REPLY_NONE:
         words += ", closing the connection"
     detail = measured.detail or advice(reply.outcome, measured)
@@ -155,20 +166,40 @@ def _frames(traceback: TracebackType | None) -> list[str]:
 def _describe(request: model.Request, fields: dict[str, str], *, log_keys: bool) -> str:
     """What the request is about, `X: ` or nothing; the fields for it are added to `fields`."""
     if isinstance(request, model.PolicyRequest):
-        state = printable(request.first(b"protocol_state"))
-        if not log_keys:
-            return f"{state}: " if state else ""
-        found = {name: printable(request.first(attribute)) for attribute, name in _POLICY_FIELDS}
-        fields.update({name: value for name, value in found.items() if value})
-        client = f" from={found['CLIENT_ADDRESS']}" if found["CLIENT_ADDRESS"] else ""
-        people = f"sender=<{found['SENDER']}> recipient=<{found['RECIPIENT']}>"
-        return f"{state or 'request'}{client} {people}: "
+        return _describe_policy(request, fields, log_keys=log_keys)
     if request.map_name is not None:
         fields["MAP"] = printable(request.map_name)
     if not log_keys:
         return ""
     fields["KEY"] = printable(request.key)
     return f"{fields['KEY']}: "
+
+
+def _describe_policy(
+    request: model.PolicyRequest, fields: dict[str, str], *, log_keys: bool
+) -> str:
+    """As `_describe`; whoever logged in stands first, then where the mail is from and goes to."""
+    first = dict(reversed(request.attributes))
+    state = printable(first.get(b"protocol_state", b""))
+    if not log_keys:
+        return f"{state}: " if state else ""
+    for attribute, name in _POLICY_FIELDS:
+        value = first.get(attribute, b"")
+        if value and not (value == b"0" and attribute in _NUMBERS):
+            fields[name] = printable(value)
+    words = [state or "request"]
+    if "SASL_USERNAME" in fields:
+        words.append(f"login={fields['SASL_USERNAME']}")
+    if "CLIENT_ADDRESS" in fields:
+        words.append(f"from={fields['CLIENT_ADDRESS']}")
+    words.append(f"sender=<{fields.get('SENDER', '')}>")
+    if "RECIPIENT" in fields or "RECIPIENT_COUNT" not in fields:
+        words.append(f"recipient=<{fields.get('RECIPIENT', '')}>")
+    else:
+        words.append(f"recipients={fields['RECIPIENT_COUNT']}")
+    if "RECIPIENT_COUNT" in fields and "SIZE" in fields:
+        words.append(f"size={fields['SIZE']}")
+    return f"{' '.join(words)}: "
 
 
 def _entry(outcome: str, message: str, fields: dict[str, str]) -> dict[str, str]:

@@ -52,13 +52,17 @@ def journal_handler(handler_for, journald):
 
 POLICY_REQUEST = (
     b"request=smtpd_access_policy\nprotocol_state=RCPT\nqueue_id=4XyZ1\n"
-    b"sender=alice@example.org\nrecipient=bob@example.net\nclient_address=192.0.2.1\n\n"
+    b"sender=alice@example.org\nrecipient=bob@example.net\nclient_address=192.0.2.1\n"
+    b"recipient_count=0\nsize=5000\ninstance=1b3.6743f1c2.a4f0e.0\nsasl_username=alice\n\n"
 )
 POLICY_FIELDS = {
     "SENDER": "alice@example.org",
     "RECIPIENT": "bob@example.net",
     "CLIENT_ADDRESS": "192.0.2.1",
     "QUEUE_ID": "4XyZ1",
+    "SASL_USERNAME": "alice",
+    "SIZE": "5000",
+    "INSTANCE": "1b3.6743f1c2.a4f0e.0",
 }
 REQUESTS = {TCP: REQUEST[TCP], SOCKETMAP: REQUEST[SOCKETMAP], POLICY: POLICY_REQUEST}
 SUBJECT_FIELDS = {
@@ -113,6 +117,7 @@ def test_the_entry_of_a_request(
         "REQUEST_ID": request_id,
         **SUBJECT_FIELDS[mode],
         **({"HTTP_STATUS": status} if status else {}),
+        **({"ACTION": "DUNNO"} if outcome == "action" else {}),
     }
     assert fields == expected
     assert entry["PRIORITY"] == priority
@@ -249,12 +254,13 @@ def test_without_keys(journal_handler, backend, new_entries, journald, mode):
         TCP: b"get whose@example.org\n",
         SOCKETMAP: netstring(b"map whose@example.org"),
         POLICY: b"sender=whose@example.org\nrecipient=whose@example.org\n"
-        b"client_address=whose@example.org\nqueue_id=4XyZ1\n\n",
+        b"client_address=whose@example.org\nqueue_id=whose\nsasl_username=whose\n"
+        b"instance=whose\nsize=whose\nrecipient_count=whose\n\n",
     }[mode]
     handler.send(secret + secret)
     handler.finish()
     fields = {name for entry in new_entries() for name in own_fields(entry)}
-    assert fields.isdisjoint({"KEY", "SENDER", "RECIPIENT", "CLIENT_ADDRESS"})
+    assert fields.isdisjoint({"KEY", *POLICY_FIELDS, "RECIPIENT_COUNT"})
     assert b"whose" not in journald.raw()
 
 

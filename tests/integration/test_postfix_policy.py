@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
-from integration.mail import ACCEPTED, rcpt, session, set_up, troubles
+from integration.mail import ACCEPTED, dialogue, rcpt, session, set_up, troubles
 from integration.product import POLICY, configure, endpoint, handlers, start
 
 from harness.container import Container
@@ -111,3 +111,37 @@ def test_one_handler(setup: Setup) -> None:
     entries = setup.container.journal("POSTFIX_REST_MODE=policy", since=since)
     assert len({entry["_PID"] for entry in entries}) == 1
     assert [entry["_SYSTEMD_UNIT"] for entry in entries] == handlers(setup.container) * 5
+
+
+def test_who_was_limited(setup: Setup) -> None:
+    """At DATA and END-OF-MESSAGE Postfix names no recipient: the entries tell who it was.
+
+    XCLIENT (XCLIENT_README) stands for a client that has logged in from elsewhere.
+    """
+    container = setup.container
+    service = f"check_policy_service {SERVICES['inet']}"
+    states = {"smtpd_data_restrictions": service, "smtpd_end_of_data_restrictions": service}
+    set_up(container, {**states, "smtpd_authorized_xclient_hosts": "127.0.0.1"})
+    since = container.journal.cursor()
+    with dialogue(container) as client:
+        client.rset()
+        assert client.docmd("XCLIENT", "LOGIN=alice ADDR=192.0.2.7 NAME=[UNAVAILABLE]")[0] == 220
+        client.ehlo()
+        client.mail("alice@hosted.example")
+        for number in range(3):
+            client.rcpt(f"user{number}@hosted.example")
+        assert client.docmd("DATA")[0] == 354
+        setup.backend.set_routes({"/policy": answer("450 4.7.1 too many recipients")})
+        client.send("Subject: x\r\n\r\nA mail.\r\n.\r\n")
+        assert client.getreply()[0] == 450
+    *_, data, end = container.journal("POSTFIX_REST_MODE=policy", since=since)
+    subject = "login=alice from=192.0.2.7 sender=<alice@hosted.example> recipients=3"
+    assert f": DATA {subject}: action DUNNO (" in data["MESSAGE"]
+    size = end["POSTFIX_REST_SIZE"]
+    assert 0 < int(size) < 1000
+    assert f": END-OF-MESSAGE {subject} size={size}: action 450 (" in end["MESSAGE"]
+    assert end["POSTFIX_REST_INSTANCE"] == data["POSTFIX_REST_INSTANCE"]
+    found = container.journal(
+        "POSTFIX_REST_SASL_USERNAME=alice", "POSTFIX_REST_ACTION=450", since=since
+    )
+    assert [entry["POSTFIX_REST_RECIPIENT_COUNT"] for entry in found] == ["3"]

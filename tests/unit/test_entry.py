@@ -47,6 +47,20 @@ RCPT = model.PolicyRequest(
         (b"queue_id", b"4XyZ"),
     ]
 )
+DATA = model.PolicyRequest(
+    [
+        (b"request", b"smtpd_access_policy"),
+        (b"protocol_state", b"DATA"),
+        (b"client_address", b"192.0.2.1"),
+        (b"sender", b"from@c.example"),
+        (b"recipient", b""),
+        (b"recipient_count", b"3"),
+        (b"queue_id", b"4XyZ"),
+        (b"instance", b"1b3.6743f1c2.a4f0e.0"),
+        (b"size", b"0"),
+        (b"sasl_username", b"al1ce"),
+    ]
+)
 FOUND = model.Reply(model.FOUND, model.REPLY_VALUE, "the secret value")
 
 
@@ -101,6 +115,88 @@ def test_policy_with_less():
     )
     fields = {"SENDER", "CLIENT_ADDRESS", "QUEUE_ID", "RECIPIENT"}
     assert {f for f in fields if f"POSTFIX_REST_{f}" in made} == {"RECIPIENT"}
+
+
+def policy(state: bytes, **attributes: bytes) -> model.PolicyRequest:
+    """A policy request, with what Postfix sends from the start of a connection on."""
+    start = {"protocol_state": state, "client_address": b"192.0.2.1"}
+    return model.PolicyRequest([(k.encode(), v) for k, v in (start | attributes).items()])
+
+
+def test_policy_at_data():
+    """At DATA it is the login that says who it is, and a number who gets it; both are fields."""
+    reply = model.Reply(model.ACTION, model.REPLY_VALUE, "Defer_if_permit 30 a minute")
+    made = entry.of_request(where(POLICY), DATA, reply, measured())
+    assert made["MESSAGE"] == (
+        "example: DATA login=al1ce from=192.0.2.1 sender=<from@c.example> recipients=3: "
+        "action Defer_if_permit (12.3 ms)"
+    )
+    names = ("SASL_USERNAME", "RECIPIENT_COUNT", "INSTANCE", "ACTION")
+    assert [made[f"POSTFIX_REST_{name}"] for name in names] == [
+        "al1ce",
+        "3",
+        "1b3.6743f1c2.a4f0e.0",
+        "DEFER_IF_PERMIT",
+    ]
+    assert "POSTFIX_REST_SIZE" not in made, "it is 0 until it is known"
+
+
+SUBJECTS = {
+    "a connection": (policy(b"CONNECT"), "CONNECT from=192.0.2.1 sender=<> recipient=<>"),
+    "a recipient, with a login": (
+        policy(b"RCPT", sender=b"a", recipient=b"b", recipient_count=b"0", sasl_username=b"u"),
+        "RCPT login=u from=192.0.2.1 sender=<a> recipient=<b>",
+    ),
+    "a recipient, with a declared size": (
+        policy(b"RCPT", sender=b"a", recipient=b"b", recipient_count=b"0", size=b"5000"),
+        "RCPT from=192.0.2.1 sender=<a> recipient=<b>",
+    ),
+    "data for a single recipient": (
+        policy(b"DATA", sender=b"a", recipient=b"b", recipient_count=b"1"),
+        "DATA from=192.0.2.1 sender=<a> recipient=<b>",
+    ),
+    "the end of a bounce": (
+        policy(b"END-OF-MESSAGE", sender=b"", recipient_count=b"2", size=b"77"),
+        "END-OF-MESSAGE from=192.0.2.1 sender=<> recipients=2 size=77",
+    ),
+    "a login that is a zero": (
+        policy(b"DATA", sender=b"0", recipient_count=b"2", sasl_username=b"0"),
+        "DATA login=0 from=192.0.2.1 sender=<0> recipients=2",
+    ),
+    "a login of two lines": (
+        policy(b"DATA", recipient_count=b"2", sasl_username=b"a\nb"),
+        r"DATA login=a\nb from=192.0.2.1 sender=<> recipients=2",
+    ),
+    "an attribute that is there twice": (
+        model.PolicyRequest([(b"sasl_username", b"a"), (b"sasl_username", b"b")]),
+        "request login=a sender=<> recipient=<>",
+    ),
+}
+
+
+@pytest.mark.parametrize("request_, subject", table(SUBJECTS))
+def test_subject_of_a_policy_request(request_, subject):
+    """What is known in a state is told, who it is first; what is not known takes no room."""
+    reply = model.Reply(model.ACTION, model.REPLY_VALUE, "DUNNO")
+    made = entry.of_request(where(POLICY), request_, reply, measured())
+    assert made["MESSAGE"] == f"example: {subject}: action DUNNO (12.3 ms)"
+
+
+@pytest.mark.parametrize(
+    "action, field",
+    [
+        ("DUNNO", "DUNNO"),
+        ("450 4.2.0 later", "450"),
+        ("reject to@b.example", "REJECT"),
+        ("permit_mynetworks", None),
+        ("to@b.example", None),
+    ],
+)
+def test_action_field(action, field):
+    """Of an action the verb is a field, in upper case; what may be anything is none."""
+    reply = model.Reply(model.ACTION, model.REPLY_VALUE, action)
+    made = entry.of_request(where(POLICY, log_keys=False), RCPT, reply, measured())
+    assert made.get("POSTFIX_REST_ACTION") == field
 
 
 def test_nothing_measured_yet():
@@ -230,7 +326,7 @@ def test_closing():
     assert made["MESSAGE"].endswith(": timed out, closing the connection (12.3 ms)")
 
 
-PEOPLE = ("from@c.example", "to@b.example", "192.0.2.1", "4XyZ", "a@b.example")
+PEOPLE = ("from@c.example", "to@b.example", "192.0.2.1", "4XyZ", "a@b.example", "al1ce", "a4f0e")
 REPLIES = [
     FOUND,
     model.Reply(model.NOT_FOUND, model.REPLY_NOT_FOUND),
@@ -241,7 +337,9 @@ REPLIES = [
 
 
 @pytest.mark.parametrize("log_keys", [True, False])
-@pytest.mark.parametrize("mode, request_", [(TCP, LOOKUP), (SOCKETMAP, MAPPED), (POLICY, RCPT)])
+@pytest.mark.parametrize(
+    "mode, request_", [(TCP, LOOKUP), (SOCKETMAP, MAPPED), (POLICY, RCPT), (POLICY, DATA)]
+)
 @pytest.mark.parametrize("reply", REPLIES, ids=lambda reply: reply.outcome)
 def test_secrets(mode, request_, reply, log_keys):
     """No secret of the endpoint and no value is in an entry; without log-keys no address either."""
