@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from time import monotonic_ns, process_time_ns
 
 from . import __version__, journal, model, restart
 from .connection import ENDED, Connection
@@ -79,13 +80,26 @@ def _serve(values: dict[str, str]) -> int:
         return 0
     if restart.installed() != before:
         restart.restart(connection)
+    began_ns = _began(connection)
     try:
         from .handler import Options, serve
     except Exception:
         restart.retry_if_being_replaced(connection)
         raise
     config = values.get("--config", "/etc/postfix-rest-inetd/config.json")
-    return serve(Options(config, values.get("--mode"), values.get("--endpoint")), connection)
+    options = Options(config, values.get("--mode"), values.get("--endpoint"))
+    options.began_ns, options.woken = began_ns, connection.restarted
+    return serve(options, connection)
+
+
+def _began(connection: Connection) -> int:
+    """When the client began to wait for this handler; a reading of the monotonic clock.
+
+    That is when it woke up. One that was started has not waited by then, but for its client, so
+    what the processor has done for the process since it was forked is how long it took to get here;
+    to ask /proc would cost a file to be read, and tell no more than hundredths of a second.
+    """
+    return monotonic_ns() - (0 if connection.restarted else process_time_ns())
 
 
 def _tell_journal(detail: str) -> None:

@@ -33,9 +33,13 @@ _IN, _OUT = 0, 1
 
 
 class Connection:
-    """The connection that this process was started for. There is only one, for good."""
+    """The connection that this process was started for. There is only one, for good.
 
-    __slots__ = ("_poll", "_taken", "_terminating", "_wakeup")
+    Attributes:
+        restarted: has the process had it in an earlier program (restart.py)?
+    """
+
+    __slots__ = ("_poll", "_taken", "_terminating", "_wakeup", "restarted")
 
     def __init__(self) -> None:
         """Take over fd 0, fd 1 and SIGTERM."""
@@ -52,7 +56,7 @@ class Connection:
         self._poll.register(_IN, select.POLLIN)
         self._poll.register(self._wakeup, select.POLLIN)
         # Who started over has kept it waiting.
-        self.release_termination()
+        self.restarted = self.release_termination()
 
     def wait(self, idle_sec: float | None = None) -> str:
         """Wait for the client, without taking anything of what it sends.
@@ -110,9 +114,9 @@ class Connection:
             self.release_termination()
         return not self._terminating
 
-    def release_termination(self) -> None:
-        """Have SIGTERM delivered again."""
-        _mask_termination(_signal.SIG_UNBLOCK)
+    def release_termination(self) -> bool:
+        """Have SIGTERM delivered again; returns whether it was held."""
+        return _mask_termination(_signal.SIG_UNBLOCK)
 
     def write(self, data: bytes) -> bool:
         """Send all of `data`; False when the client has gone away."""
@@ -150,8 +154,9 @@ class Connection:
             left -= len(piece)
 
 
-def _mask_termination(how: int) -> None:
-    _signal.pthread_sigmask(how, [_signal.SIGTERM])
+def _mask_termination(how: int) -> bool:
+    """Hold SIGTERM or release it; returns whether it was held before."""
+    return _signal.SIGTERM in _signal.pthread_sigmask(how, [_signal.SIGTERM])
 
 
 def _ignore(_signal: int, _frame: object) -> None:

@@ -78,9 +78,21 @@ _NUMBERS = (b"recipient_count", b"size")
 
 
 class Measured:
-    """What is known of a request besides itself and its reply; times in microseconds."""
+    """What is known of a request besides itself and its reply; times in microseconds.
 
-    __slots__ = ("backend_usec", "detail", "elapsed_usec", "request_id", "status")
+    `start_usec` is for the first request of a process: how long the handler took to be ready for
+    it; 0 for the others. `woken` tells a handler that had hibernated from one that was started.
+    """
+
+    __slots__ = (
+        "backend_usec",
+        "detail",
+        "elapsed_usec",
+        "request_id",
+        "start_usec",
+        "status",
+        "woken",
+    )
 
     def __init__(self) -> None:
         """Nothing is known yet."""
@@ -88,6 +100,8 @@ class Measured:
         self.status = 0
         self.elapsed_usec = 0
         self.backend_usec = 0
+        self.start_usec = 0
+        self.woken = False
         self.detail = ""
 
 
@@ -103,6 +117,9 @@ def of_request(
         "ELAPSED_USEC": str(measured.elapsed_usec),
         "BACKEND_USEC": str(measured.backend_usec),
     }
+    if measured.start_usec:
+        fields["START"] = "woken" if measured.woken else "cold"
+        fields["START_USEC"] = str(measured.start_usec)
     if measured.status:
         fields["HTTP_STATUS"] = str(measured.status)
     subject = _describe(request, fields, log_keys=endpoint.log_keys)
@@ -132,14 +149,21 @@ def advice(outcome: str, measured: Measured) -> str:
     return ""
 
 
-def of_trouble(name: str, mode: str | None, outcome: str, detail: str) -> dict[str, str]:
-    """The entry for trouble that is not with one request; `name` is the endpoint's, if known."""
+def of_trouble(
+    name: str, mode: str | None, outcome: str, detail: str, count: int | None = None
+) -> dict[str, str]:
+    """The entry for trouble that is not with one request; `name` is the endpoint's, if known.
+
+    `count` is how many requests had it that no entry has counted yet; an entry with 0 announces it.
+    None stands for one, whatever it was.
+    """
     fields = {"ENDPOINT": name, "MODE": mode or "", "OUTCOME": outcome}
-    message = (
-        f"{name}: {_OUTCOMES[outcome][2]}: {detail}"
-        if name
-        else f"{_OUTCOMES[outcome][2]}: {detail}"
-    )
+    words = _OUTCOMES[outcome][2]
+    if count is not None:
+        fields["COUNT"] = str(count)
+        if count > 1:
+            words += f" ({count} requests)"
+    message = f"{name}: {words}: {detail}" if name else f"{words}: {detail}"
     return _entry(outcome, message, {key: value for key, value in fields.items() if value})
 
 

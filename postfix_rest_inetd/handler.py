@@ -38,15 +38,24 @@ EXIT_SOFTWARE = 70  # sysexits.h: EX_SOFTWARE
 
 
 class Options:
-    """What the command line says."""
+    """What the command line says, and when the process began (monotonic_ns; 0 is not known)."""
 
-    __slots__ = ("config", "endpoint", "mode")
+    __slots__ = ("began_ns", "config", "endpoint", "mode", "woken")
 
     def __init__(self, config: str, mode: str | None = None, endpoint: str | None = None) -> None:
         """`config` is a path; `mode` and `endpoint` restrict the choice of the endpoint."""
         self.config = config
         self.mode = mode
         self.endpoint = endpoint
+        self.began_ns = 0
+        self.woken = False
+
+    def measure_start(self, measured: entry.Measured, now_ns: int) -> None:
+        """Tell the first request of the process how long the process took to be ready for it."""
+        if self.began_ns:
+            measured.start_usec = max(1, (now_ns - self.began_ns) // 1000)
+            measured.woken = self.woken
+            self.began_ns = 0
 
 
 def serve(options: Options, connection: Connection) -> int:
@@ -69,11 +78,12 @@ class _Answers:
         status: the exit status of the process; the connection ends when it is not EXIT_OK.
     """
 
-    __slots__ = ("_client", "_endpoint", "_last", "hibernate_after", "mode", "status")
+    __slots__ = ("_client", "_endpoint", "_last", "_options", "hibernate_after", "mode", "status")
 
-    def __init__(self, endpoint: Endpoint, client: Client) -> None:
+    def __init__(self, endpoint: Endpoint, client: Client, options: Options) -> None:
         self._endpoint = endpoint
         self._client = client
+        self._options = options
         self._last: tuple[model.Request, model.Reply, entry.Measured] | None = None
         self.mode: str | None = endpoint.mode
         self.hibernate_after: int | None = endpoint.hibernate_after or None
@@ -84,6 +94,7 @@ class _Answers:
         began = monotonic_ns()
         measured = entry.Measured()
         measured.request_id = os.urandom(16).hex()
+        self._options.measure_start(measured, began)
         try:
             reply, wire = self._ask(codec, request, measured)
         except Exception as error:  # noqa: BLE001 - see serve()
@@ -164,7 +175,7 @@ def _open(options: Options) -> _Answers:
     codec_of(endpoint.mode)  # here, where a failure can be mended
     from . import rest  # dear, and of no use where the configuration is not
 
-    return _Answers(endpoint, rest.Client(endpoint, loaded.user_agent, token))
+    return _Answers(endpoint, rest.Client(endpoint, loaded.user_agent, token), options)
 
 
 def _choose(loaded: Config, options: Options) -> Endpoint:

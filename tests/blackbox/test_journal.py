@@ -7,6 +7,7 @@ One journald serves the whole module; each test asks for the entries that came s
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -19,6 +20,9 @@ from harness.scripted_backend import answer, hang_up, response, send_and_close, 
 PREFIX = "POSTFIX_REST_"
 
 NOTICE, WARNING, ERROR = "5", "4", "3"
+
+SILENCE_SEC = 3
+"""Longer than any handler takes to start."""
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +112,7 @@ def test_the_entry_of_a_request(
     fields = own_fields(entry)
     elapsed = int(fields.pop("ELAPSED_USEC"))
     backend_usec = int(fields.pop("BACKEND_USEC"))
+    assert 0 < int(fields.pop("START_USEC")) < 20_000_000
     assert 0 < backend_usec <= elapsed < 20_000_000
     request_id = backend.requests[0].header(b"x-request-id").decode()
     expected = {
@@ -115,6 +120,7 @@ def test_the_entry_of_a_request(
         "MODE": mode,
         "OUTCOME": outcome,
         "REQUEST_ID": request_id,
+        "START": "cold",
         **SUBJECT_FIELDS[mode],
         **({"HTTP_STATUS": status} if status else {}),
         **({"ACTION": "DUNNO"} if outcome == "action" else {}),
@@ -162,6 +168,27 @@ def test_several_requests(journal_handler, backend, new_entries):
     assert [f["KEY"] for f in fields] == ["a", "b", "c"]
     assert [f["OUTCOME"] for f in fields] == ["found", "not-found", "server-error"]
     assert len({f["REQUEST_ID"] for f in fields}) == 3
+
+
+def test_the_start_of_a_handler(journal_handler, backend, new_entries):
+    """The first request has what the start took, the client's silence before it not counted.
+
+    After hibernation the next one has what it took to wake up; the others have neither.
+    """
+    backend.script(*[answer(404)] * 4)
+    handler = journal_handler(TCP, hibernate_after=1)
+    time.sleep(SILENCE_SEC)  # the silence itself is what is tested
+    for _ in range(2):
+        handler.ask(TCP, REQUEST[TCP])
+    backend.wait_for_end_of(0)  # it hibernates
+    for _ in range(2):
+        handler.ask(TCP, REQUEST[TCP])
+    handler.finish()
+    fields = [own_fields(entry) for entry in new_entries()]
+    assert [f.get("START") for f in fields] == ["cold", None, "woken", None]
+    assert ["START_USEC" in f for f in fields] == [True, False, True, False]
+    assert 0 < int(fields[0]["START_USEC"]) < SILENCE_SEC * 1_000_000
+    assert int(fields[2]["START_USEC"]) > 0
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -207,6 +207,16 @@ def test_nothing_measured_yet():
     assert [made[f"POSTFIX_REST_{name}_USEC"] for name in ("ELAPSED", "BACKEND")] == ["0", "0"]
 
 
+@pytest.mark.parametrize("woken, kind", [(False, "cold"), (True, "woken")])
+def test_first_request_of_a_process(woken, kind):
+    """It has a time that the handler took to be ready, and whether it was started or woken."""
+    first = measured()
+    first.start_usec, first.woken = 31_415, woken
+    made = entry.of_request(where(), LOOKUP, FOUND, first)
+    fields = {"POSTFIX_REST_START": kind, "POSTFIX_REST_START_USEC": "31415"}
+    assert made == entry.of_request(where(), LOOKUP, FOUND, measured()) | fields
+
+
 OUTCOMES = {
     "found": (model.FOUND, 200, "5", "found"),
     "not found": (model.NOT_FOUND, 404, "5", "not found"),
@@ -386,6 +396,29 @@ TROUBLE = {
         ("", None, model.UNUSABLE_CONFIG, "why"),
         "the configuration cannot be used, every request gets a temporary error: why",
         {"OUTCOME": "unusable-config"},
+    ),
+    "announced": (
+        ("", TCP, model.UNUSABLE_CONFIG, "why", 0),
+        "the configuration cannot be used, every request gets a temporary error: why",
+        {"MODE": "tcp-lookup", "OUTCOME": "unusable-config", "COUNT": "0"},
+    ),
+    "of one request": (
+        ("", TCP, model.UNUSABLE_CONFIG, "why", 1),
+        "the configuration cannot be used, every request gets a temporary error: why",
+        {"MODE": "tcp-lookup", "OUTCOME": "unusable-config", "COUNT": "1"},
+    ),
+    "of many requests": (
+        ("example", TCP, model.UNUSABLE_CONFIG, "why", 350),
+        (
+            "example: the configuration cannot be used, every request gets a temporary error "
+            "(350 requests): why"
+        ),
+        {
+            "ENDPOINT": "example",
+            "MODE": "tcp-lookup",
+            "OUTCOME": "unusable-config",
+            "COUNT": "350",
+        },
     ),
 }
 

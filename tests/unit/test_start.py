@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+"""When a client began to wait for its handler: what the first entry of a process says of it."""
+
+from __future__ import annotations
+
+from time import monotonic_ns, process_time_ns
+from types import SimpleNamespace
+
+import pytest
+
+from postfix_rest_inetd import __main__, entry, handler
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_began(restarted):
+    """A process that was started began its processor time ago; one that has woken up begins now."""
+    before, used = monotonic_ns(), process_time_ns()
+    began = __main__._began(SimpleNamespace(restarted=restarted))
+    after, used_after = monotonic_ns(), process_time_ns()
+    if restarted:
+        assert before <= began <= after
+    else:
+        assert before - used_after <= began <= after - used
+
+
+def test_once():
+    """The first request alone has the time, in microseconds, and however short it was."""
+    options = handler.Options("/nowhere")
+    options.began_ns, options.woken = 5_000_000, True
+    found = []
+    for _ in range(2):
+        measured = entry.Measured()
+        options.measure_start(measured, 5_000_999)
+        found.append((measured.start_usec, measured.woken))
+    assert found == [(1, True), (0, False)]
+    options.began_ns = 5_000_000
+    options.measure_start(measured, 7_000_000)
+    assert measured.start_usec == 2000
