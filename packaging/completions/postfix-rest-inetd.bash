@@ -11,7 +11,7 @@ _postfix_rest_inetd() {
         [endpoints]='--config'
         [migrate]=''
         [query]='--map --attribute --direct -v --verbose --config'
-        [stats]='--since --until --endpoint --follow --json --prometheus --state --output --directory'
+        [stats]='--since --until --endpoint --by --follow --json --prometheus --state --output --directory'
     )
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     # bash makes three words of --option=VALUE, the second of which is the "=".
@@ -32,7 +32,7 @@ _postfix_rest_inetd() {
                 ((index + 1 >= COMP_CWORD)) || config=(--config "${COMP_WORDS[index + 1]}")
                 ((index += 1))
                 ;;
-            --attribute | --directory | --endpoint | --map | --only | --output | --port | --since | --state | --until)
+            --attribute | --by | --directory | --endpoint | --map | --only | --output | --port | --since | --state | --until)
                 [[ ${COMP_WORDS[index + 1]} != = ]] || ((index += 1))
                 ((index += 1))
                 ;;
@@ -47,6 +47,7 @@ _postfix_rest_inetd() {
         --directory) _postfix_rest_inetd_files -d ;;
         --endpoint) _postfix_rest_inetd_endpoints ;;
         --only) _postfix_rest_inetd_words 'config files sockets postfix probe' ;;
+        --by) _postfix_rest_inetd_words 'sender login client' ;;
         --since | --until) _postfix_rest_inetd_words 'today yesterday' ;;
         --attribute | --map | --port) ;;
         *)

@@ -14,7 +14,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd.admin import stats_export, stats_time
+from postfix_rest_inetd.admin import stats_export, stats_groups, stats_time
 from postfix_rest_inetd.admin.progress import Progress
 from postfix_rest_inetd.admin.stats_counters import Counters
 from postfix_rest_inetd.admin.stats_journal import Journal, JournalError
@@ -67,6 +67,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="only this endpoint; may be repeated",
     )
+    parser.add_argument(
+        "--by",
+        choices=stats_groups.GROUPS,
+        help="show who was refused and deferred by policy endpoints",
+    )
     parser.add_argument("--follow", action="store_true", help="go on, until Ctrl-C")
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument("--json", action="store_true", help="for programs; times in microseconds")
@@ -113,6 +118,8 @@ def _range(arguments: argparse.Namespace) -> tuple[float | None, float | None]:
         raise UsageError("--state goes with --prometheus")
     if arguments.state and (arguments.until or arguments.endpoint):
         raise UsageError("--state counts everything: without --until and --endpoint")
+    if arguments.by and arguments.prometheus:
+        raise UsageError("--by names people: without --prometheus")
     if arguments.follow and (arguments.until or arguments.prometheus or arguments.output):
         raise UsageError("--follow goes on: without --until, --prometheus and --output")
     if arguments.since is None and not arguments.prometheus:
@@ -156,7 +163,7 @@ def _report(
 ) -> None:
     from postfix_rest_inetd.admin import stats_json, stats_screen
 
-    totals = Totals()
+    totals = Totals(arguments.by)
     shown = stats_json.report if arguments.json else stats_screen.report
     if since is not None:
         journal.seek_time(since)
@@ -166,7 +173,7 @@ def _report(
         _follow(journal, arguments, totals, lambda: shown(totals, since, until))
         return
     _write(arguments.output, shown(totals, since, until), stats_export.PRIVATE_MODE)
-    if not totals.requests:
+    if not totals.requests and not totals.others:
         _hint(arguments)
 
 

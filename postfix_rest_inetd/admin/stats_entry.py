@@ -34,6 +34,14 @@ OUTCOMES = (
     model.INTERNAL_ERROR,
 )
 
+# What a policy's action makes of the mail; any other lets it pass, at least for now.
+REFUSED, DEFERRED = "refused", "deferred"
+_HELD_UP = {"REJECT": REFUSED, "DEFER": DEFERRED, "DEFER_IF_PERMIT": DEFERRED}
+_CODES = {"5": REFUSED, "4": DEFERRED}
+
+COLD, WOKEN = "cold", "woken"
+STARTS = (COLD, WOKEN)
+
 MAX_NAME_CHARACTERS = 100
 MAX_CAUSE_CHARACTERS = 300
 
@@ -59,6 +67,13 @@ class Entry(NamedTuple):
     """Of what is no success: why. The same for all requests that failed alike."""
     subjects: tuple[tuple[str, str], ...]
     """What it was about, where that is logged: pairs of a kind (`key`) and a text."""
+    number: int = 1
+    """How many requests it stands for: 1, but for those that an unusable configuration has cost."""
+    effect: str = ""
+    """REFUSED or DEFERRED, where a policy's action was that."""
+    start: str = ""
+    """COLD or WOKEN, of the first request of a process."""
+    start_usec: int = 0
 
     @property
     def failed(self) -> bool:
@@ -66,7 +81,12 @@ class Entry(NamedTuple):
         return self.outcome not in _GOOD
 
 
-_SUBJECTS = (("sender", "SENDER"), ("recipient", "RECIPIENT"), ("client", "CLIENT_ADDRESS"))
+_SUBJECTS = (
+    ("sender", "SENDER"),
+    ("recipient", "RECIPIENT"),
+    ("client", "CLIENT_ADDRESS"),
+    ("login", "SASL_USERNAME"),
+)
 
 
 def parse(fields: Fields, when_usec: int) -> Entry | None:
@@ -77,23 +97,39 @@ def parse(fields: Fields, when_usec: int) -> Entry | None:
         elapsed = _number(fields, "ELAPSED_USEC")
         backend = _number(fields, "BACKEND_USEC")
         status = _number(fields, "HTTP_STATUS")
+        start_usec = _number(fields, "START_USEC")
+        count = _number(fields, "COUNT")
     except ValueError:
         return None
+    start = _text(fields, "START")
     if outcome not in _OUTCOMES or (mode and mode not in model.MODES):
         return None
+    if start and start not in STARTS:
+        return None
+    is_request = PREFIX + "ELAPSED_USEC" in fields
+    if is_request or PREFIX + "COUNT" not in fields:
+        count = 1
     endpoint = _text(fields, "ENDPOINT")
     return Entry(
         when_usec,
         endpoint,
         mode,
         outcome,
-        PREFIX + "ELAPSED_USEC" in fields,
+        is_request,
         elapsed,
         backend,
         status,
-        "" if outcome in _GOOD else _cause(fields, endpoint, elapsed),
+        "" if outcome in _GOOD else _cause(fields, endpoint, elapsed, count),
         _subjects(fields, mode),
+        count,
+        _effect(_text(fields, "ACTION")),
+        start,
+        start_usec,
     )
+
+
+def _effect(verb: str) -> str:
+    return _CODES.get(verb[:1], "") if verb.isdigit() else _HELD_UP.get(verb, "")
 
 
 def _last(fields: Fields, name: str) -> bytes:
@@ -126,13 +162,13 @@ def _subjects(fields: Fields, mode: str) -> tuple[tuple[str, str], ...]:
     return (("key", f"{map_name}: {key}" if map_name else key),)
 
 
-def _cause(fields: Fields, endpoint: str, elapsed_usec: int) -> str:
+def _cause(fields: Fields, endpoint: str, elapsed_usec: int, count: int) -> str:
     """The part of the message that says why (entry.py); it has nothing of the request in it."""
     text = _last(fields, "MESSAGE").decode(errors="backslashreplace")
     if PREFIX + "ELAPSED_USEC" in fields:
         _, found, text = text.rpartition(f" ({elapsed_usec / 1000:.1f} ms): ")
         text = text if found else ""
     else:
-        text = text.removeprefix(f"{endpoint}: ")
+        text = text.removeprefix(f"{endpoint}: ").replace(f" ({count} requests): ", ": ", 1)
     text = printable(_ID.sub("...", text))
     return text if len(text) <= MAX_CAUSE_CHARACTERS else text[:MAX_CAUSE_CHARACTERS] + "…"

@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: MIT
 """The most frequent of any number of things, in bounded memory (Misra and Gries, 1982).
 
-At most `capacity` things have a counter. When one more would be needed, all counters are lowered by
-one, and those that reach zero are given up; `missed` counts how often that happened. So a counter
-is never too high, and it is too low by at most `missed`, which is at most 1/(capacity + 1) of all
-that was counted. What occurred more often than that certainly has a counter. While there are no
-more things than counters, everything is exact and `missed` is 0.
+At most `capacity` things have a counter. When one more would be needed, all counters and the new
+thing's number are lowered by the smallest of them, and those that reach zero are given up; `missed`
+is by how much that was done. So a counter is never too high, and it is too low by at most `missed`,
+which is at most 1/(capacity + 1) of all that was counted. What occurred more often than that
+certainly has a counter. While there are no more things than counters, everything is exact and
+`missed` is 0.
 """
 
 from __future__ import annotations
 
 from heapq import nsmallest
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Thing = TypeVar("Thing", bound=tuple[str, ...])
 
@@ -34,17 +38,28 @@ class Heavy(Generic[Thing]):
     def __len__(self) -> int:
         return len(self._counters)
 
-    def add(self, thing: Thing) -> None:
-        """Count a thing."""
+    def __getitem__(self, thing: Thing) -> int:
+        """The counter of a thing, 0 if it has none."""
+        return self._counters.get(thing, 0)
+
+    def __iter__(self) -> Iterator[Thing]:
+        """The things that have a counter."""
+        return iter(self._counters)
+
+    def add(self, thing: Thing, number: int = 1) -> None:
+        """Count a thing, NUMBER times."""
         count = self._counters.get(thing)
         if count is not None:
-            self._counters[thing] = count + 1
-        elif len(self._counters) < self._capacity:
-            self._counters[thing] = 1
-        else:
+            self._counters[thing] = count + number
+            return
+        if len(self._counters) >= self._capacity:
             # Each round takes as many counts away as there are counters, so that it is rare.
-            self.missed += 1
-            self._counters = {t: n - 1 for t, n in self._counters.items() if n > 1}
+            less = min(number, *self._counters.values())
+            self.missed += less
+            self._counters = {t: n - less for t, n in self._counters.items() if n > less}
+            number -= less
+        if number:
+            self._counters[thing] = number
 
     def top(self, number: int) -> list[tuple[Thing, int]]:
         """The most frequent things and their counters; equal ones in the order of their texts."""

@@ -17,6 +17,7 @@ from postfix_rest_inetd.admin.stats_screen import PERCENTILES
 if TYPE_CHECKING:
     from typing import Any
 
+    from postfix_rest_inetd.admin.stats_groups import Groups
     from postfix_rest_inetd.admin.stats_histogram import Histogram
     from postfix_rest_inetd.admin.stats_totals import Totals
 
@@ -53,6 +54,7 @@ def document(totals: Totals, since: float | None, until: float | None) -> dict[s
             for (name, mode), endpoint in sorted(totals.endpoints.items())
         ],
         "other_errors": dict(totals.others),
+        "starts": {kind: _times(histogram) for kind, histogram in totals.starts.items()},
         "causes": [
             {"endpoint": endpoint, "outcome": outcome, "status": status, "cause": cause, "count": n}
             for (endpoint, outcome, status, cause), n in totals.causes.top(TOP)
@@ -64,6 +66,7 @@ def document(totals: Totals, since: float | None, until: float | None) -> dict[s
             ]
             for kind, heavy in totals.subjects.items()
         },
+        **({} if totals.groups is None else {"by": _groups(totals.groups)}),
         "timeline": {
             "slot_sec": totals.timeline.length_sec,
             "slots": [
@@ -80,6 +83,25 @@ def document(totals: Totals, since: float | None, until: float | None) -> dict[s
             "causes": totals.causes.missed,
             **{kind: heavy.missed for kind, heavy in totals.subjects.items()},
         },
+    }
+
+
+def _groups(groups: Groups) -> dict[str, Any]:
+    return {
+        "kind": groups.kind,
+        "without": groups.without,
+        "error": groups.missed,
+        "groups": [
+            {
+                "endpoint": group.endpoint,
+                groups.kind: group.text,
+                "requests": group.requests,
+                "refused": group.refused,
+                "deferred": group.deferred,
+                "failed": group.failed,
+            }
+            for group in groups.top(TOP)
+        ],
     }
 
 

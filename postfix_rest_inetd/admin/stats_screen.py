@@ -7,23 +7,32 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.stats_draw import bar, chart, duration, length, share
-from postfix_rest_inetd.admin.stats_entry import GOOD_OUTCOMES, OUTCOMES
+from postfix_rest_inetd.admin.stats_entry import COLD, GOOD_OUTCOMES, OUTCOMES, WOKEN
 from postfix_rest_inetd.admin.stats_histogram import ERROR
 from postfix_rest_inetd.admin.stats_totals import KINDS
 from postfix_rest_inetd.admin.terminal import BAD, GOOD, LABEL, TITLE, WIRE, painted
+from postfix_rest_inetd.model import BROKEN_REQUEST, INTERNAL_ERROR, UNUSABLE_CONFIG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from postfix_rest_inetd.admin.stats_groups import Groups
     from postfix_rest_inetd.admin.stats_histogram import Histogram
     from postfix_rest_inetd.admin.stats_totals import EndpointTotals, Totals
 
 WIDTH = 80
 NAME_WIDTH = 20
 TOP = 10
+TOP_GROUPS = 40
 CHART_HEIGHT = 4
 
 PERCENTILES = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))
+
+_OTHERS = {
+    BROKEN_REQUEST: "broken, and answered without a backend",
+    UNUSABLE_CONFIG: "answered with a temporary error: the configuration cannot be used",
+    INTERNAL_ERROR: "internal errors of handlers",
+}
 
 # 1, 2, 5, 10, ... in microseconds, from a tenth of a millisecond on.
 _STEPS_USEC = [step * 10**power for power in range(2, 8) for step in (1, 2, 5)]
@@ -32,9 +41,15 @@ _STEPS_USEC = [step * 10**power for power in range(2, 8) for step in (1, 2, 5)]
 def report(totals: Totals, since: float | None, until: float | None) -> str:
     """The whole report."""
     lines = list(_heading(totals, since, until))
+    if totals.groups is not None:
+        return "".join(f"{line}\n" for line in [*lines, "", *_groups(totals.groups)])
     if totals.requests:
-        for section in (_endpoints, _outcomes, _latency, _timeline):
+        for section in (_endpoints, _outcomes, _latency):
             lines += ["", *section(totals)]
+    if any(histogram.count for histogram in totals.starts.values()):
+        lines += ["", *_starts(totals)]
+    if totals.timeline.slots:
+        lines += ["", *_timeline(totals)]
     if totals.failures or totals.others:
         lines += ["", *_causes(totals)]
     lines += [line for kind in KINDS for line in _busiest(totals, kind)]
@@ -46,13 +61,19 @@ def _heading(totals: Totals, since: float | None, until: float | None) -> Iterat
     end = "now" if until is None else moment(until)
     yield painted(f"postfix-rest-inetd, from {begin} to {end}", TITLE)
     if not totals.requests:
-        yield "No requests."
-        return
+        yield "No backend was asked." if totals.others else "No requests."
+    else:
+        yield _summary(totals)
+    for outcome, count in sorted(totals.others.items()):
+        yield painted(f"{count} {_OTHERS.get(outcome, outcome)}", BAD)
+
+
+def _summary(totals: Totals) -> str:
     text = "1 request; " if totals.requests == 1 else f"{totals.requests} requests{_pace(totals)}; "
     failed = f"{totals.failures} failed"
     if totals.failures:
         failed += f" ({share(totals.failures, totals.requests)})"
-    yield text + painted(failed, BAD if totals.failures else GOOD)
+    return text + painted(failed, BAD if totals.failures else GOOD)
 
 
 def _pace(totals: Totals) -> str:
@@ -68,9 +89,8 @@ def moment(seconds: float) -> str:
 
 
 def _endpoints(totals: Totals) -> Iterator[str]:
-    names = [name for name, _ in PERCENTILES]
-    columns = "".join(f"{text:>9}" for text in ("requests", "failed", *names, "max"))
-    yield painted(f"{'endpoint':{NAME_WIDTH}}{columns}", LABEL)
+    columns = "".join(f"{text:>9}" for text in ("requests", "failed"))
+    yield painted(f"{'endpoint':{NAME_WIDTH}}{columns}{_names()}", LABEL)
     for (name, mode), endpoint in sorted(totals.endpoints.items()):
         yield from _endpoint(name, mode, endpoint)
     yield painted(f"Percentiles are off by at most {ERROR:.1%}; the maximum is exact.", LABEL)
@@ -85,6 +105,11 @@ def _endpoint(name: str, mode: str, endpoint: EndpointTotals) -> Iterator[str]:
     )
     label = f"  {mode or 'mixed'}"
     yield painted(f"{label:{NAME_WIDTH}}{'the backend':>18}{_times(endpoint.backend)}", LABEL)
+
+
+def _names() -> str:
+    """The heading of what `_times` shows."""
+    return "".join(f"{name:>9}" for name in (*(name for name, _ in PERCENTILES), "max"))
 
 
 def _times(histogram: Histogram) -> str:
@@ -122,6 +147,32 @@ def _latency(totals: Totals) -> Iterator[str]:
         else:
             label = f"up to {_round(_STEPS_USEC[index])}"
         yield _bar_line(label, counts[index], histogram.count, WIRE, max(counts))
+
+
+def _starts(totals: Totals) -> Iterator[str]:
+    yield painted(f"{'handlers':{NAME_WIDTH}}{'requests':>9}{'':9}{_names()}", LABEL)
+    for kind, label in ((COLD, "started for one"), (WOKEN, "woken for one")):
+        histogram = totals.starts[kind]
+        if histogram.count:
+            part = share(histogram.count, totals.requests)
+            yield f"  {label:{NAME_WIDTH - 2}}{histogram.count:9}{part:>9}{_times(histogram)}"
+    yield painted("The time until a handler is ready for its first request is on top.", LABEL)
+
+
+def _groups(groups: Groups) -> Iterator[str]:
+    columns = "".join(f"{text:>9}" for text in ("requests", "refused", "deferred", "failed"))
+    yield painted(f"{groups.kind + 's':{WIDTH - 36}}{columns}", LABEL)
+    for group in groups.top(TOP_GROUPS):
+        name = _cut(f"{group.endpoint}: {group.text}", WIDTH - 37)
+        held_up = f"{group.refused:9}{group.deferred:9}"
+        yield (
+            f"{name:{WIDTH - 36}}{group.requests:9}"
+            + (painted(held_up, BAD) if group.refused or group.deferred else held_up)
+            + f"{group.failed:9}"
+        )
+    if groups.without:
+        yield painted(f"{groups.without} requests of policy endpoints name none.", LABEL)
+    yield from _caveat(groups.missed, len(groups) > TOP_GROUPS)
 
 
 def _round(usec: int) -> str:

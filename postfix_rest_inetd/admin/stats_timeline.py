@@ -32,16 +32,16 @@ class Timeline:
         self.slots: dict[int, list[int]] = {}
         self._first = self._last = 0
 
-    def add(self, when_usec: int, *, failed: bool) -> None:
-        """Count a request."""
+    def add(self, when_usec: int, *, failed: bool, count: int = 1) -> None:
+        """Count a request, or several at once."""
         number = when_usec // 1_000_000 // self.length_sec
         slot = self.slots.get(number)
         if slot is None:
             slot = self.slots[number] = [0, 0]
             self._first = min(self._first, number) if len(self.slots) > 1 else number
             self._last = max(self._last, number) if len(self.slots) > 1 else number
-        slot[0] += 1
-        slot[1] += failed
+        slot[0] += count
+        slot[1] += count if failed else 0
         while self._last - self._first >= MAX_SLOTS and self.length_sec < LENGTHS[-1]:
             self._widen()
 

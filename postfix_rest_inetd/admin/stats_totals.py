@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from postfix_rest_inetd.admin.stats_entry import STARTS
+from postfix_rest_inetd.admin.stats_groups import Groups
 from postfix_rest_inetd.admin.stats_heavy import Heavy
 from postfix_rest_inetd.admin.stats_histogram import Histogram
 from postfix_rest_inetd.admin.stats_timeline import Timeline
@@ -26,7 +28,7 @@ MAX_CAUSES = 200
 MAX_STATUSES = 100
 OTHERS = "(others)"
 
-KINDS = ("key", "client", "sender", "recipient")
+KINDS = ("key", "client", "login", "sender", "recipient")
 
 
 class EndpointTotals:
@@ -50,18 +52,23 @@ class Totals:
     Attributes:
         first_usec, last_usec: when the first and the last entry was written, 0 without any.
         endpoints: by name and mode.
-        others: outcomes of what was about no single request, and is counted nowhere else but in
-            `causes`.
+        others: requests by outcome that no endpoint answered, because they were broken, or the
+            configuration could not be used, or a handler failed; they are counted nowhere else but
+            in `causes` and `timeline`.
+        starts: how long handlers took to be ready, by COLD and WOKEN.
+        groups: how the requests of each sender, client or login fared, if that is wanted.
     """
 
-    def __init__(self) -> None:
-        """Nothing is counted yet."""
+    def __init__(self, by: str | None = None) -> None:
+        """Nothing is counted yet; `by` is one of KINDS to be grouped by."""
         self.first_usec = self.last_usec = 0
         self.endpoints: dict[tuple[str, str], EndpointTotals] = {}
         self.others: Counter[str] = Counter()
         self.causes: Heavy[tuple[str, str, str, str]] = Heavy(MAX_CAUSES)
         self.subjects: dict[str, Heavy[tuple[str, str]]] = {k: Heavy(MAX_SUBJECTS) for k in KINDS}
         self.timeline = Timeline()
+        self.starts = {kind: Histogram() for kind in STARTS}
+        self.groups = None if by is None else Groups(by)
 
     @property
     def requests(self) -> int:
@@ -91,9 +98,12 @@ class Totals:
         failed = entry.failed
         if failed:
             status = str(entry.status or "")
-            self.causes.add((entry.endpoint, entry.outcome, status, entry.cause))
+            self.causes.add((entry.endpoint, entry.outcome, status, entry.cause), entry.number)
+        if entry.number:
+            self.timeline.add(entry.when_usec, failed=failed, count=entry.number)
         if not entry.is_request:
-            self.others[entry.outcome] += 1
+            if entry.number:
+                self.others[entry.outcome] += entry.number
             return
         endpoint = self._endpoint(entry)
         endpoint.requests += 1
@@ -103,9 +113,12 @@ class Totals:
             endpoint.statuses[entry.status] += 1
         endpoint.elapsed.add(entry.elapsed_usec)
         endpoint.backend.add(entry.backend_usec)
-        self.timeline.add(entry.when_usec, failed=failed)
+        if entry.start:
+            self.starts[entry.start].add(entry.start_usec)
         for kind, text in entry.subjects:
             self.subjects[kind].add((entry.endpoint, text))
+        if self.groups is not None:
+            self.groups.add(entry)
 
     def _endpoint(self, entry: Entry) -> EndpointTotals:
         name = (entry.endpoint, entry.mode)

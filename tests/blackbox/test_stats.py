@@ -152,6 +152,29 @@ def test_without_log_keys(stats, ask):
     assert document["busiest"]["key"] == []
 
 
+def test_who_was_limited(stats, handler_for, backend, journald):
+    """--by tells of each login how often it was held up; other entries are where they were."""
+    launch_with = {"prefix": journald.prefix}
+    actions = {b"bob": b"DUNNO", b"alice": b"450 4.7.1 too many", b"carol": b"REJECT x"}
+    handler = handler_for(POLICY, launch_with=launch_with, name="limits")
+    for login, action in actions.items():
+        backend.script(answer(200, action), answer(200, b"DUNNO"))
+        for _ in range(2):
+            handler.ask(POLICY, b"protocol_state=DATA\nsasl_username=" + login + b"\n\n")
+    assert handler.finish().status == 0
+    done = stats("--json", "--endpoint=limits", "--by=login")
+    assert (done.status, done.errors) == (0, "")
+    document = json.loads(done.output)
+    assert [tuple(group.values()) for group in document["by"]["groups"]] == [
+        ("limits", "alice", 2, 0, 1, 0),
+        ("limits", "carol", 2, 1, 0, 0),
+        ("limits", "bob", 2, 0, 0, 0),
+    ]
+    assert document["starts"]["cold"]["buckets"]
+    shown = stats("--endpoint=limits", "--by", "login").output
+    assert "\nlimits: alice " in shown
+
+
 def test_times(stats, ask):
     """--since and --until bound what is counted."""
     ask(TCP, "timely", FOUND)
@@ -277,6 +300,8 @@ def test_an_unusable_state(without_journal, tmp_path, content):
         (["--state=x"], "--state goes with --prometheus"),
         (["--prometheus", "--state=x", "--endpoint=a"], "--state counts everything"),
         (["--follow", "--until=now"], "--follow goes on"),
+        (["--by=login", "--prometheus"], "--by names people"),
+        (["--by=key"], "invalid choice"),
         (["--json", "--prometheus"], "not allowed with"),
     ],
 )

@@ -18,6 +18,7 @@ from postfix_rest_inetd import model
 from postfix_rest_inetd.admin import stats_prometheus
 from postfix_rest_inetd.admin.stats_counters import BOUNDS_USEC, Counters
 from postfix_rest_inetd.admin.stats_entry import OUTCOMES, Entry
+from postfix_rest_inetd.admin.stats_groups import Groups
 from postfix_rest_inetd.admin.stats_heavy import Heavy
 from postfix_rest_inetd.admin.stats_histogram import ERROR, MAX_BUCKETS, MAX_VALUE, Histogram
 from postfix_rest_inetd.admin.stats_timeline import MAX_SLOTS, Timeline
@@ -98,6 +99,49 @@ def test_heavy(things, capacity):
         assert (heavy.missed, known) == (0, dict(true))
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(1, 50)), max_size=400), st.integers(1, 12)
+)
+def test_heavy_in_numbers(things, capacity):
+    """The same holds where things are counted many at a time."""
+    heavy: Heavy[tuple[str, ...]] = Heavy(capacity)
+    true: Counter[tuple[str, ...]] = Counter()
+    for thing, number in things:
+        heavy.add((str(thing),), number)
+        true[str(thing),] += number
+    assert len(heavy) <= capacity
+    assert heavy.missed <= true.total() / (capacity + 1)
+    for thing, count in true.items():
+        assert heavy[thing] <= count <= heavy[thing] + heavy.missed
+    assert set(heavy) == {thing for thing, _ in heavy.top(capacity)}
+    if len(true) <= capacity:
+        assert heavy.missed == 0
+
+
+# -- who was limited
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["", "refused", "deferred"]))))
+def test_groups(requests):
+    """While they have room, the numbers of each group are exact, and a request is in one group."""
+    groups = Groups("login")
+    for number, effect in requests:
+        subjects = (("login", str(number)),) if number else ()
+        entry = Entry(1, "e", model.POLICY, model.ACTION, *[True, 1, 1, 200, "", subjects])
+        groups.add(entry._replace(effect=effect))
+    true = Counter(requests)
+    assert groups.without == sum(count for (number, _), count in true.items() if not number)
+    found = groups.top(10)
+    assert {group.text for group in found} == {str(number) for number, _ in true if number}
+    for group in found:
+        number = int(group.text)
+        assert (group.refused, group.deferred) == (
+            true[number, "refused"],
+            true[number, "deferred"],
+        )
+        assert group.requests == group.refused + group.deferred + true[number, ""]
+
+
 # -- the course of time
 
 
@@ -154,7 +198,7 @@ def test_memory():
     Histograms fill up, by 10 bytes an entry with so many endpoints (13 % here on Python 3.13; 17 %
     in a full run). To remember the keys would take 400 bytes an entry, 12 MB beside the 2.3.
     """
-    totals = Totals()
+    totals = Totals("sender")
     source = entries(60_000)
     tracemalloc.start()
     try:

@@ -21,13 +21,19 @@ REQUESTS = {
             (b"sender", b"a@example.org"),
             (b"recipient", b"b@example.net"),
             (b"client_address", b"192.0.2.1"),
+            (b"sasl_username", b"alice"),
         ]
     ),
 }
 SUBJECTS = {
     TCP: (("key", "example.org"),),
     SOCKETMAP: (("key", "alias: a (9.9 ms): b"),),
-    POLICY: (("sender", "a@example.org"), ("recipient", "b@example.net"), ("client", "192.0.2.1")),
+    POLICY: (
+        ("sender", "a@example.org"),
+        ("recipient", "b@example.net"),
+        ("client", "192.0.2.1"),
+        ("login", "alice"),
+    ),
 }
 
 
@@ -104,6 +110,63 @@ def test_trouble(name, mode):
     assert entry.cause == "broken request: no 'get '"
 
 
+@pytest.mark.parametrize("count, number", [(None, 1), (0, 0), (1, 1), (350, 350)])
+def test_a_count(count, number):
+    """An entry may stand for many requests, all with one cause; without a count it is for one."""
+    fields = handlers_entry.of_trouble(
+        "x", TCP, model.UNUSABLE_CONFIG, "it (9 requests): is", count
+    )
+    entry = parse(fields_of(fields), WHEN)
+    assert entry is not None
+    assert entry.number == number
+    assert entry.cause == (
+        "the configuration cannot be used, every request gets a temporary error: "
+        "it (9 requests): is"
+    )
+
+
+EFFECTS = {
+    "DUNNO": "",
+    "OK": "",
+    "DEFER_IF_REJECT": "",
+    "reject": "refused",
+    "550 no": "refused",
+    "DEFER_IF_PERMIT x": "deferred",
+    "defer": "deferred",
+    "450 4.2.0 later": "deferred",
+    "permit_mynetworks": "",
+}
+
+
+@pytest.mark.parametrize("action, effect", EFFECTS.items())
+def test_an_effect(action, effect):
+    """Of a policy's action it is known whether it refuses or defers, also without log-keys."""
+    fields = handlers_entry.of_request(
+        endpoint(POLICY, name="x", log_keys=False),
+        REQUESTS[POLICY],
+        model.Reply(model.ACTION, model.REPLY_VALUE, action),
+        measured(200),
+    )
+    entry = parse(fields_of(fields), WHEN)
+    assert entry is not None
+    assert entry.effect == effect
+    del fields["POSTFIX_REST_ACTION" if effect else "MESSAGE"]
+    older = parse(fields_of(fields), WHEN)
+    assert older == entry._replace(effect="")
+
+
+@pytest.mark.parametrize("woken, kind", [(False, "cold"), (True, "woken")])
+def test_a_start(woken, kind):
+    """The first request of a process has the time until it was ready."""
+    first = measured(200)
+    first.start_usec, first.woken = 31_415, woken
+    reply = model.Reply(model.FOUND, model.REPLY_VALUE, "x")
+    fields = handlers_entry.of_request(endpoint(TCP, name="x"), REQUESTS[TCP], reply, first)
+    entry = parse(fields_of(fields), WHEN)
+    assert entry is not None
+    assert (entry.start, entry.start_usec) == (kind, 31_415)
+
+
 GOOD = fields_of(
     handlers_entry.of_request(
         endpoint(TCP, name="x"),
@@ -127,12 +190,23 @@ GOOD = fields_of(
         ("ELAPSED_USEC", "²".encode()),
         ("BACKEND_USEC", b"x"),
         ("HTTP_STATUS", b"2 00"),
+        ("COUNT", b"-1"),
+        ("COUNT", b"9" * 14),
+        ("START", b"lukewarm"),
+        ("START_USEC", b"1.5"),
     ],
 )
 def test_forgeries(field, value):
     """Anybody can write to the journal: what the handler never writes is not counted."""
     assert parse(GOOD, WHEN) is not None
     assert parse({**GOOD, f"POSTFIX_REST_{field}": value}, WHEN) is None
+
+
+def test_a_request_is_one():
+    """However many requests an entry about one claims to be for, it is one."""
+    entry = parse({**GOOD, "POSTFIX_REST_COUNT": b"1000000"}, WHEN)
+    assert entry is not None
+    assert entry.number == 1
 
 
 def test_other_entries():

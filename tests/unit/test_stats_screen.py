@@ -4,19 +4,28 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin import stats_json, stats_screen
-from postfix_rest_inetd.admin.stats_entry import OUTCOMES, Entry
+from postfix_rest_inetd.admin.stats_entry import (
+    COLD,
+    DEFERRED,
+    OUTCOMES,
+    REFUSED,
+    WOKEN,
+    Entry,
+)
+from postfix_rest_inetd.admin.stats_groups import GROUPS
 from postfix_rest_inetd.admin.stats_totals import MAX_ENDPOINTS, OTHERS, Totals
 
 SECOND = 1_000_000
 BEGIN = 1_795_600_000
 
 
-def entry(number: int = 0, **changes: object) -> Entry:
+def entry(number: int = 0, /, **changes: object) -> Entry:
     """An entry of a request, with changes."""
     base = Entry(
         (BEGIN + number) * SECOND,
@@ -44,7 +53,75 @@ def filled() -> Totals:
     totals.add(entry(5, is_request=False, outcome=model.BROKEN_REQUEST, cause="strange"))
     for kind in ("client", "sender", "recipient"):
         totals.add(entry(6, mode=model.POLICY, subjects=((kind, "x" * 100),)))
+    totals.add(entry(7, start=COLD, start_usec=50_000))
+    totals.add(entry(8, start=WOKEN, start_usec=20_000))
     return totals
+
+
+def grouped(by: str) -> Totals:
+    """Totals of logins, one of which was limited, and of a lookup."""
+    totals = Totals(by)
+    policy = {"mode": model.POLICY, "outcome": model.ACTION, "endpoint": "limits"}
+    for number in range(100):
+        who = (("client", "192.0.2.1"), ("login", f"user{number % 9}"), ("sender", "x" * 90))
+        totals.add(entry(number, subjects=who, **policy))
+    who = (("client", "192.0.2.7"), ("login", "alice"), ("sender", "a@example.org"))
+    for effect in (DEFERRED, DEFERRED, REFUSED, ""):
+        totals.add(entry(1, subjects=who, effect=effect, **policy))
+    totals.add(entry(1, subjects=who, **{**policy, "outcome": model.TIMEOUT}))
+    totals.add(entry(1, subjects=(), **policy))
+    totals.add(entry(2))
+    return totals
+
+
+@pytest.mark.parametrize("by", GROUPS)
+def test_groups(by):
+    """Those that were held up come first, with exact numbers; what names nobody is counted."""
+    text = stats_screen.report(grouped(by), None, None)
+    assert [line for line in text.splitlines() if len(line) > 80] == []
+    name = {"login": "alice", "client": "192.0.2.7", "sender": "a@example.org"}[by]
+    heading, first, *_ = text.splitlines()[3:]
+    assert heading.split() == [f"{by}s", "requests", "refused", "deferred", "failed"]
+    assert first.split() == ["limits:", name, "5", "1", "2", "1"]
+    assert "1 requests of policy endpoints name none." in text
+    found = stats_json.document(grouped(by), None, None)["by"]
+    assert found["groups"][0] == {
+        "endpoint": "limits",
+        by: name,
+        "requests": 5,
+        "refused": 1,
+        "deferred": 2,
+        "failed": 1,
+    }
+    assert (found["kind"], found["without"], found["error"]) == (by, 1, 0)
+
+
+def test_no_groups():
+    """Where no policy request names one, there is a table without lines; others do not count."""
+    totals = Totals("login")
+    totals.add(entry(1))
+    assert stats_json.document(totals, None, None)["by"]["groups"] == []
+    assert "by" not in stats_json.document(filled(), None, None)
+    assert stats_screen.report(totals, None, None).endswith("failed\n")
+
+
+def test_an_unusable_configuration():
+    """Every request that it has cost is told, in the course of time as well."""
+    totals = Totals()
+    broken = {"is_request": False, "outcome": model.UNUSABLE_CONFIG, "cause": "no file", "mode": ""}
+    totals.add(entry(0, number=0, **broken))
+    assert stats_screen.report(totals, None, None).endswith("\nNo requests.\n"), "announced only"
+    for count in (1, 20_000, 29_999):
+        totals.add(entry(1, number=count, **broken))
+    text = stats_screen.report(totals, None, None)
+    assert "\nNo backend was asked.\n50000 answered with a temporary error: " in text
+    assert "\n    50000  domains: unusable-config with status 200: no file\n" in text
+    assert "\n     50000 " in text, "the timeline"
+    document = stats_json.document(totals, None, None)
+    assert document["other_errors"] == {"unusable-config": 50_000}
+    assert [cause["count"] for cause in document["causes"]] == [50_000]
+    slots = document["timeline"]["slots"]
+    assert [(slot["requests"], slot["failures"]) for slot in slots] == [(50_000, 50_000)]
 
 
 @pytest.mark.parametrize("totals", [Totals(), filled()], ids=["nothing", "something"])
@@ -58,12 +135,15 @@ def test_width(totals):
 def test_what_is_told():
     """Each part is there, and the numbers are right."""
     text = stats_screen.report(filled(), BEGIN - 1, BEGIN + 2000)
-    assert "1015 requests" in text
+    assert "1017 requests" in text
     assert "9 failed (0.9 %)" in text
     assert "\ndomains" in text
     for part in ("outcomes", "latency", "timeline, ", "failures, by cause", "busiest keys"):
         assert f"\n{part}" in text
     assert "      143  domains  k0\n" in text
+    assert "\n1 broken, and answered without a backend\n" in text
+    assert re.search(r"\n  started for one +1 +< 0.1 % +50.0 ms", text)
+    assert "\n  woken for one " in text
     assert "broken-request with status 200: strange" in text
 
 
@@ -72,17 +152,21 @@ def test_json():
     text = stats_json.report(filled(), BEGIN - 1, BEGIN + 2000)
     assert text.count("\n") == 1
     document = json.loads(text)
-    assert document["requests"] == 1015
+    assert document["requests"] == 1017
     assert document["failures"] == 9
     assert document["other_errors"] == {"broken-request": 1}
     _, first, *_ = document["endpoints"]
     assert (first["name"], first["mode"]) == ("domains", "tcp-lookup")
-    assert first["requests"] == 1000
+    assert first["requests"] == 1002
+    assert document["starts"]["cold"]["max"] == 50_000
+    assert document["starts"]["woken"]["p50"] == 20_000
     assert first["elapsed"]["max"] == 1999
-    assert first["elapsed"]["p50"] == pytest.approx(1499, rel=1 / 64)
+    assert first["elapsed"]["p50"] == pytest.approx(1500, rel=1 / 64)
     assert {cause["cause"] for cause in document["causes"]} > {"strange"}
     assert document["busiest"]["key"][0] == {"endpoint": "domains", "key": "k0", "count": 143}
-    assert sum(slot["requests"] for slot in document["timeline"]["slots"]) == 1015
+    assert (
+        sum(slot["requests"] for slot in document["timeline"]["slots"]) == 1018
+    )  # with the broken one
     assert document["error"]["percentiles"] == 1 / 64
 
 
