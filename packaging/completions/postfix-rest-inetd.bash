@@ -8,10 +8,10 @@ _postfix_rest_inetd() {
         [config-schema]=''
         [demo]='--once --port'
         [edit]='--config'
-        [endpoints]='--config'
+        [endpoints]='--config --output'
         [migrate]=''
         [query]='--map --attribute --direct -v --verbose --config'
-        [stats]='--since --until --endpoint --by --follow --json --prometheus --state --output --directory'
+        [stats]='--since --until --endpoint --by --follow --json --prometheus --state --known --output --directory'
     )
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     # bash makes three words of --option=VALUE, the second of which is the "=".
@@ -32,7 +32,7 @@ _postfix_rest_inetd() {
                 ((index + 1 >= COMP_CWORD)) || config=(--config "${COMP_WORDS[index + 1]}")
                 ((index += 1))
                 ;;
-            --attribute | --by | --directory | --endpoint | --map | --only | --output | --port | --since | --state | --until)
+            --attribute | --by | --directory | --endpoint | --known | --map | --only | --output | --port | --since | --state | --until)
                 [[ ${COMP_WORDS[index + 1]} != = ]] || ((index += 1))
                 ((index += 1))
                 ;;
@@ -43,7 +43,7 @@ _postfix_rest_inetd() {
 
     COMPREPLY=()
     case $previous in
-        --config | --output | --state) _postfix_rest_inetd_files -f ;;
+        --config | --known | --output | --state) _postfix_rest_inetd_files -f ;;
         --directory) _postfix_rest_inetd_files -d ;;
         --endpoint) _postfix_rest_inetd_endpoints ;;
         --only) _postfix_rest_inetd_words 'config files sockets postfix probe' ;;

@@ -58,6 +58,8 @@ $command -n '__fish_seen_subcommand_from check edit endpoints query' -l config -
 
 $command -n '__postfix_rest_inetd_argument migrate' -F
 
+$command -n '__fish_seen_subcommand_from endpoints' -l output -r -F -d 'replace a file'
+
 set -l query '__fish_seen_subcommand_from query'
 $command -n '__postfix_rest_inetd_argument query' -a '(__postfix_rest_inetd_endpoints)'
 $command -n "$query" -l map -x -d 'the name of the map'
@@ -74,5 +76,6 @@ $command -n "$stats" -l follow -d 'go on, until Ctrl-C'
 $command -n "$stats" -l json -d 'for programs'
 $command -n "$stats" -l prometheus -d 'in the text exposition format'
 $command -n "$stats" -l state -r -F -d 'keep the counters in a file'
+$command -n "$stats" -l known -r -F -d 'have series of all endpoints in a file'
 $command -n "$stats" -l output -r -F -d 'replace a file'
 $command -n "$stats" -l directory -x -a '(__fish_complete_directories)' -d 'journal files'

@@ -4,7 +4,8 @@
 One line for each, in the order of the file: name, mode and address, separated by tabs. A name has
 no control characters, so no line is ambiguous. Targets are not looked at, and not told.
 
-Exit status 0, or 1 when the configuration cannot be used; the problems are on standard error.
+Exit status 0, or 1 when the configuration cannot be used, or the output not written; the problems
+are on standard error. An output file stays as it is then.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ EXIT_BAD = 1
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line knows."""
     add_config_option(parser)
+    parser.add_argument("--output", metavar="FILE", help="replace FILE, in one step")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,6 +37,15 @@ def run(arguments: argparse.Namespace) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EXIT_BAD
-    for endpoint in loaded.endpoints:
-        print(endpoint.name, endpoint.mode, endpoint.address, sep="\t")
+    text = "".join(f"{e.name}\t{e.mode}\t{e.address}\n" for e in loaded.endpoints)
+    if arguments.output is None:
+        sys.stdout.write(text)
+        return EXIT_GOOD
+    from postfix_rest_inetd.admin import stats_export
+
+    try:
+        stats_export.write(arguments.output, text, stats_export.PUBLIC_MODE)
+    except OSError as error:
+        print(f"postfix-rest-inetd endpoints: {error.filename}: {error.strerror}", file=sys.stderr)
+        return EXIT_BAD
     return EXIT_GOOD

@@ -79,6 +79,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--state", metavar="FILE", help="--prometheus: go on from, and keep the counters in, FILE"
     )
+    parser.add_argument(
+        "--known",
+        metavar="FILE",
+        help="--prometheus: have series of all endpoints in FILE, which `endpoints` has written",
+    )
     parser.add_argument("--output", metavar="FILE", help="replace FILE, in one step")
     parser.add_argument("--directory", metavar="DIR", help="the journal files in this directory")
 
@@ -116,6 +121,8 @@ def _range(arguments: argparse.Namespace) -> tuple[float | None, float | None]:
     """
     if arguments.state and not arguments.prometheus:
         raise UsageError("--state goes with --prometheus")
+    if arguments.known and not arguments.prometheus:
+        raise UsageError("--known goes with --prometheus")
     if arguments.state and (arguments.until or arguments.endpoint):
         raise UsageError("--state counts everything: without --until and --endpoint")
     if arguments.by and arguments.prometheus:
@@ -140,15 +147,22 @@ def _range(arguments: argparse.Namespace) -> tuple[float | None, float | None]:
 def _export(
     journal: Journal, arguments: argparse.Namespace, since: float | None, until: float | None
 ) -> None:
-    from postfix_rest_inetd.admin import stats_prometheus
+    from postfix_rest_inetd.admin import stats_known, stats_prometheus
+
+    known = stats_known.read(arguments.known) if arguments.known else None
+    if known and arguments.endpoint:
+        known = [series for series in known if series.endpoint in arguments.endpoint]
+    names = [series.endpoint for series in known or ()]
 
     def publish(counters: Counters) -> None:
-        _write(arguments.output, stats_prometheus.text_of(counters), stats_export.PUBLIC_MODE)
+        text = stats_prometheus.text_of(counters, known)
+        _write(arguments.output, text, stats_export.PUBLIC_MODE)
 
     if arguments.state:
-        stats_export.update(journal, arguments.state, since, publish)
+        stats_export.update(journal, arguments.state, since, publish, names)
         return
     counters = Counters()
+    counters.reserve(names)
     if since is None:
         journal.this_boot_only()
     else:

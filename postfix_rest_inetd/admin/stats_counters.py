@@ -3,7 +3,8 @@
 
 `to_state` and `from_state` put all of it into a JSON document and back, so that one run goes on
 where another has ended. The number of series is bounded: MAX_ENDPOINTS names, the known modes and
-outcomes, and of statuses the three digits that HTTP has.
+outcomes, and of statuses the three digits that HTTP has. Names that are reserved come on top: they
+are never counted among the others, whatever anybody has written to the journal.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from postfix_rest_inetd.admin.stats_totals import MAX_ENDPOINTS, OTHERS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from postfix_rest_inetd.admin.stats_entry import Entry
@@ -55,9 +57,11 @@ class Counters:
     """Everything.
 
     Attributes:
-        requests, others: by series and outcome; `others` are about no single request.
+        requests, others: by series and outcome; `others` are requests that no endpoint answered,
+            and what is about no single request.
         responses: by series and HTTP status.
         elapsed, backend: by series.
+        starts: by series, and COLD or WOKEN.
         last_usec: when the newest entry was written.
     """
 
@@ -68,21 +72,28 @@ class Counters:
         self.responses: dict[tuple[Series, str], int] = {}
         self.elapsed: dict[Series, Buckets] = {}
         self.backend: dict[Series, Buckets] = {}
+        self.starts: dict[tuple[Series, str], Buckets] = {}
         self.last_usec = 0
         self._names: set[str] = set()
+
+    def reserve(self, names: Iterable[str]) -> None:
+        """Keep room for endpoints of these names."""
+        self._names.update(names)
 
     def add(self, entry: Entry) -> None:
         """Count an entry."""
         self.last_usec = max(self.last_usec, entry.when_usec)
         series = self._series(entry.endpoint, entry.mode)
         if not entry.is_request:
-            _count(self.others, series, entry.outcome)
+            _count(self.others, series, entry.outcome, entry.number)
             return
         _count(self.requests, series, entry.outcome)
         if entry.status in _STATUSES:
             _count(self.responses, series, str(entry.status))
         self.elapsed.setdefault(series, Buckets()).add(entry.elapsed_usec)
         self.backend.setdefault(series, Buckets()).add(entry.backend_usec)
+        if entry.start:
+            self.starts.setdefault((series, entry.start), Buckets()).add(entry.start_usec)
 
     def _series(self, endpoint: str, mode: str) -> Series:
         if endpoint not in self._names:
@@ -107,6 +118,7 @@ class Counters:
                 name: [[*series, b.sum_usec, *b.counts] for series, b in histogram.items()]
                 for name, histogram in histograms.items()
             },
+            "starts": [[*s, kind, b.sum_usec, *b.counts] for (s, kind), b in self.starts.items()],
         }
 
     @classmethod
@@ -128,17 +140,27 @@ class Counters:
                 table[Series(str(endpoint), str(mode)), str(label)] = _whole(count)
         for name in ("elapsed", "backend"):
             histogram: dict[Series, Buckets] = getattr(counters, name)
-            for endpoint, mode, sum_usec, *counts in state[name]:
-                buckets = histogram[Series(str(endpoint), str(mode))] = Buckets()
-                if len(counts) != len(buckets.counts):
-                    raise ValueError("a histogram has another number of buckets")
-                buckets.sum_usec = _whole(sum_usec)
-                buckets.counts = [_whole(count) for count in counts]
+            for endpoint, mode, *numbers in state[name]:
+                histogram[Series(str(endpoint), str(mode))] = _buckets(numbers)
+        # The first versions did not count starts.
+        for endpoint, mode, kind, *numbers in state.get("starts", []):
+            counters.starts[Series(str(endpoint), str(mode)), str(kind)] = _buckets(numbers)
         return counters
 
 
-def _count(table: dict[tuple[Series, str], int], series: Series, label: str) -> None:
-    table[series, label] = table.get((series, label), 0) + 1
+def _buckets(numbers: list[object]) -> Buckets:
+    """A histogram from its sum and its counts."""
+    buckets = Buckets()
+    buckets.sum_usec, *buckets.counts = map(_whole, numbers)
+    if len(buckets.counts) != len(BOUNDS_USEC) + 1:
+        raise ValueError("a histogram has another number of buckets")
+    return buckets
+
+
+def _count(
+    table: dict[tuple[Series, str], int], series: Series, label: str, number: int = 1
+) -> None:
+    table[series, label] = table.get((series, label), 0) + number
 
 
 def _whole(value: object) -> int:

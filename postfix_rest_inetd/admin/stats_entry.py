@@ -138,8 +138,12 @@ def _last(fields: Fields, name: str) -> bytes:
     return value[-1] if isinstance(value, list) else value
 
 
-def _text(fields: Fields, name: str, limit: int = MAX_NAME_CHARACTERS) -> str:
-    text = _last(fields, PREFIX + name).decode(errors="backslashreplace")
+def _text(fields: Fields, name: str) -> str:
+    return shown(_last(fields, PREFIX + name).decode(errors="backslashreplace"))
+
+
+def shown(text: str, limit: int = MAX_NAME_CHARACTERS) -> str:
+    """A name as it is counted: printable, and of a bounded length."""
     if not text.isprintable():
         text = printable(text)
     return text if len(text) <= limit else text[:limit] + "…"

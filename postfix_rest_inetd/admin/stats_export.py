@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from postfix_rest_inetd.admin.stats_counters import Counters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from postfix_rest_inetd.admin.stats_journal import Journal
 
@@ -38,11 +38,15 @@ class StateError(Exception):
 
 
 def update(
-    journal: Journal, path: str, since: float | None, publish: Callable[[Counters], None]
+    journal: Journal,
+    path: str,
+    since: float | None,
+    publish: Callable[[Counters], None],
+    names: Iterable[str] = (),
 ) -> None:
     """Add the entries since the last run to the state in `path`, and publish the counters.
 
-    `since` is where the first run begins.
+    `since` is where the first run begins; `names` are those of endpoints that there are.
 
     Raises:
         OSError: the file cannot be read or written.
@@ -51,6 +55,7 @@ def update(
     """
     with _locked(path):
         counters, cursor, begin = _load(path, since)
+        counters.reserve(names)
         if cursor:
             journal.seek_cursor(cursor)
         else:

@@ -229,6 +229,23 @@ def test_prometheus(stats, ask):
     assert found["postfix_rest_request_duration_seconds_bucket +Inf"] == 3
 
 
+def test_known_endpoints(stats, ask, tmp_path):
+    """A known endpoint has its series before its first request, and they go on from there."""
+    known = tmp_path / "endpoints"
+    known.write_text("expected\ttcp-lookup\t127.0.0.1:9001\nother\tpolicy\t127.0.0.1:9002\n")
+    sample = 'postfix_rest_requests_total{endpoint="expected",mode="tcp-lookup",outcome="found"}'
+    state = f"--state={tmp_path / 'state.json'}"
+    assert f"{sample} 0\n" in stats("--prometheus", state, f"--known={known}").output
+    ask(TCP, "expected", FOUND, FOUND)
+    output = stats("--prometheus", state, f"--known={known}").output
+    assert f"{sample} 2\n" in output
+    assert 'outcome="unusable-config"} 0\n' in output
+    known.write_text("other\tpolicy\t127.0.0.1:9002\n")
+    output = stats("--prometheus", state, f"--known={known}").output
+    assert f"{sample} 2\n" in output, "what has counted something stays"
+    assert 'endpoint="other"' in output
+
+
 def test_counters_never_fall(stats, ask, journald, tmp_path):
     """With a state file, counters go on when the entries they come from are gone."""
     state, output = tmp_path / "state.json", tmp_path / "x.prom"
@@ -298,6 +315,7 @@ def test_an_unusable_state(without_journal, tmp_path, content):
         (["--since=soon"], "'soon' is no time; known are -1h"),
         (["--since=now", "--until=-1h"], "--since is later than --until"),
         (["--state=x"], "--state goes with --prometheus"),
+        (["--known=x"], "--known goes with --prometheus"),
         (["--prometheus", "--state=x", "--endpoint=a"], "--state counts everything"),
         (["--follow", "--until=now"], "--follow goes on"),
         (["--by=login", "--prometheus"], "--by names people"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from integration.mail import rcpt, set_up
@@ -17,6 +18,7 @@ from integration.product import (
     start,
     state,
     wait_until,
+    write_config,
 )
 
 from harness.container import Container
@@ -34,21 +36,21 @@ STATE = "/var/lib/postfix-rest-inetd-metrics/counters.json"
 COMMAND = "postfix-rest-inetd"
 
 
+def endpoints(backend: Backend) -> list[dict[str, Any]]:
+    """One of each kind."""
+    path = "/var/spool/postfix/rest/maps"
+    return [
+        endpoint("domains", port=9001, target=backend.url("/domains")),
+        endpoint("maps", "socketmap-lookup", bind_path=path, target=backend.url("/maps")),
+        endpoint("gate", "policy", port=9003, bind_address="::", target=backend.url("/policy")),
+    ]
+
+
 @pytest.fixture
 def backend(clean_container: Container) -> Iterator[Backend]:
     """A backend, an endpoint of each kind, and a Postfix that asks them all."""
     with clean_container.backend(ROUTES) as running:
-        configure(
-            clean_container,
-            endpoint("domains", port=9001, target=running.url("/domains")),
-            endpoint(
-                "maps",
-                "socketmap-lookup",
-                bind_path="/var/spool/postfix/rest/maps",
-                target=running.url("/maps"),
-            ),
-            endpoint("gate", "policy", port=9003, bind_address="::", target=running.url("/policy")),
-        )
+        configure(clean_container, *endpoints(running))
         start(clean_container, *SOCKETS)
         yield running
 
@@ -157,12 +159,18 @@ def test_metrics_for_node_exporter(clean_container: Container, backend: Backend)
     try:
         ask(container, "hosted.example")
         container.run("systemctl", "start", SERVICE)
-        assert container.read(METRICS) == "", "counting begins now"
-        ask(container, "hosted.example", "foreign.example", "hosted.example")
-        container.run("systemctl", "start", SERVICE)
         labels = 'endpoint="domains",mode="tcp-lookup"'
         found = f'postfix_rest_requests_total{{{labels},outcome="found"}} '
+        assert f"{found}0\n" in container.read(METRICS), "counting begins now"
+        ask(container, "hosted.example", "foreign.example", "hosted.example")
+        write_config(container, "{")
+        container.run("systemctl", "start", SERVICE)
         assert f"{found}2\n" in container.read(METRICS)
+        gate = 'endpoint="gate",mode="policy",outcome="timeout"'
+        metrics = container.read(METRICS)
+        assert f"{{{gate}}} 0\n" in metrics, "known although the configuration is broken now"
+        assert 'endpoint="",mode="policy",outcome="unusable-config"} 0\n' in metrics
+        configure(container, *endpoints(backend))
         container.run("journalctl", "--rotate")
         container.run("journalctl", "--vacuum-files=1")
         container.run("systemctl", "start", SERVICE)

@@ -16,13 +16,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin import stats_prometheus
-from postfix_rest_inetd.admin.stats_counters import BOUNDS_USEC, Counters
+from postfix_rest_inetd.admin.stats_counters import BOUNDS_USEC, Counters, Series
 from postfix_rest_inetd.admin.stats_entry import OUTCOMES, Entry
 from postfix_rest_inetd.admin.stats_groups import Groups
 from postfix_rest_inetd.admin.stats_heavy import Heavy
 from postfix_rest_inetd.admin.stats_histogram import ERROR, MAX_BUCKETS, MAX_VALUE, Histogram
 from postfix_rest_inetd.admin.stats_timeline import MAX_SLOTS, Timeline
-from postfix_rest_inetd.admin.stats_totals import Totals
+from postfix_rest_inetd.admin.stats_totals import MAX_ENDPOINTS, Totals
 
 VALUES = st.one_of(st.integers(0, 200), st.integers(0, 10**6), st.integers(0, MAX_VALUE))
 
@@ -229,6 +229,10 @@ ENTRIES = st.builds(
     st.integers(0, 2000),
     st.just(""),
     st.just(()),
+    st.integers(0, 1000),
+    st.just(""),
+    st.sampled_from(["", "cold", "woken"]),
+    st.integers(0, 10**8),
 )
 
 
@@ -250,6 +254,7 @@ def test_exposition(some):
         "postfix_rest_responses": "counter",
         "postfix_rest_request_duration_seconds": "histogram",
         "postfix_rest_backend_duration_seconds": "histogram",
+        "postfix_rest_start_duration_seconds": "histogram",
         "postfix_rest_last_entry_timestamp_seconds": "gauge",
     }
     assert {name: family.type for name, family in families.items()}.items() <= known.items()
@@ -273,6 +278,93 @@ def test_histograms(some):
         assert found["bucket", limit] == sum(e.elapsed_usec <= bound for e in some)
     assert found["bucket", "+Inf"] == found["count", None] == len(some)
     assert found["sum", None] == pytest.approx(sum(e.elapsed_usec for e in some) / 1e6)
+
+
+KNOWN = [Series("a", model.TCP_LOOKUP), Series("b", model.POLICY)]
+
+
+@given(st.lists(ENTRIES, max_size=20))
+def test_known_endpoints(some):
+    """What an endpoint that is known can count is there from the beginning, and not counted twice.
+
+    To know one changes no number, and takes away nothing.
+    """
+    counters = Counters()
+    for entry in some:
+        counters.add(entry)
+    without = samples(stats_prometheus.text_of(counters))
+    found = samples(stats_prometheus.text_of(counters, KNOWN))
+    assert found.items() >= without.items()
+    assert {number for sample, number in found.items() if sample not in without} <= {0}
+    requests = {(s[1:]) for s in found if s[0] == "postfix_rest_requests_total"}
+    answers = {"a": ("found", "not-found"), "b": ("action",)}
+    for endpoint, mode in KNOWN:
+        for outcome in (*answers[endpoint], "user-error", "timeout", "internal-error"):
+            assert (endpoint, mode, outcome) in requests
+    others = {(s[1:]) for s in found if s[0] == "postfix_rest_other_errors_total"}
+    for series in (*KNOWN, *(("", mode) for mode in ("", *model.MODES))):
+        for outcome in ("broken-request", "unusable-config", "internal-error"):
+            assert (*series, outcome) in others
+    durations = {s for s in found if s[0] == "postfix_rest_request_duration_seconds_count"}
+    assert {s[1:] for s in durations} >= set(KNOWN)
+
+
+def samples(text: str) -> dict[tuple[str, ...], float]:
+    """The samples of a text by name and labels; each is there once."""
+    found = [
+        ((sample.name, *sample.labels.values()), sample.value)
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    ]
+    assert len(dict(found)) == len(found)
+    return dict(found)
+
+
+def test_known_endpoints_have_room():
+    """Names that somebody makes up do not push a known endpoint among the others."""
+    counters = Counters()
+    counters.reserve(["real"])
+    for number in range(MAX_ENDPOINTS * 2):
+        counters.add(BASE._replace(endpoint=f"forged{number}"))
+    counters.add(BASE._replace(endpoint="real"))
+    assert counters.requests[Series("real", BASE.mode), BASE.outcome] == 1
+    assert len({series for series, _ in counters.requests}) == MAX_ENDPOINTS + 1
+
+
+BASE = Entry(1, "e", model.TCP_LOOKUP, model.FOUND, *[True, 1, 1, 200, "", ()])
+
+
+def test_requests_without_a_configuration():
+    """Each of the requests that an entry stands for is counted."""
+    counters = Counters()
+    for number in (0, 1, 49_999):
+        entry = BASE._replace(outcome=model.UNUSABLE_CONFIG, is_request=False, number=number)
+        counters.add(entry)
+    found = samples(stats_prometheus.text_of(counters))
+    assert found["postfix_rest_other_errors_total", "e", "tcp-lookup", "unusable-config"] == 50_000
+
+
+@pytest.mark.parametrize("start", ["cold", "woken"])
+def test_starts(start):
+    """How long starts took is a histogram, for each kind of start."""
+    counters = Counters()
+    counters.add(BASE._replace(start=start, start_usec=30_000))
+    found = samples(stats_prometheus.text_of(Counters.from_state(counters.to_state())))
+    name = "postfix_rest_start_duration_seconds"
+    labels = ("e", "tcp-lookup", start)
+    assert found[f"{name}_count", *labels] == 1
+    assert found[f"{name}_sum", *labels] == 0.03
+    assert found[f"{name}_bucket", *labels, "0.02"] == 0
+    assert found[f"{name}_bucket", *labels, "0.05"] == 1
+
+
+def test_a_state_of_the_first_version():
+    """A state without starts goes on."""
+    counters = Counters()
+    counters.add(BASE)
+    state = counters.to_state()
+    del state["starts"]
+    assert Counters.from_state(state).to_state() == counters.to_state()
 
 
 @given(st.lists(ENTRIES, max_size=20), st.lists(ENTRIES, max_size=20))
