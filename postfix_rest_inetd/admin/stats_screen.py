@@ -29,9 +29,9 @@ CHART_HEIGHT = 4
 PERCENTILES = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))
 
 _OTHERS = {
-    BROKEN_REQUEST: "broken, and answered without a backend",
-    UNUSABLE_CONFIG: "answered with a temporary error: the configuration cannot be used",
-    INTERNAL_ERROR: "internal errors of handlers",
+    BROKEN_REQUEST: "Broken requests, answered without a backend",
+    UNUSABLE_CONFIG: "Temporary errors because the configuration could not be used",
+    INTERNAL_ERROR: "Internal errors of handlers",
 }
 
 # 1, 2, 5, 10, ... in microseconds, from a tenth of a millisecond on.
@@ -65,7 +65,7 @@ def _heading(totals: Totals, since: float | None, until: float | None) -> Iterat
     else:
         yield _summary(totals)
     for outcome, count in sorted(totals.others.items()):
-        yield painted(f"{count} {_OTHERS.get(outcome, outcome)}", BAD)
+        yield painted(f"{_OTHERS.get(outcome, outcome)}: {count}", BAD)
 
 
 def _summary(totals: Totals) -> str:
@@ -156,7 +156,7 @@ def _starts(totals: Totals) -> Iterator[str]:
         if histogram.count:
             part = share(histogram.count, totals.requests)
             yield f"  {label:{NAME_WIDTH - 2}}{histogram.count:9}{part:>9}{_times(histogram)}"
-    yield painted("The time until a handler is ready for its first request is on top.", LABEL)
+    yield painted("These times come before the latency: Postfix waits for both.", LABEL)
 
 
 def _groups(groups: Groups) -> Iterator[str]:
@@ -171,7 +171,7 @@ def _groups(groups: Groups) -> Iterator[str]:
             + f"{group.failed:9}"
         )
     if groups.without:
-        yield painted(f"{groups.without} requests of policy endpoints name none.", LABEL)
+        yield painted(f"Policy requests without a {groups.kind}: {groups.without}", LABEL)
     yield from _caveat(groups.missed, len(groups) > TOP_GROUPS)
 
 

@@ -83,7 +83,7 @@ def test_groups(by):
     heading, first, *_ = text.splitlines()[3:]
     assert heading.split() == [f"{by}s", "requests", "refused", "deferred", "failed"]
     assert first.split() == ["limits:", name, "5", "1", "2", "1"]
-    assert "1 requests of policy endpoints name none." in text
+    assert f"\nPolicy requests without a {by}: 1\n" in text
     found = stats_json.document(grouped(by), None, None)["by"]
     assert found["groups"][0] == {
         "endpoint": "limits",
@@ -114,7 +114,9 @@ def test_an_unusable_configuration():
     for count in (1, 20_000, 29_999):
         totals.add(entry(1, number=count, **broken))
     text = stats_screen.report(totals, None, None)
-    assert "\nNo backend was asked.\n50000 answered with a temporary error: " in text
+    _, asked, line, *_ = text.splitlines()
+    assert asked == "No backend was asked."
+    assert line == "Temporary errors because the configuration could not be used: 50000"
     assert "\n    50000  domains: unusable-config with status 200: no file\n" in text
     assert "\n     50000 " in text, "the timeline"
     document = stats_json.document(totals, None, None)
@@ -141,7 +143,7 @@ def test_what_is_told():
     for part in ("outcomes", "latency", "timeline, ", "failures, by cause", "busiest keys"):
         assert f"\n{part}" in text
     assert "      143  domains  k0\n" in text
-    assert "\n1 broken, and answered without a backend\n" in text
+    assert "\nBroken requests, answered without a backend: 1\n" in text
     assert re.search(r"\n  started for one +1 +< 0.1 % +50.0 ms", text)
     assert "\n  woken for one " in text
     assert "broken-request with status 200: strange" in text
