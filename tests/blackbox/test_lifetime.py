@@ -6,13 +6,14 @@ It never closes an idle connection first: Postfix pays for that with a second fo
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 
 import pytest
 from blackbox.support import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, TCP
 
-from harness.handler_process import WAIT_SEC
+from harness.handler_process import WAIT_SEC, accepted, endpoint, write_config
 from harness.scripted_backend import answer, response, send_and_close, when
 
 IDLE_SEC = 1.0
@@ -115,3 +116,34 @@ def test_the_client_leaves_during_a_request(handler_for, backend):
     go_on.set()
     assert handler.wait() == 0
     assert "Traceback" not in handler.log
+
+
+@pytest.fixture
+def on_tcp(tmp_path, launch, backend):
+    """A handler on a TCP connection, which hibernates soon, and the client's socket."""
+    backend.script(*[answer(200, FOUND_BODY[TCP])] * 2)
+    config = write_config(tmp_path, endpoint(TCP, backend.url(), hibernate_after=1))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        handler = launch("--config", config, "--endpoint", TCP, ends=accepted(listener))
+    return handler, handler.client.sock
+
+
+@pytest.mark.parametrize("asleep", [False, True], ids=["first request", "hibernating"])
+@pytest.mark.parametrize("pause", [0.0, 0.3], ids=["at once", "apart"])
+def test_an_urgent_byte(on_tcp, backend, asleep, pause):
+    """TCP's urgent byte, which Postfix never sends, is not the end of a connection that waits."""
+    handler, sock = on_tcp
+    if asleep:
+        assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
+        backend.wait_for_end_of(0)
+    sock.send(b"!", socket.MSG_OOB)
+    assert not handler.pending(pause)
+    handler.send(REQUEST[TCP])
+    assert handler.finish()[:2] == (FOUND[TCP], 0)
+
+
+def test_an_urgent_byte_and_the_end(on_tcp):
+    """An urgent byte alone is no request: the handler leaves as if nothing had been said."""
+    handler, sock = on_tcp
+    sock.send(b"!", socket.MSG_OOB)
+    assert handler.finish() == (b"", 0, "")
