@@ -82,14 +82,14 @@ def _serve(values: dict[str, str]) -> int:
         restart.restart(connection)
     began_ns = _began(connection)
     try:
-        from .handler import Options, serve
+        from .handler import serve
+        from .in_force import Options
     except Exception:
         restart.retry_if_being_replaced(connection)
         raise
     config = values.get("--config", "/etc/postfix-rest-inetd/config.json")
     options = Options(config, values.get("--mode"), values.get("--endpoint"))
-    options.began_ns, options.woken = began_ns, connection.restarted
-    return serve(options, connection)
+    return serve(options, connection, began_ns)
 
 
 def _began(connection: Connection) -> int:

@@ -64,7 +64,28 @@ def load(path: str, *, for_listening: bool = False) -> Config:
     Raises:
         ConfigError: it cannot be used; all of its problems are listed.
     """
-    return parse(_read(path), path, for_listening=for_listening)
+    return parse(read(path), path, for_listening=for_listening)
+
+
+def read(path: str) -> bytes:
+    """The content of a file, for parse().
+
+    Raises:
+        ConfigError: it cannot be read, or is too large.
+    """
+    try:
+        # A FIFO in its place must not block anyone: hence O_NONBLOCK, which files ignore.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ConfigError(path, [("", "this is not a regular file")])
+            content = file.read(MAX_CONFIG_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "the path has a NUL in it"
+        raise ConfigError(path, [("", f"cannot be read: {reason}")]) from None
+    if len(content) > MAX_CONFIG_BYTES:
+        raise ConfigError(path, [("", f"is larger than {MAX_CONFIG_BYTES} bytes")])
+    return content
 
 
 def parse(content: bytes, source: str, *, for_listening: bool = False) -> Config:
@@ -99,22 +120,6 @@ def parse(content: bytes, source: str, *, for_listening: bool = False) -> Config
     return Config(
         values.get("user-agent", DEFAULT_USER_AGENT), [e for e in endpoints if e is not None]
     )
-
-
-def _read(path: str) -> bytes:
-    try:
-        # A FIFO in its place must not block anyone: hence O_NONBLOCK, which files ignore.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise ConfigError(path, [("", "this is not a regular file")])
-            content = file.read(MAX_CONFIG_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "the path has a NUL in it"
-        raise ConfigError(path, [("", f"cannot be read: {reason}")]) from None
-    if len(content) > MAX_CONFIG_BYTES:
-        raise ConfigError(path, [("", f"is larger than {MAX_CONFIG_BYTES} bytes")])
-    return content
 
 
 def _document(content: bytes, source: str) -> object:

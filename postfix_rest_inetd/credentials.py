@@ -2,8 +2,8 @@
 """Secrets in files of their own: where they are, and how a token is read from one.
 
 A bare name means a credential of the service manager: a file in $CREDENTIALS_DIRECTORY, where
-LoadCredential= of systemd.exec(5) puts it. A token is read once per connection, so a new one is in
-force from the next connection on.
+LoadCredential= of systemd.exec(5) puts it. systemd copies that file when it starts the service, so
+a handler never sees a new credential; it sees a new file at an absolute path.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from .endpoint import Endpoint
 
 MAX_TOKEN_BYTES = 65536
+
+_BYTE_ORDER_MARK = "\ufeff".encode()
+# Room for the mark, and for the end of the line.
+_SPARE_BYTES = 5
 
 
 def locate(name: str, json_path: str) -> str:
@@ -38,6 +42,30 @@ def locate(name: str, json_path: str) -> str:
     return os.path.join(directory, name)
 
 
+def paths_of(endpoint: Endpoint) -> list[str]:
+    """The paths of all files that an endpoint names, as far as they can be told."""
+    names = (
+        endpoint.auth_token_file,
+        endpoint.tls_ca_file,
+        endpoint.tls_cert_file,
+        endpoint.tls_key_file,
+    )
+    directory = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    return [
+        name if "/" in name else os.path.join(directory, name)
+        for name in names
+        if name is not None and ("/" in name or directory)
+    ]
+
+
+def digest_of(path: str) -> int | None:
+    """What is another number when a file has another content; None for one that cannot be read."""
+    try:
+        return hash(_read(path))
+    except OSError:
+        return None
+
+
 def auth_token_of(endpoint: Endpoint) -> bytes:
     """The token of an endpoint, ready for the header field.
 
@@ -49,7 +77,7 @@ def auth_token_of(endpoint: Endpoint) -> bytes:
     json_path = f"{endpoint.json_path}.auth-token-file"
     path = locate(endpoint.auth_token_file, json_path)
     try:
-        token = _read(path)
+        token = _token_in(_read(path, MAX_TOKEN_BYTES + _SPARE_BYTES))
     except OSError as error:
         problem = f"cannot be read: {error.strerror}; the service's user needs to read it"
         raise ConfigError(path, [(json_path, problem)]) from None
@@ -59,9 +87,14 @@ def auth_token_of(endpoint: Endpoint) -> bytes:
     return token
 
 
-def _read(path: str) -> bytes:
+def _token_in(content: bytes) -> bytes:
+    # Some editors put a byte order mark before the first line.
+    return content.removeprefix(_BYTE_ORDER_MARK).strip(b" \t\r\n")
+
+
+def _read(path: str, limit: int = -1) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # as in config.py
     with open(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(0, "it is not a regular file")
-        return file.read(MAX_TOKEN_BYTES + 2).strip(b" \t\r\n")
+        return file.read(limit)

@@ -44,6 +44,11 @@ _OUTCOMES = {
         journal.ERROR,
         "the configuration cannot be used, every request gets a temporary error",
     ),
+    model.KEPT_CONFIG: (
+        "aa513ef4772e4a469e72a14be9717b2b",
+        journal.ERROR,
+        "the changed configuration cannot be used, the one before stays in force",
+    ),
     model.INTERNAL_ERROR: (
         "675272cd535d42e18d93da36f496d51c",
         journal.ERROR,

@@ -6,8 +6,10 @@ What holds whatever happens:
 - each request gets exactly one reply, in order, and nothing else is ever written;
 - the handler never closes first, but after a broken request, a reply that is to close the
   connection (`failure-action`), SIGTERM between requests, or an error of its own;
-- a configuration that cannot be used is a temporary error to every request, with the reason in the
-  journal once; so is an exception that nobody expected, with exit status 70 after the reply.
+- each request is answered by what is in force when it arrives (in_force.py). A configuration that
+  cannot be used is a temporary error to every request, unless there was one that could. The journal
+  gets the reason once, and the number of requests that have met it;
+- so is an exception that nobody expected, with exit status 70 after the reply.
 
 It begins when the client has sent something. When the connection has been idle for
 `hibernate-after`, the handler starts over as a bare interpreter (restart.py), which begins here
@@ -17,179 +19,160 @@ again when more arrives.
 from __future__ import annotations
 
 import gc
-import os
-from time import monotonic_ns
+from time import monotonic, monotonic_ns
 
-from . import entry, journal, model, restart, verdict
+from . import answering, entry, journal, model, restart, verdict
 from .connection import IDLE, READY, Connection
-from .deadline import Deadline
-from .errors import BackendError, BridgeError, ConfigError, ProtocolError
+from .errors import ProtocolError
+from .in_force import InForce, Options
 from .protocols import codec_of, recognise
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .config import Config
-    from .endpoint import Endpoint
+    from .answering import Answer
     from .protocols import Codec, Decoder
-    from .rest import Client
 
 EXIT_OK = 0
 EXIT_SOFTWARE = 70  # sysexits.h: EX_SOFTWARE
 
-
-class Options:
-    """What the command line says, and when the process began (monotonic_ns; 0 is not known)."""
-
-    __slots__ = ("began_ns", "config", "endpoint", "mode", "woken")
-
-    def __init__(self, config: str, mode: str | None = None, endpoint: str | None = None) -> None:
-        """`config` is a path; `mode` and `endpoint` restrict the choice of the endpoint."""
-        self.config = config
-        self.mode = mode
-        self.endpoint = endpoint
-        self.began_ns = 0
-        self.woken = False
-
-    def measure_start(self, measured: entry.Measured, now_ns: int) -> None:
-        """Tell the first request of the process how long the process took to be ready for it."""
-        if self.began_ns:
-            measured.start_usec = max(1, (now_ns - self.began_ns) // 1000)
-            measured.woken = self.woken
-            self.began_ns = 0
+# How often the operator is told how many requests there were without a usable configuration.
+_COUNT_SEC = 60
 
 
-def serve(options: Options, connection: Connection) -> int:
-    """Serve a connection on which something has arrived to its end; returns the exit status."""
+def serve(options: Options, connection: Connection, began_ns: int) -> int:
+    """Serve a connection on which something has arrived to its end; returns the exit status.
+
+    `began_ns` is when the client began to wait for this process, by the monotonic clock.
+    """
+    answers = _Answers(options, began_ns, woken=connection.restarted)
     try:
-        answering: _Answers | _Excuses = _open(options)
+        answers.prepare()
     except Exception as error:  # noqa: BLE001 - whatever it is, Postfix must get its replies
-        if not isinstance(error, BridgeError):
-            restart.retry_if_being_replaced(connection)
-        answering = _Excuses(options.mode, error)
-    return _converse(connection, answering)
+        restart.retry_if_being_replaced(connection)
+        answers.give_up(error)
+    try:
+        return _converse(connection, answers)
+    finally:
+        answers.tell()
 
 
 class _Answers:
-    """Answers requests by asking the backend.
+    """Answers the requests of a connection, and tells the operator of them.
 
     Attributes:
-        mode: the protocol that is spoken.
-        hibernate_after: seconds of idleness, None for never.
+        mode: the protocol that is spoken, empty as long as nothing tells.
         status: the exit status of the process; the connection ends when it is not EXIT_OK.
     """
 
-    __slots__ = ("_client", "_endpoint", "_last", "_options", "hibernate_after", "mode", "status")
+    __slots__ = (
+        "_began_ns",
+        "_excused",
+        "_in_force",
+        "_is_sleepless",
+        "_last",
+        "_told_at",
+        "_woken",
+        "mode",
+        "status",
+    )
 
-    def __init__(self, endpoint: Endpoint, client: Client, options: Options) -> None:
-        self._endpoint = endpoint
-        self._client = client
-        self._options = options
-        self._last: tuple[model.Request, model.Reply, entry.Measured] | None = None
-        self.mode: str | None = endpoint.mode
-        self.hibernate_after: int | None = endpoint.hibernate_after or None
+    def __init__(self, options: Options, began_ns: int, *, woken: bool) -> None:
+        self._in_force = InForce(options)
+        self._began_ns = began_ns  # 0 behind the first request
+        self._woken = woken
+        self._last: Answer | None = None
+        self._excused = 0  # requests that the operator has not been told of
+        self._told_at = 0.0
+        self._is_sleepless = False  # starting over has turned out to be impossible
+        self.mode = options.mode or ""
         self.status = EXIT_OK
+
+    @property
+    def hibernate_after(self) -> int | None:
+        """Seconds of idleness; None for never, as where there is little to free."""
+        endpoint = self._in_force.endpoint
+        if endpoint is None or self._is_sleepless:
+            return None
+        return endpoint.hibernate_after or None
+
+    def prepare(self) -> None:
+        """Find out what is in force, and load what it takes to ask the backend."""
+        self._in_force.look()
+        if self._in_force.endpoint is not None:
+            self.mode = self._in_force.endpoint.mode
+
+    def give_up(self, error: Exception) -> None:
+        """Tell the operator of an exception that nobody expected; the next reply is the last."""
+        self.status = EXIT_SOFTWARE
+        detail = entry.of_exception(error)
+        journal.send(entry.of_trouble("", self.mode, model.INTERNAL_ERROR, detail))
+
+    def speak(self, mode: str) -> None:
+        """Tell which protocol the client speaks, whatever the configuration may come to say."""
+        self.mode = mode
+        self._in_force.restrict(mode)
 
     def answer(self, codec: Codec, request: model.Request) -> bytes | None:
         """The bytes for Postfix; None for none at all, but the end of the connection."""
-        began = monotonic_ns()
-        measured = entry.Measured()
-        measured.request_id = os.urandom(16).hex()
-        self._options.measure_start(measured, began)
+        self._last = None
+        start_usec, self._began_ns = self._since_the_beginning(), 0
         try:
-            reply, wire = self._ask(codec, request, measured)
+            if self.status == EXIT_OK:
+                self._in_force.look()
         except Exception as error:  # noqa: BLE001 - see serve()
+            self.give_up(error)
+        if self.status != EXIT_OK:
+            return codec.encode(verdict.without_backend(model.INTERNAL_ERROR))
+        endpoint = self._in_force.endpoint
+        if endpoint is None:
+            self._excused += 1
+            return codec.encode(verdict.without_backend(model.UNUSABLE_CONFIG))
+        self._last = answering.answer(self._in_force, endpoint, codec, request)
+        self._last.measured.start_usec, self._last.measured.woken = start_usec, self._woken
+        if self._last.reply.outcome == model.INTERNAL_ERROR:
             self.status = EXIT_SOFTWARE
-            measured.detail = entry.of_exception(error)
-            reply = verdict.without_backend(model.INTERNAL_ERROR)
-            wire = codec.encode(reply)
-        measured.elapsed_usec = (monotonic_ns() - began) // 1000
-        self._last = (request, reply, measured)
-        return None if reply.kind == model.REPLY_NONE else wire
+        return self._last.wire
+
+    def _since_the_beginning(self) -> int:
+        """How many microseconds the process took to be ready for its first request; else 0."""
+        return max(1, (monotonic_ns() - self._began_ns) // 1000) if self._began_ns else 0
 
     def record(self) -> None:
         """Tell the operator of the last answer. Postfix has it by now and does not wait."""
-        if self._last is not None:
-            journal.send(entry.of_request(self._endpoint, *self._last))
+        is_mended = self._in_force.endpoint is not None
+        is_late = monotonic() - self._told_at > _COUNT_SEC
+        if self._in_force.is_news or (self._excused and (is_mended or is_late)):
+            self.tell()
+        if (last := self._last) is not None:
+            journal.send(entry.of_request(last.endpoint, last.request, last.reply, last.measured))
 
-    def _ask(
-        self, codec: Codec, request: model.Request, measured: entry.Measured
-    ) -> tuple[model.Reply, bytes]:
-        endpoint = self._endpoint
-        began = monotonic_ns()
-        try:
-            deadline = Deadline(endpoint.request_timeout / 1000)
-            try:
-                response = self._client.ask(request, measured.request_id, deadline)
-            finally:
-                measured.backend_usec = (monotonic_ns() - began) // 1000
-            measured.status = response.status
-            reply = verdict.of_response(endpoint, response)
-            return reply, codec.encode(reply)
-        except BackendError as error:
-            measured.detail = str(error)
-            reply = verdict.of_failure(endpoint, error.outcome)
-            return reply, codec.encode(reply)
+    def tell(self) -> None:
+        """Tell the operator what is wrong with the files, and what has come of it so far."""
+        problem, is_news = str(self._in_force.problem), self._in_force.is_news
+        endpoint = self._in_force.endpoint
+        if self._excused or (is_news and endpoint is None):
+            count, self._excused = self._excused, 0
+            self._told_at = monotonic()
+            is_first = is_news and endpoint is None
+            detail = problem if is_first else "the reason has not changed"
+            trouble = entry.of_trouble("", self.mode, model.UNUSABLE_CONFIG, detail, count=count)
+            journal.send(trouble)
+        if is_news and endpoint is not None:
+            outcome = model.KEPT_CONFIG
+            journal.send(entry.of_trouble(endpoint.name, endpoint.mode, outcome, problem))
+        self._in_force.is_news = False
 
     def broken(self, error: ProtocolError) -> None:
         """Tell the operator of a broken request."""
-        name, mode = self._endpoint.name, self._endpoint.mode
+        endpoint = self._in_force.endpoint
+        name, mode = ("", self.mode) if endpoint is None else (endpoint.name, endpoint.mode)
         journal.send(entry.of_trouble(name, mode, model.BROKEN_REQUEST, str(error)))
 
-
-class _Excuses:
-    """Answers every request with a temporary error, because there is no usable configuration."""
-
-    __slots__ = ("_outcome", "hibernate_after", "mode", "status")
-
-    def __init__(self, mode: str | None, error: Exception) -> None:
-        self.mode = mode
-        self.hibernate_after = None  # there is little to free, and the operator would be told again
-        self.status = EXIT_OK if isinstance(error, BridgeError) else EXIT_SOFTWARE
-        self._outcome = error.outcome if isinstance(error, BridgeError) else model.INTERNAL_ERROR
-        detail = str(error) if isinstance(error, BridgeError) else entry.of_exception(error)
-        journal.send(entry.of_trouble("", mode, self._outcome, detail))
-
-    def answer(self, codec: Codec, _request: model.Request) -> bytes | None:
-        """The bytes for Postfix."""
-        return codec.encode(verdict.without_backend(self._outcome))
-
-    def record(self) -> None:
-        """Nothing: the operator has been told once, which is enough."""
-
-    def broken(self, error: ProtocolError) -> None:
-        """Tell the operator of a broken request."""
-        journal.send(entry.of_trouble("", self.mode, model.BROKEN_REQUEST, str(error)))
-
-
-def _open(options: Options) -> _Answers:
-    """Read the configuration, choose the endpoint, and get ready to ask its backend.
-
-    Raises:
-        ConfigError: there is nothing to ask.
-    """
-    from . import config, credentials
-
-    loaded = config.load(options.config)
-    endpoint = _choose(loaded, options)
-    token = credentials.auth_token_of(endpoint)
-    codec_of(endpoint.mode)  # here, where a failure can be mended
-    from . import rest  # dear, and of no use where the configuration is not
-
-    return _Answers(endpoint, rest.Client(endpoint, loaded.user_agent, token), options)
-
-
-def _choose(loaded: Config, options: Options) -> Endpoint:
-    from .address import local_address_of
-    from .endpoint import select
-
-    try:
-        local = local_address_of(0)
-    except OSError:
-        local = None
-    choice = select(loaded.endpoints, local, options.mode, options.endpoint)
-    if isinstance(choice, str):
-        raise ConfigError(options.config, [("$.endpoints", choice)])
-    return choice
+    def fall_asleep(self, connection: Connection) -> None:
+        """Start over, and leave behind what is in force; returns only if that is not possible."""
+        self._in_force.hand_over()
+        restart.restart(connection)  # the connection to the backend ends with this
+        self._is_sleepless = True
 
 
 def _next_request(connection: Connection, codec: Codec, decoder: Decoder) -> model.Request | None:
@@ -203,47 +186,52 @@ def _next_request(connection: Connection, codec: Codec, decoder: Decoder) -> mod
         raise
 
 
-def _converse(connection: Connection, answering: _Answers | _Excuses) -> int:
-    """Answer what has arrived and what will, until one of the ends that the module names."""
+def _begin(connection: Connection, answers: _Answers) -> bytes:
+    """What has arrived first, and enough of it to tell the protocol."""
     data = connection.read()
-    while answering.mode is None:
-        answering.mode = recognise(data)
-        if answering.mode is None:
-            more = connection.read()
-            answering.mode = None if more else model.POLICY
-            data += more
-    codec = codec_of(answering.mode)
+    mode = answers.mode or recognise(data)
+    while mode is None:
+        more = connection.read()
+        data += more
+        mode = recognise(data) if more else model.POLICY
+    answers.speak(mode)
+    return data
+
+
+def _converse(connection: Connection, answers: _Answers) -> int:
+    """Answer what has arrived and what will, until one of the ends that the module names."""
+    data = _begin(connection, answers)
+    codec = codec_of(answers.mode)
     decoder = codec.Decoder()
     try:
         while data:
             decoder.feed(data)
             while (request := _next_request(connection, codec, decoder)) is not None:
-                wire = answering.answer(codec, request)
+                wire = answers.answer(codec, request)
                 delivered = wire is not None and connection.write(wire)
-                answering.record()
-                if not delivered or answering.status != EXIT_OK:
-                    return answering.status
-            if not decoder.pending and not _wait(connection, answering):
+                answers.record()
+                if not delivered or answers.status != EXIT_OK:
+                    return answers.status
+            if not decoder.pending and not _wait(connection, answers):
                 break
             data = connection.read()
         decoder.end()
     except ProtocolError as error:
-        answering.broken(error)
+        answers.broken(error)
         reply = verdict.of_broken_request(error.reply_text)
         if connection.write(codec.encode(reply)):
             connection.linger()
-    return answering.status
+    return answers.status
 
 
-def _wait(connection: Connection, answering: _Answers | _Excuses) -> bool:
+def _wait(connection: Connection, answers: _Answers) -> bool:
     """Wait between requests; False when the connection ends without another one."""
     if not gc.isenabled():
         # The start-up is spared the search for garbage. What it has loaded is none.
         gc.freeze()
         gc.enable()
-    found = connection.wait(answering.hibernate_after)
+    found = connection.wait(answers.hibernate_after)
     if found == IDLE:
-        restart.restart(connection)  # the connection to the backend ends with this
-        answering.hibernate_after = None  # it is not possible
+        answers.fall_asleep(connection)
         found = connection.wait()
     return found == READY

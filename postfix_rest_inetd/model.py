@@ -26,6 +26,8 @@ INVALID_DATA = "invalid-data"
 BROKEN_REQUEST = "broken-request"
 UNUSABLE_CONFIG = "unusable-config"
 INTERNAL_ERROR = "internal-error"
+# Not of a request: a changed configuration cannot be used, and the one before stays in force.
+KEPT_CONFIG = "kept-config"
 
 # What Postfix is told: the kinds of Reply. Each codec has its own words for them.
 REPLY_VALUE = "value"

@@ -19,9 +19,12 @@ import os
 import sys
 from time import sleep, time
 
+from .marks import mark_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .connection import Connection
+    from .marks import Mark
 
 # A package manager replaces files one by one; to be done with all of them takes it less than this.
 REPLACEMENT_SEC = 5.0
@@ -42,17 +45,14 @@ def restart(connection: Connection) -> None:
         connection.release_termination()
 
 
-def installed() -> list[tuple[int, int] | None]:
-    """What changes when the package or the interpreter is replaced.
-
-    A file that is put into a directory changes the directory's time.
-    """
-    return [_mark(path) for path in (_PACKAGE, f"{_PACKAGE}/protocols", sys.executable)]
+def installed() -> list[Mark]:
+    """What changes when the package or the interpreter is replaced."""
+    return [mark_of(path) for path in (_PACKAGE, f"{_PACKAGE}/protocols", sys.executable)]
 
 
 def is_being_replaced() -> bool:
     """Has a file of the package been replaced only a moment ago?"""
-    times = [mark[1] for mark in installed() if mark is not None]
+    times = [mark[2] for mark in installed() if mark is not None]
     return any(abs(time() - nanoseconds / 1e9) < REPLACEMENT_SEC for nanoseconds in times)
 
 
@@ -64,11 +64,3 @@ def retry_if_being_replaced(connection: Connection) -> None:
     if is_being_replaced():
         sleep(PAUSE_SEC)
         restart(connection)
-
-
-def _mark(path: str) -> tuple[int, int] | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns

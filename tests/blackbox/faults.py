@@ -45,7 +45,7 @@ def without_module(name: str) -> tuple[str, str]:
 
 
 PLACES = [
-    ("config", "load"),
+    ("config", "parse"),
     ("credentials", "auth_token_of"),
     ("rest", "Client"),
     ("rest", "Client.ask"),

@@ -7,6 +7,8 @@ text is a changed contract with Postfix and must be changed in two places.
 
 from __future__ import annotations
 
+import re
+
 TCP = "tcp-lookup"
 SOCKETMAP = "socketmap-lookup"
 POLICY = "policy"
@@ -98,6 +100,18 @@ def temporary_user_error(status: int) -> dict[str, bytes]:
         SOCKETMAP: socketmap_reply("TEMP", f"{_MISCONFIGURED} Code: {status}"),
         POLICY: policy_reply(f"451 {_MISCONFIGURED}"),
     }
+
+
+THE_SAME_REASON = ": the reason has not changed"
+
+
+def reason_told_once(log: str, requests: int) -> str:
+    """The only reason in a LOG of REQUESTS without a usable configuration; all are counted."""
+    first, *others = log.splitlines()
+    assert [line for line in others if not line.endswith(THE_SAME_REASON)] == []
+    counts = [re.findall(r" \((\d+) requests\): ", line) or ["1"] for line in (first, *others)]
+    assert sum(int(count[0]) for count in counts) == requests, log
+    return first
 
 
 TCP_BROKEN = b"400 Broken%20request!\n"

@@ -22,6 +22,7 @@ from blackbox.support import (
     SOCKETMAP,
     TCP,
     UNUSABLE_CONFIG,
+    reason_told_once,
 )
 
 from harness.handler_process import accepted, endpoint, pipes, write_config
@@ -184,8 +185,7 @@ def test_no_endpoint_of_this_name(tmp_path, backend, launch, mode, with_mode):
         assert handler.ask(mode, REQUEST[mode]) == UNUSABLE_CONFIG[mode]
     output, status, log = handler.finish()
     assert (output, status) == (b"", 0)
-    assert len(log.splitlines()) == 1, log
-    assert "nobody" in log
+    assert "nobody" in reason_told_once(log, 3)
     assert backend.connections == []
 
 
@@ -202,8 +202,7 @@ def test_no_endpoint_at_this_address(tmp_path, backend, launch, mode, with_mode)
         assert handler.ask(mode, REQUEST[mode]) == UNUSABLE_CONFIG[mode]
     output, status, log = handler.finish()
     assert (output, status) == (b"", 0)
-    assert len(log.splitlines()) == 1, log
-    assert f"127.0.0.1:{port}" in log
+    assert f"127.0.0.1:{port}" in reason_told_once(log, 3)
     assert backend.connections == []
 
 
@@ -253,5 +252,4 @@ def test_unusable_file(tmp_path, launch, mode, with_mode, content):
     handler.send(REQUEST[mode] * 3)
     output, status, log = handler.finish()
     assert (output, status) == (UNUSABLE_CONFIG[mode] * 3, 0)
-    assert len(log.splitlines()) == 1, log
-    assert str(path) in log
+    assert str(path) in reason_told_once(log, 3)

@@ -203,14 +203,17 @@ def test_a_broken_request(journal_handler, new_entries, mode):
 
 
 def test_an_unusable_configuration(launch, journald, new_entries):
-    """The reason is there once for a connection, however many requests it had."""
+    """The reason is there once for a connection, and each request is counted."""
     handler = launch("--config", "/nowhere", "--mode", TCP, prefix=journald.prefix)
     handler.send(REQUEST[TCP] * 3)
     assert handler.finish().log == ""
-    (entry,) = new_entries()
-    assert own_fields(entry) == {"MODE": TCP, "OUTCOME": "unusable-config"}
-    assert entry["PRIORITY"] == ERROR
-    assert "/nowhere" in entry["MESSAGE"]
+    first, rest = new_entries()
+    fields = {"MODE": TCP, "OUTCOME": "unusable-config"}
+    assert own_fields(first) == {**fields, "COUNT": "1"}
+    assert own_fields(rest) == {**fields, "COUNT": "2"}
+    assert first["PRIORITY"] == rest["PRIORITY"] == ERROR
+    assert "/nowhere" in first["MESSAGE"]
+    assert rest["MESSAGE"].endswith(" (2 requests): the reason has not changed")
 
 
 def test_a_path_that_is_no_utf_8(launch, journald, new_entries):

@@ -6,7 +6,15 @@ from __future__ import annotations
 import os
 
 import pytest
-from blackbox.support import FOUND, FOUND_BODY, MODES, REQUEST, TCP, UNUSABLE_CONFIG
+from blackbox.support import (
+    FOUND,
+    FOUND_BODY,
+    MODES,
+    REQUEST,
+    TCP,
+    UNUSABLE_CONFIG,
+    reason_told_once,
+)
 
 from harness.scripted_backend import answer
 
@@ -16,6 +24,7 @@ CONTENTS = [
     ("CR LF", b"file-token\r\n", b"file-token"),
     ("special characters", b"a+b/c=%20 d\n", b"a+b/c=%20 d"),
     ("UTF-8", "schlüssel".encode(), "schlüssel".encode()),
+    ("byte order mark", b"\xef\xbb\xbffile-token\r\n", b"file-token"),
 ]
 
 
@@ -78,7 +87,7 @@ UNUSABLE = [
     "name, content, env, told", [u[1:] for u in UNUSABLE], ids=[u[0] for u in UNUSABLE]
 )
 def test_an_unusable_file(handler_for, backend, tmp_path, mode, name, content, env, told):
-    """No token, no request: a temporary error for each, and one log line that names the file."""
+    """No token, no request: a temporary error for each, and the reason once, with the file."""
     path = tmp_path / "token"
     if content is not None:
         path.write_bytes(content)
@@ -88,9 +97,9 @@ def test_an_unusable_file(handler_for, backend, tmp_path, mode, name, content, e
     handler.send(REQUEST[mode] * 2)
     output, status, log = handler.finish()
     assert (output, status) == (UNUSABLE_CONFIG[mode] * 2, 0)
-    assert len(log.splitlines()) == 1, log
-    assert told.replace("PATH", str(path)) in log
-    assert "auth-token-file" in log
+    reason = reason_told_once(log, 2)
+    assert told.replace("PATH", str(path)) in reason
+    assert "auth-token-file" in reason
     assert backend.connections == []
 
 

@@ -54,6 +54,8 @@ GOOD = {
     "white space around it": (b"\n \t secret \n\n", b"secret"),
     "blanks inside": (b"a  b", b"a  b"),
     "octets": (b"\x80\xff", b"\x80\xff"),
+    "a byte order mark": (b"\xef\xbb\xbfsecret\n", b"secret"),
+    "the longest, behind a byte order mark": (b"\xef\xbb\xbf" + b"x" * LIMIT, b"x" * LIMIT),
     "one byte": (b"x", b"x"),
     "the longest": (b"x" * LIMIT, b"x" * LIMIT),
     "the longest, as a line of DOS": (b"x" * LIMIT + b"\r\n", b"x" * LIMIT),
@@ -69,6 +71,7 @@ BAD = {
     "the last control character": (b"a\x1fb",),
     "a delete character": (b"secret\x7f",),
     "one byte too long": (b"x" * (LIMIT + 1),),
+    "a byte order mark alone": (b"\xef\xbb\xbf\n",),
     "far too long": (b"secret" * LIMIT,),
 }
 
@@ -98,7 +101,7 @@ def test_bad_token_file(tmp_path, content):
 
 
 def test_token_is_read_each_time(tmp_path):
-    """A new token is in force from the next connection on: nothing is remembered."""
+    """Nothing is remembered from one call to the next."""
     path = tmp_path / "token"
     path.write_bytes(b"old")
     where = endpoint(auth_token=..., auth_token_file=str(path))

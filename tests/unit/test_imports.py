@@ -99,7 +99,7 @@ def test_pure_modules_do_no_io(module):
     assert among(modules, forbidden) == set()
 
 
-WAITING = {PACKAGE, "__main__", "connection", "journal", "model", "restart"}
+WAITING = {PACKAGE, "__main__", "connection", "journal", "marks", "model", "restart"}
 
 MAIN = f"from {PACKAGE}.__main__ import main; main({{}})"
 
@@ -148,6 +148,7 @@ REQUESTS = {
 ANSWERING = {
     "action",
     "address",
+    "answering",
     "config",
     "credentials",
     "deadline",
@@ -155,8 +156,8 @@ ANSWERING = {
     "entry",
     "errors",
 }
-ANSWERING |= {"handler", "json_reader", "keys", "lean", "protocols", "response", "rest", "target"}
-ANSWERING |= {"transport", "verdict"}
+ANSWERING |= {"handler", "handover", "in_force", "json_reader", "keys", "lean", "protocols"}
+ANSWERING |= {"response", "rest", "target", "transport", "verdict"}
 
 
 @pytest.mark.parametrize("mode", MODES)

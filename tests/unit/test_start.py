@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from postfix_rest_inetd import __main__, entry, handler
+from postfix_rest_inetd import __main__
 
 
 @pytest.mark.parametrize("restarted", [False, True])
@@ -21,18 +21,3 @@ def test_began(restarted):
         assert before <= began <= after
     else:
         assert before - used_after <= began <= after - used
-
-
-def test_once():
-    """The first request alone has the time, in microseconds, and however short it was."""
-    options = handler.Options("/nowhere")
-    options.began_ns, options.woken = 5_000_000, True
-    found = []
-    for _ in range(2):
-        measured = entry.Measured()
-        options.measure_start(measured, 5_000_999)
-        found.append((measured.start_usec, measured.woken))
-    assert found == [(1, True), (0, False)]
-    options.began_ns = 5_000_000
-    options.measure_start(measured, 7_000_000)
-    assert measured.start_usec == 2000

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""From a request to its answer: ask the backend, judge what it says, encode the reply.
+
+A backend that fails, and a response that cannot be used, are answers. An exception that nobody
+expects is one as well: a temporary error, with the place where it was raised.
+"""
+
+from __future__ import annotations
+
+import os
+from time import monotonic_ns
+
+from . import entry, model, verdict
+from .deadline import Deadline
+from .errors import BackendError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .endpoint import Endpoint
+    from .in_force import InForce
+    from .protocols import Codec
+
+# RFC 9110, 15.5.2 and 15.5.4: what a backend says of a token that it does not take (any more).
+_REFUSED = (401, 403)
+
+
+class Answer:
+    """What Postfix is told, and what the operator may want to know of it.
+
+    Attributes:
+        endpoint: the one that was in force for the request.
+        wire: the bytes for Postfix; None for none at all, but the end of the connection.
+    """
+
+    __slots__ = ("endpoint", "measured", "reply", "request", "wire")
+
+    def __init__(self, endpoint: Endpoint, request: model.Request) -> None:
+        """Nothing has been asked yet."""
+        self.endpoint = endpoint
+        self.request = request
+        self.measured = entry.Measured()
+        self.measured.request_id = os.urandom(16).hex()
+        self.reply = model.Reply(model.INTERNAL_ERROR, model.REPLY_TEMPORARY)
+        self.wire: bytes | None = None
+
+
+def answer(in_force: InForce, endpoint: Endpoint, codec: Codec, request: model.Request) -> Answer:
+    """Answer a request by what is in force; `endpoint` is what `in_force` has."""
+    began = monotonic_ns()
+    made = Answer(endpoint, request)
+    try:
+        made.reply, wire = _ask(in_force, made, codec)
+    except Exception as error:  # noqa: BLE001 - whatever it is, Postfix must get its reply
+        made.measured.detail = entry.of_exception(error)
+        made.reply = verdict.without_backend(model.INTERNAL_ERROR)
+        wire = codec.encode(made.reply)
+    made.measured.elapsed_usec = (monotonic_ns() - began) // 1000
+    made.wire = None if made.reply.kind == model.REPLY_NONE else wire
+    return made
+
+
+def _ask(in_force: InForce, made: Answer, codec: Codec) -> tuple[model.Reply, bytes]:
+    measured = made.measured
+    try:
+        response = _response(in_force, made)
+        measured.status = response.status
+        reply = verdict.of_response(made.endpoint, response)
+        return reply, codec.encode(reply)
+    except BackendError as error:
+        measured.detail = str(error)
+        reply = verdict.of_failure(made.endpoint, error.outcome)
+        return reply, codec.encode(reply)
+
+
+def _response(in_force: InForce, made: Answer) -> model.Response:
+    """What the backend answers; with a new token, if it has refused one that is no longer right."""
+    began = monotonic_ns()
+    deadline = Deadline(made.endpoint.request_timeout / 1000)
+    request_id = made.measured.request_id
+    try:
+        response = in_force.ask(made.request, request_id, deadline)
+        # It was refused, not processed: so even a policy request may be sent again.
+        if response.status in _REFUSED and in_force.has_new_token():
+            response = in_force.ask(made.request, request_id, deadline)
+        return response
+    finally:
+        made.measured.backend_usec = (monotonic_ns() - began) // 1000

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: MIT
+"""What is in force for a connection: the endpoint that it belongs to, its token, and a client.
+
+config.json and the files that it names (token, certificate, key and CA) are looked at before each
+request, by their marks (marks.py). What they hold then is in force, on open connections as well.
+
+- What cannot be used changes nothing: the connection goes on with what it had, and the operator is
+  told once per change. A connection that had nothing yet has no endpoint, and looks again at each
+  request. What has failed is also tried again after RETRY_SEC, whatever the marks say.
+- A file that changed less than SETTLE_SEC ago may be half written, or about to come back. A
+  connection that has something to go on with says nothing yet; one that has nothing waits.
+- The endpoint is the one that listens at the connection's local address. If none does any more, it
+  is the one with the mode and the name that the connection's endpoint had: it has moved. If there
+  is none of that name either, the new configuration cannot be used for this connection.
+- A handler that wakes from hibernation, and finds nothing that it can use, goes on with what it had
+  before (handover.py).
+
+The system's trust store is read when a client is made: at a change of one of these files, or when
+the handler wakes.
+"""
+
+from __future__ import annotations
+
+from time import monotonic, sleep
+
+from . import config, credentials, handover
+from .errors import ConfigError
+from .marks import has_settled, mark_of
+from .protocols import codec_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .config import Config
+    from .deadline import Deadline
+    from .endpoint import Endpoint
+    from .marks import Mark
+    from .model import Request, Response
+    from .rest import Client
+
+# An editor that saves a file in place, or a shell with `>`, takes milliseconds for it.
+SETTLE_SEC = 0.25
+# A file that is rewritten all the time never settles.
+MAX_WAIT_SEC = 1.0
+PAUSE_SEC = 0.02
+RETRY_SEC = 1.0
+# Longer than a tick of the clock with which the kernel stamps files.
+_TICK_SEC = 0.05
+_UNRELIABLE = (-1, -1, -1, -1)
+
+
+class Options:
+    """What the command line says.
+
+    Attributes:
+        config: the path of the configuration.
+        mode, endpoint: what the choice of the endpoint is restricted to, None for no restriction.
+    """
+
+    __slots__ = ("config", "endpoint", "mode")
+
+    def __init__(self, config: str, mode: str | None = None, endpoint: str | None = None) -> None:
+        """Read nothing yet."""
+        self.config = config
+        self.mode = mode
+        self.endpoint = endpoint
+
+
+class InForce:
+    """What answers the requests of one connection at the moment.
+
+    Attributes:
+        endpoint, client: None as long as there has been nothing that could be used.
+        problem: why the files cannot be used as they are now, None if they can.
+        is_news: is `problem` to be told to the operator? Set to False by the caller who does.
+    """
+
+    __slots__ = (
+        "_content",
+        "_digests",
+        "_marks",
+        "_options",
+        "_retry_at",
+        "_token",
+        "_told",
+        "_user_agent",
+        "client",
+        "endpoint",
+        "is_news",
+        "problem",
+    )
+
+    def __init__(self, options: Options) -> None:
+        """Look at nothing yet."""
+        self._options = options
+        self._marks: dict[str, Mark] = {}
+        self._told: dict[str, Mark] = {}
+        self._retry_at = 0.0
+        self._content = b""
+        self._digests: list[int | None] = []
+        self._user_agent = ""
+        self._token = b""
+        self.endpoint: Endpoint | None = None
+        self.client: Client | None = None
+        self.problem: ConfigError | None = None
+        self.is_news = False
+
+    def look(self) -> None:
+        """Put into force what has changed since the last look; what is wrong is in `problem`.
+
+        Takes up to MAX_WAIT_SEC if there is nothing in force. Exceptions that nobody expects pass.
+        """
+        end = monotonic() + MAX_WAIT_SEC
+        while self._is_due():
+            self._read()
+            if self.problem is None or self.endpoint is not None:
+                break
+            if self._has_settled() or monotonic() > end:
+                self._tell()
+                break
+            sleep(PAUSE_SEC)
+
+    def restrict(self, mode: str) -> None:
+        """Choose among the endpoints of this mode alone: the client speaks no other."""
+        self._options.mode = mode
+
+    def ask(self, request: Request, request_id: str, deadline: Deadline) -> Response:
+        """Ask the backend of the endpoint in force, of which there must be one.
+
+        Raises:
+            BackendError: there is no usable response.
+        """
+        assert self.client is not None  # noqa: S101
+        return self.client.ask(request, request_id, deadline)
+
+    def has_new_token(self) -> bool:
+        """Is there another token by now? For when the backend has refused the one in force.
+
+        The file of a token is read whatever its mark says. One that cannot be used is not news:
+        the next look() says so.
+        """
+        before, endpoint = self._token, self.endpoint
+        if endpoint is None or endpoint.auth_token_file is None:
+            self.look()
+        else:
+            self._renew_token(endpoint)
+        return self._token != before
+
+    def hand_over(self) -> None:
+        """Leave what is in force to the program that is about to take the place of this one."""
+        if self.endpoint is not None:
+            mode, name = self.endpoint.mode, self.endpoint.name
+            handover.leave(handover.State(mode, name, self._token, self._content))
+
+    def _is_due(self) -> bool:
+        if not self._marks or (self.problem is not None and monotonic() >= self._retry_at):
+            return True
+        return any(mark_of(path) != mark for path, mark in self._marks.items())
+
+    def _read(self) -> None:
+        """Put into force what the files hold, or else say in `problem` why not."""
+        self._marks = {}
+        self._watch(self._options.config)
+        try:
+            self._use(config.read(self._options.config))
+        except ConfigError as error:
+            self.problem = error
+            self._retry_at = monotonic() + RETRY_SEC
+            self._fall_back()
+        else:
+            self.problem = None
+            handover.discard()
+
+    def _fall_back(self) -> None:
+        """Go on with what there was; its token may have changed all the same."""
+        if self.endpoint is None:
+            self._restore()
+        else:
+            for path in credentials.paths_of(self.endpoint):
+                self._watch(path)
+            self._renew_token(self.endpoint)
+        if self._has_settled():
+            self._tell()
+        else:
+            self._retry_at = 0.0
+
+    def _restore(self) -> None:
+        """Go on with what there was before the handler started over, if it can still be used."""
+        left = handover.take()
+        try:
+            if left is not None:
+                self._use(left.content, left.token)
+        except ConfigError:
+            return  # a certificate that is not there any more, perhaps
+
+    def _renew_token(self, endpoint: Endpoint) -> None:
+        try:
+            token = credentials.auth_token_of(endpoint)
+            if token != self._token:
+                self._serve(endpoint, self._user_agent, token)
+        except ConfigError:
+            return  # the one before stays
+
+    def _tell(self) -> None:
+        if self._marks != self._told:
+            self._told = self._marks
+            self.is_news = True
+
+    def _use(self, content: bytes, token: bytes | None = None) -> None:
+        """Put the content of a configuration file into force, all of it or nothing.
+
+        Raises:
+            ConfigError: it cannot be used for this connection.
+        """
+        endpoint, user_agent = self.endpoint, self._user_agent
+        is_same = endpoint is not None and content == self._content
+        if endpoint is None or not is_same:
+            loaded = config.parse(content, self._options.config)
+            endpoint, user_agent = self._choose(loaded), loaded.user_agent
+        paths = credentials.paths_of(endpoint)
+        for path in paths:
+            self._watch(path)
+        digests = [credentials.digest_of(path) for path in paths]
+        if token is None:
+            token = credentials.auth_token_of(endpoint)
+        if is_same and token == self._token and digests == self._digests:
+            return  # and the connection to the backend is kept
+        codec_of(endpoint.mode)  # here, where a failure can be mended
+        self._serve(endpoint, user_agent, token)
+        self._content = content
+        self._digests = digests
+
+    def _serve(self, endpoint: Endpoint, user_agent: str, token: bytes) -> None:
+        """Make a client, and have it answer from now on."""
+        from . import rest  # dear, and of no use where the configuration is not
+
+        client = rest.Client(endpoint, user_agent, token)
+        if self.client is not None:
+            self.client.close()
+        self.endpoint, self.client = endpoint, client
+        self._user_agent, self._token = user_agent, token
+
+    def _choose(self, loaded: Config) -> Endpoint:
+        from .address import local_address_of
+        from .endpoint import select
+
+        options = self._options
+        try:
+            local = local_address_of(0)
+        except OSError:
+            local = None
+        choice = select(loaded.endpoints, local, options.mode, options.endpoint)
+        former = (self.endpoint or handover.take()) if isinstance(choice, str) else None
+        if isinstance(choice, str) and former is not None and options.endpoint is None:
+            moved = select(loaded.endpoints, local, former.mode, former.name)
+            choice = choice if isinstance(moved, str) else moved
+        if isinstance(choice, str):
+            raise ConfigError(options.config, [("$.endpoints", choice)])
+        return choice
+
+    def _watch(self, path: str) -> None:
+        mark = mark_of(path)
+        # Another change within the same tick would not be seen.
+        self._marks[path] = mark if has_settled(path, mark, _TICK_SEC) else _UNRELIABLE
+
+    def _has_settled(self) -> bool:
+        return all(has_settled(path, mark_of(path), SETTLE_SEC) for path in self._marks)
