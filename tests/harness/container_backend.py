@@ -3,7 +3,7 @@
 
 It is a process of its own (container_backend_program.py, run by the container's Python) and can be
 stopped and started again on the same port, as backends are while mail flows. Its record lasts over
-that. `answer`, `lookup`, `held` and `dropped` make routes.
+that. `answer`, `lookup`, `held`, `guarded` and `dropped` make routes.
 """
 
 from __future__ import annotations
@@ -55,6 +55,11 @@ def maps(routes: Mapping[str, Route]) -> Route:
 def held(route: Route) -> Route:
     """ROUTE, but each request waits until `Backend.release()` or a stop."""
     return {**route, "hold": True}
+
+
+def guarded(route: Route, *tokens: str) -> Route:
+    """ROUTE for a request with one of TOKENS; a 403 for any other."""
+    return {**route, "tokens": tokens}
 
 
 def dropped() -> Route:

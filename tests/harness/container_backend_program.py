@@ -66,6 +66,8 @@ class _Handler(BaseHTTPRequestHandler):
         if route.get("hold"):
             with _released:
                 _released.wait_for(lambda: _state["releases"] > releases)
+        if headers.get("x-auth-token") not in route.get("tokens", [headers.get("x-auth-token")]):
+            route = {"status": 403, "body": ""}
         time.sleep(route.get("delay_sec", 0))
         if route.get("drop"):
             self.close_connection = True

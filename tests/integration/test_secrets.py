@@ -101,7 +101,7 @@ def test_credential(clean_container: Container, backend: Backend) -> None:
     stat = clean_container.run("stat", "-c", "%a %U:%G", TOKEN_FILE).stdout
     assert stat == "600 root:root\n"
     assert not can_read(clean_container, USER, TOKEN_FILE)
-    # A new token is in force from the next connection on.
+    # systemd copies a credential at the start: a new one is in force from the next connection on.
     clean_container.write(TOKEN_FILE, f"{TOKEN}-2\n", mode=0o600)
     assert ask(clean_container, PORT, b"get x\n") == b"200 y\n"
     assert backend.requests[-1].headers["x-auth-token"] == f"{TOKEN}-2"
