@@ -192,7 +192,7 @@ def _drop_in(
     lines += ["", "[Socket]"]
     lines += [f"ListenStream={_specifier_free(str(e.address))}" for e in listening]
     if refused:
-        lines += ["RemoveOnStop=no", f"ExecStartPre=/bin/sh -c '{_REFUSAL}'"]
+        lines += ["RemoveOnStop=no", f"ExecStartPre=/usr/bin/sh -c '{_REFUSAL}'"]
     elif any(e.address.path is not None for e in listening):
         # For a drop-in of the operator's own to change, where others than Postfix ask.
         lines += ["SocketUser=postfix", "SocketGroup=postfix", "SocketMode=0660"]

@@ -143,7 +143,8 @@ def checkout_copy(checkout: Path, directory: Path, version: str = "") -> Path:
     """DIRECTORY, made a clean copy of CHECKOUT.
 
     If a VERSION is given it has that one, of the same date and length, but its modules do not fit
-    together with the original's, and it has files of each kind that the original has not.
+    together with the original's, its units execute our programs by themselves, and it has files of
+    each kind that the original has not.
     """
     directory.mkdir()
     for name in _SOURCES:
@@ -162,6 +163,10 @@ def checkout_copy(checkout: Path, directory: Path, version: str = "") -> Path:
         )
         for path in (directory / "postfix_rest_inetd").rglob("*.py"):
             text = path.read_text(encoding="utf-8").replace("BridgeError", "FormerBridgeError")
+            path.write_text(text, encoding="utf-8")
+        for path in (directory / "systemd/system").glob("*.service"):
+            text = path.read_text(encoding="utf-8")
+            text = re.sub(r"(?m)^ExecStart=/usr/bin/.* (/usr/lib/)", r"ExecStart=\1", text)
             path.write_text(text, encoding="utf-8")
         for name, text in _FORMER_FILES.items():
             (directory / name).parent.mkdir(exist_ok=True)

@@ -15,6 +15,7 @@ from integration.product import (
     ask,
     configure,
     connect,
+    drop_in,
     endpoint,
     handlers,
     read_line,
@@ -84,6 +85,39 @@ def test_hibernation(
     request.node.add_report_section(
         "call", "measured", f"private dirty memory: awake {awake:.1f} MB, asleep {asleep:.1f} MB"
     )
+
+
+OLD_UNIT = """
+[Service]
+ExecStart=
+ExecStart=/usr/lib/postfix-rest-inetd/handler --mode tcp-lookup
+"""
+
+
+def test_old_command_line(clean_container: Container, backend: Backend) -> None:
+    """A handler that the unit of an older version has started hibernates and wakes as any other.
+
+    The units are replaced in the meantime; what runs is told by the same command line before and
+    after.
+    """
+    container = clean_container
+    drop_in(container, "postfix-rest-tcp@.service", OLD_UNIT, "10-old.conf")
+    with connect(container, PORT) as connection:
+        connection.sendall(REQUEST)
+        assert read_line(connection) == REPLY
+        (old,) = cmdline(container).splitlines()
+        container.run("rm", "/etc/systemd/system/postfix-rest-tcp@.service.d/10-old.conf")
+        container.run("systemctl", "daemon-reload")
+        wait_until(lambda: memory_mb(container) < ASLEEP_MB, f"memory below {ASLEEP_MB} MB")
+        assert cmdline(container).splitlines() == [old]
+        connection.sendall(REQUEST)
+        assert read_line(connection) == REPLY
+        with connect(container, PORT) as other:
+            other.sendall(REQUEST)
+            assert read_line(other) == REPLY
+            both = {line.partition(" ")[2] for line in cmdline(container).splitlines()}
+            assert both == {old.partition(" ")[2]}
+    assert len(backend.requests) == 3
 
 
 def test_waiting_for_the_first_request(clean_container: Container, backend: Backend) -> None:

@@ -149,7 +149,7 @@ def test_named_unix_socket_is_refused(tmp_path):
     """@NAME with a unix socket fails before it listens, says why, and is not revived."""
     _, files = run(tmp_path, [endpoint("p", "policy", **{"bind-path": "/run/p"})])
     refused = files[f"postfix-rest-policy@p.socket.d/{ADDRESSES}"]
-    assert "ExecStartPre=/bin/sh -c" in refused
+    assert "ExecStartPre=/usr/bin/sh -c" in refused
     assert "exit 1" in refused
     assert "OnFailure" not in refused
     assert (
