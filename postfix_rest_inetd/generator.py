@@ -1,91 +1,82 @@
 # SPDX-License-Identifier: MIT
 """systemd.generator(7): from config.json to where the sockets listen.
 
-For each mode that has endpoints, drop-ins with ListenStream= are written for these instances of its
-socket template (postfix-rest-tcp@.socket and so on):
+For each mode that has endpoints, drop-ins with ListenStream= are written for the instances of its
+socket template (postfix-rest-tcp@.socket and so on); socket_units.py says which these are. A socket
+unit that fails is started again by revive-postfix-rest@.service.
 
-    @all    every endpoint of the mode
-    @NAME   the endpoints of that name. NAME is what systemd-escape(1) makes of it; a name like
-            domain-lookup, which systemd would take as it is, can be used as it is too
-
-Two instances that would listen at one place exclude each other (Conflicts=). An instance @NAME
-with a unix socket is refused with a message: the handlers of two such units could get the same unit
-name (`NUMBER-PID-UID`), on which systemd fails a socket unit for good; @all is one unit and counts
-its connections itself. A socket unit that fails is started again by revive-postfix-rest@.service.
-
-It never stands in the way of a boot: nothing is written where there is no config.json, or no
-endpoint in it. Where config.json cannot be used, the sockets get no new address, a unit is written
-that prints the problems into the journal during the boot, the journal is told at once if it is
-there already (daemon-reload), and the exit status is 1, which systemd reports.
+It never stands in the way of a boot, and nothing about one endpoint or one file keeps the others
+from being written: what cannot be written is told, with exit status 1, which systemd reports.
+Nothing is written where there is no config.json, or no endpoint in it. Where config.json cannot be
+used, the sockets get no new address, a unit is written that prints the problems into the journal
+during the boot, the journal is told at once if it is there already (daemon-reload), and the exit
+status is 1.
 
 Sockets that are listening already must not lose their addresses by that: systemd would close them
 at the daemon-reload, which the upgrade of any package may cause, and they would stay closed when
-the file has been mended. Each socket unit leaves a copy of its drop-in in LISTENING_DIRECTORY for
-as long as it listens, and these are what is written when there is no usable config.json.
+the file has been mended. What they have left behind (listening_sockets.py) is what is written when
+there is no usable config.json, and for units that a usable one does not have any more: after a
+renaming @OLD goes on until @NEW is started or @OLD is stopped, and the journal is told.
 
-Reading a file and writing a few is all there is: targets, tokens and certificates are not looked
-at.
+Reading a few files and writing a few is all there is: targets, tokens and certificates are not
+looked at.
 """
 
 from __future__ import annotations
 
 import os
 
-from . import config, journal, model
+from . import config, journal, listening_sockets, socket_units
 from .errors import ConfigError
+from .generated_files import GeneratedFiles
+from .socket_units import escape, instances_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
     from .endpoint import Endpoint
+    from .socket_units import SocketUnit
 
-    Write = Callable[[str, str], None]
-
-LISTENING_DIRECTORY = "/run/postfix-rest-inetd"  # written by postfix-rest-@.socket.d/
+__all__ = ["escape", "instances_of", "main", "systemd_version"]
 
 EXIT_OK = 0
 EXIT_FAILED = 1
 
-_KINDS = {
-    model.TCP_LOOKUP: "postfix-rest-tcp",
-    model.SOCKETMAP_LOOKUP: "postfix-rest-socketmap",
-    model.POLICY: "postfix-rest-policy",
-}
 _DROP_IN = "20-addresses.conf"
-_MESSAGE_ID = "3ec829098d9f45afb2b577e916c25a83"
-_MAX_UNIT_NAME_CHARACTERS = 255
-_IPV4_BYTES, _IPV6_BYTES = 4, 16
+_UNUSABLE_ID = "3ec829098d9f45afb2b577e916c25a83"
+_FAILED_ID = "9f3a3e1fe2e9499489948b1614b97320"
+_GONE_ID = "ac9079feac334e6ab544bd91e0a18289"
 _FIRST_VERSION_WITH_POLL_LIMIT = 255
+_MAX_TOLD = 5
 
 
-def main(arguments: list[str], config_path: str = config.DEFAULT_PATH) -> int:
+def main(
+    arguments: list[str],
+    config_path: str = config.DEFAULT_PATH,
+    listening_directory: str = listening_sockets.DIRECTORY,
+) -> int:
     """Write units below the first of the three directories that systemd names.
 
     Returns the exit status.
     """
     directory = arguments[0] if arguments else "/tmp"  # noqa: S108 - as systemd.generator(7) has it
-
-    def write(path: str, content: str) -> None:
-        path = os.path.join(directory, path)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(f"# Written by postfix-rest-inetd-generator from {config_path}\n\n{content}")
-
-    if not os.path.lexists(config_path):
-        _keep_listening(write)
-        return EXIT_OK
+    files = GeneratedFiles(directory, config_path)
+    listening, files.failures = listening_sockets.left_behind(listening_directory)
+    problem = None
     try:
-        endpoints = config.load(config_path, for_listening=True).endpoints
+        endpoints = _endpoints(config_path)
     except ConfigError as error:
-        _keep_listening(write)
-        _report(error, config_path, directory, write)
-        return EXIT_FAILED
-    for mode, kind in _KINDS.items():
-        _write_kind(kind, [e for e in endpoints if e.mode == mode], config_path, write)
-    if endpoints and systemd_version() >= _FIRST_VERSION_WITH_POLL_LIMIT:
-        write("postfix-rest-@.socket.d/20-poll-limit.conf", _POLL_LIMIT)
-    return EXIT_OK
+        problem, endpoints = error, None
+    if endpoints is None:
+        _keep_listening(listening, files)
+    else:
+        _write_units(endpoints, listening, files, config_path)
+    if (endpoints or listening) and systemd_version() >= _FIRST_VERSION_WITH_POLL_LIMIT:
+        files.write("postfix-rest-@.socket.d/20-poll-limit.conf", _POLL_LIMIT)
+    if problem is not None:
+        _report(problem, config_path, files)
+    if files.failures:
+        _tell_failures(files.failures)
+    return EXIT_FAILED if problem is not None or files.failures else EXIT_OK
 
 
 # In a file of its own, because systemd 252 warns of keys that it does not know.
@@ -98,128 +89,69 @@ PollLimitBurst=2000
 """
 
 
-def _keep_listening(write: Write) -> None:
-    """Write the drop-ins of the sockets that are listening, as they were."""
-    try:
-        names = os.listdir(LISTENING_DIRECTORY)
-    except OSError:
-        return
-    for name in names:
-        with open(os.path.join(LISTENING_DIRECTORY, name), encoding="utf-8") as file:
-            text = file.read().partition("\n\n")[2]  # without write's own first line
-            write(f"{name.removesuffix('.conf')}.d/{_DROP_IN}", text)
+def _endpoints(config_path: str) -> list[Endpoint] | None:
+    """Those of config.json; None when there is no such file.
 
-
-def _write_kind(kind: str, endpoints: list[Endpoint], config_path: str, write: Write) -> None:
-    """The drop-ins for one socket template."""
-    if not endpoints:
-        return
-    instances = instances_of(endpoints)
-    for instance, listening in instances.items():
-        unit = f"{kind}@{instance}.socket"
-        if len(unit) > _MAX_UNIT_NAME_CHARACTERS:
-            continue  # systemd has no such unit; @all serves the endpoint
-        rivals = [f"{kind}@{other}.socket" for other in _rivals(instance, instances)]
-        text = _drop_in(
-            unit, listening, rivals, config_path, refused=_is_refused(instance, listening)
-        )
-        write(f"{unit}.d/{_DROP_IN}", text)
-
-
-def instances_of(endpoints: Iterable[Endpoint]) -> dict[str, list[Endpoint]]:
-    """The instances of a socket template, and where each listens; `endpoints` are of one mode."""
-    endpoints = list(endpoints)
-    instances = {"all": endpoints}
-    named: dict[str, list[Endpoint]] = {}
-    for endpoint in endpoints:
-        named.setdefault(escape(endpoint.name), []).append(endpoint)
-    plain: dict[str, list[Endpoint]] = {}
-    for endpoint in endpoints:
-        if _is_plain(endpoint.name) and endpoint.name not in named:
-            plain.setdefault(endpoint.name, []).append(endpoint)
-    return {**named, **plain, **instances}
-
-
-def escape(name: str) -> str:
-    """What systemd-escape(1) makes of a name."""
-    escaped = []
-    for index, octet in enumerate(name.encode()):
-        character = chr(octet)
-        if character == "/":
-            escaped.append("-")
-        elif octet < 0x80 and (
-            character.isalnum() or character in ":_" or (character == "." and index)
-        ):
-            escaped.append(character)
-        else:
-            escaped.append(f"\\x{octet:02x}")
-    return "".join(escaped)
-
-
-def _is_plain(name: str) -> bool:
-    """May the name stand in the name of a unit as it is?"""
-    return name.isascii() and all(c.isalnum() or c in ":_.-" for c in name)
-
-
-def _rivals(instance: str, instances: dict[str, list[Endpoint]]) -> list[str]:
-    """The instances that listen at a place at which this one listens too."""
-    places = {endpoint.address for endpoint in instances[instance]}
-    if _is_refused(instance, instances[instance]):
-        return []  # it never listens, and must not stop what does
-    return [
-        other
-        for other, endpoints in instances.items()
-        if other != instance
-        and not _is_refused(other, endpoints)
-        and not places.isdisjoint(e.address for e in endpoints)
-    ]
-
-
-def _is_refused(instance: str, listening: list[Endpoint]) -> bool:
-    return instance != "all" and any(e.address.path is not None for e in listening)
-
-
-def _drop_in(
-    unit: str, listening: list[Endpoint], rivals: list[str], config_path: str, *, refused: bool
-) -> str:
-    lines = ["[Unit]", f"SourcePath={config_path}"]
-    lines += [f"Conflicts={rival}" for rival in rivals]
-    # One of two has closed before the other one opens, if they are ordered in any direction.
-    lines += [f"After={rival}" for rival in rivals if rival < unit]
-    if not refused:
-        # Not in a shared drop-in: a refused unit is to stay down, and nothing takes this back.
-        lines.append("OnFailure=revive-postfix-rest@%n.service")
-    lines += ["", "[Socket]"]
-    lines += [f"ListenStream={_specifier_free(str(e.address))}" for e in listening]
-    if refused:
-        lines += ["RemoveOnStop=no", f"ExecStartPre=/usr/bin/sh -c '{_REFUSAL}'"]
-    elif any(e.address.path is not None for e in listening):
-        # For a drop-in of the operator's own to change, where others than Postfix ask.
-        lines += ["SocketUser=postfix", "SocketGroup=postfix", "SocketMode=0660"]
-    lines += _wildcards(listening)
-    return "\n".join([*lines, ""])
-
-
-_REFUSAL = (
-    'echo "<3>%n: an endpoint with a bind-path is served by %p@all.socket only. '
-    'Disable %n and enable %p@all.socket." >&2; exit 1'
-)
-
-
-def _wildcards(endpoints: list[Endpoint]) -> list[str]:
-    """What makes [::] take IPv4 connections too, unless 0.0.0.0 has an endpoint at the same port.
-
-    BindIPv6Only= is for a whole unit: where one port needs it, the others get their IPv4 apart.
+    Raises:
+        ConfigError: the file cannot be used.
     """
-    v4 = {e.address.port for e in endpoints if e.address.ip == bytes(_IPV4_BYTES)}
-    v6 = {e.address.port for e in endpoints if e.address.ip == bytes(_IPV6_BYTES)}
-    if v4.isdisjoint(v6):
-        return ["BindIPv6Only=both"] if v6 else []
-    return ["BindIPv6Only=ipv6-only", *(f"ListenStream=0.0.0.0:{port}" for port in sorted(v6 - v4))]
+    if not os.path.lexists(config_path):
+        return None
+    return config.load(config_path, for_listening=True).endpoints
 
 
-def _specifier_free(text: str) -> str:
-    return text.replace("%", "%%")
+def _keep_listening(listening: dict[str, str], files: GeneratedFiles) -> None:
+    """Write the drop-ins of the sockets that are listening, as they were."""
+    for name, text in listening.items():
+        files.write(f"{name}.d/{_DROP_IN}", text)
+
+
+def _write_units(
+    endpoints: list[Endpoint], listening: dict[str, str], files: GeneratedFiles, config_path: str
+) -> None:
+    """Write the drop-ins for all endpoints, and for what listens without one."""
+    for mode, kind in socket_units.KINDS.items():
+        units = socket_units.units_of(kind, [e for e in endpoints if e.mode == mode])
+        units = _with_names_that_fit(units)
+        own = {name: text for name, text in listening.items() if name.startswith(f"{kind}@")}
+        _keep_addresses(units, own)
+        at = socket_units.at_place(units)
+        for unit in units:
+            text = socket_units.drop_in(unit, at, config_path)
+            files.write(f"{unit.name}.d/{_DROP_IN}", text)
+            if unit.kept:
+                _tell_kept(unit, socket_units.rivals(unit.name, unit.kept, at))
+            own.pop(unit.name, None)
+        for name, text in own.items():
+            addresses = listening_sockets.addresses(text)
+            others = socket_units.rivals(name, addresses, at)
+            lines = listening_sockets.socket_lines(text)
+            kept = socket_units.gone_drop_in(name, lines, others, config_path)
+            files.write(f"{name}.d/{_DROP_IN}", kept)
+            _tell_gone(name, addresses, others)
+
+
+def _with_names_that_fit(units: list[SocketUnit]) -> list[SocketUnit]:
+    """Without those whose name no unit can have. The operator is told: @all serves the endpoint."""
+    too_long = [unit for unit in units if len(unit.name) > socket_units.MAX_NAME]
+    if too_long:
+        places = [f"{unit.endpoints[0].json_path}.name" for unit in too_long]
+        text = (
+            f"{_listed(places)}: too long for a socket unit @NAME, whose name may have "
+            f"{socket_units.MAX_NAME} characters when it is escaped. @all serves the endpoint; for "
+            "a unit of its own, shorten the name"
+        )
+        _tell(text, _FAILED_ID, journal.WARNING)
+    return [unit for unit in units if unit not in too_long]
+
+
+def _keep_addresses(units: list[SocketUnit], listening: dict[str, str]) -> None:
+    """Let units that listen at an address of another endpoint of their mode go on there."""
+    served = {address for unit in units for address in unit.addresses}
+    for unit in units:
+        own = unit.addresses
+        now = listening_sockets.addresses(listening.get(unit.name, ""))
+        unit.kept = [address for address in now if address in served and address not in own]
 
 
 def systemd_version() -> int:
@@ -240,16 +172,70 @@ def systemd_version() -> int:
     return 0
 
 
-def _report(error: ConfigError, config_path: str, directory: str, write: Write) -> None:
+def _tell(text: str, message_id: str, priority: int, unit: str = "") -> None:
+    """Tell the journal, or stderr where there is none yet."""
+    fields = {"MESSAGE": text, "MESSAGE_ID": message_id, "PRIORITY": str(priority)}
+    if unit:
+        fields["OBJECT_SYSTEMD_UNIT"] = unit  # journalctl -u shows it then
+    journal.send(fields)
+
+
+def _tell_gone(name: str, addresses: list[str], others: list[str]) -> None:
+    """A unit listens that config.json does not have; `others` would listen in its place."""
+    text = (
+        f"{name} listens at {_listed(addresses)}, but config.json has no such endpoint any more. "
+    )
+    if others:
+        new = _shell(_nicest(others))
+        text += f"It goes on until it is stopped. In its place: systemctl disable {_shell(name)}; "
+        text += f"systemctl enable {new}; systemctl start {new}"
+    else:
+        text += "Nobody is answered there, but by temporary errors. To close it: "
+        text += f"systemctl disable --now {_shell(name)}; systemctl daemon-reload"
+    _tell(text, _GONE_ID, journal.WARNING, name)
+
+
+def _tell_kept(unit: SocketUnit, others: list[str]) -> None:
+    """A unit listens at addresses that are now another endpoint's, for which `others` are."""
+    names = " ".join(_shell(name) for name in [unit.name, _nicest(others)])
+    text = (
+        f"{unit.name} listens at {_listed(unit.kept)}, which is the address of another endpoint "
+        f"now, and goes on until it is stopped. To put it right: systemctl stop {names}; "
+        f"systemctl daemon-reload; systemctl start {names}"
+    )
+    _tell(text, _GONE_ID, journal.WARNING, unit.name)
+
+
+def _tell_failures(failures: list[str]) -> None:
+    text = (
+        f"{_listed(failures)}. Sockets whose files are missing may have closed. When what is in "
+        "the way is gone: systemctl daemon-reload; postfix-rest-inetd check"
+    )
+    _tell(text, _FAILED_ID, journal.ERROR)
+
+
+def _nicest(names: list[str]) -> str:
+    """Of the units that listen at a place: @NAME, without escapes if there is one, before @all."""
+    return min(names, key=lambda name: (name.partition("@")[2] == "all.socket", "\\" in name))
+
+
+def _shell(name: str) -> str:
+    """The name of a unit as a shell takes it."""
+    return f"'{name}'" if "\\" in name else name
+
+
+def _listed(items: list[str]) -> str:
+    more = len(items) - _MAX_TOLD
+    return ", ".join(items[:_MAX_TOLD]) + (f" and {more} more" if more > 0 else "")
+
+
+def _report(error: ConfigError, config_path: str, files: GeneratedFiles) -> None:
     """Tell the operator what is wrong: now if there is a journal, during the boot if not."""
     text = f"sockets keep the addresses that they have, if any: the configuration is wrong: {error}"
-    priority = str(journal.ERROR)
-    journal.send({"MESSAGE": text, "MESSAGE_ID": _MESSAGE_ID, "PRIORITY": priority})
+    _tell(text, _UNUSABLE_ID, journal.ERROR)
     name = "postfix-rest-inetd-config.service"
-    write(name, _REPORTING_UNIT.format(config_path=config_path))
-    wants = os.path.join(directory, "multi-user.target.wants")
-    os.makedirs(wants, exist_ok=True)
-    os.symlink(f"../{name}", os.path.join(wants, name))
+    files.write(name, _REPORTING_UNIT.format(config_path=config_path))
+    files.want(name, "multi-user.target")
 
 
 _REPORTING_UNIT = """\

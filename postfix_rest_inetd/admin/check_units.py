@@ -132,8 +132,20 @@ def _orphans(units: list[Unit], instances: dict[str, list[Endpoint]]) -> Iterato
             wanted = "endpoint" if unit.instance == "all" else f"endpoint {unit.instance}"
             what = f"is {'enabled' if unit.is_enabled else 'active'}, but config.json has no "
             what += f"{wanted} of this mode"
-            advice = commands(f"systemctl disable --now {unit.name}", _RELOAD)
-            yield Finding(WARNING, unit.name, what, advice)
+            yield Finding(WARNING, unit.name, what, _without_endpoint(unit, instances))
+
+
+def _without_endpoint(unit: Unit, instances: dict[str, list[Endpoint]]) -> str:
+    """How to get rid of a unit; where another endpoint has its address, without closing it."""
+    # @NAME rather than @all, and without escapes if there is such a name.
+    for name in sorted(instances, key=lambda name: ("@all." in name, "\\" in name)):
+        endpoints = instances[name]
+        own = name.startswith(f"{unit.kind}@") and not any(e.address.path for e in endpoints)
+        if own and unit.is_active and {str(e.address) for e in endpoints} & set(unit.listen):
+            start = (f"systemctl enable {name}", f"systemctl start {name}")
+            advice = f"{name} has its address now; starting it stops this one:\n"
+            return advice + commands(f"systemctl disable {unit.name}", _RELOAD, *start)
+    return commands(f"systemctl disable --now {unit.name}", _RELOAD)
 
 
 def _stale(

@@ -47,6 +47,7 @@ PRIVATE = "/var/spool/postfix/private"
 MAX_GENERATOR_SEC = 10
 MAX_GENERATOR_INSTRUCTIONS = 60_000_000
 PORT = 9001
+NOT_SERVED = UNUSABLE_CONFIG.decode().strip()
 
 
 @pytest.fixture
@@ -163,6 +164,41 @@ def test_names(clean_container: Container, backend: Backend, name: str) -> None:
         "journalctl", "-q", "-ojson", "--lines=1", f"POSTFIX_REST_ENDPOINT={name}"
     ).stdout.splitlines()
     assert json.loads(entry)["POSTFIX_REST_KEY"] == "x"
+
+
+@pytest.mark.parametrize("length", [249, 250, 251, 254, 255, 256])
+def test_long_names(clean_container: Container, backend: Backend, length: int) -> None:
+    """An endpoint has its own unit if systemd can have one; if not, @all serves it with the rest.
+
+    The kind that comes last has its sockets in any case.
+    """
+    name = "ж" * 28 + "x" * (length - len("postfix-rest-tcp@.socket") - 28 * len("\\xd0\\xb6"))
+    since = clean_container.journal.cursor()
+    serve(
+        clean_container,
+        backend,
+        endpoint(name, port=9001),
+        endpoint("gate", "policy", port=9002),
+    )
+    start(clean_container, TCP, POLICY)
+    assert number_at(clean_container, 9001, "127.0.0.1") == "0"
+    assert [state(clean_container, unit) for unit in (TCP, POLICY)] == ["active", "active"]
+    escape = ["systemd-escape", "--template=postfix-rest-tcp@.socket", "--", name]
+    done = clean_container.run(*escape, check=False)
+    if length > 250:
+        messages = clean_container.journal("SYSLOG_IDENTIFIER=postfix-rest-inetd", since=since)
+        assert "$.endpoints[0].name: too long" in messages[0]["MESSAGE"]
+        assert messages[0]["PRIORITY"] == "4"
+        return
+    unit = done.stdout.strip()
+    assert len(unit) == length
+    start(clean_container, unit)
+    assert number_at(clean_container, 9001, "127.0.0.1") == "0"
+    assert state(clean_container, TCP) == "inactive"
+    # It survives what every listening socket does.
+    clean_container.run("rm", CONFIG)
+    clean_container.run("systemctl", "daemon-reload")
+    assert number_at(clean_container, 9001, "127.0.0.1") == NOT_SERVED
 
 
 def test_plain_name(clean_container: Container, backend: Backend) -> None:
@@ -461,6 +497,124 @@ def test_changed_address(clean_container: Container, backend: Backend) -> None:
         connection.sendall(b"get x\n")
         assert read_line(connection) == b"200 0\n"
     wait_for_no_handlers(clean_container)
+
+
+# -- endpoints that are renamed or removed while their @NAME listens
+
+OLD, NEW = "postfix-rest-tcp@old.socket", "postfix-rest-tcp@new-name.socket"
+GONE_ID = "MESSAGE_ID=ac9079feac334e6ab544bd91e0a18289"
+
+
+def told_of(container: Container, unit: str, since: str) -> str:
+    """The last thing that the generator told of a unit that listens without an endpoint."""
+    entries = container.journal(GONE_ID, f"OBJECT_SYSTEMD_UNIT={unit}", since=since)
+    assert {entry["PRIORITY"] for entry in entries} == {"4"}
+    return entries[-1]["MESSAGE"]
+
+
+def advised(message: str) -> list[str]:
+    """The commands in a message."""
+    return [f"systemctl {command}" for command in message.split("systemctl ")[1:]]
+
+
+def complaints(container: Container, since: str) -> list[str]:
+    """What systemd itself has warned of."""
+    entries = container.journal("_PID=1", since=since)
+    return [entry["MESSAGE"] for entry in entries if entry["PRIORITY"] <= "4"]
+
+
+def test_renamed_endpoint(clean_container: Container, backend: Backend) -> None:
+    """@OLD answers after any number of reloads and restarts, until @NEW is started as is advised.
+
+    After that nothing is left of @OLD.
+    """
+    serve(clean_container, backend, endpoint("old", port=PORT))
+    clean_container.run("systemctl", "enable", OLD)
+    start(clean_container, OLD)
+    since = clean_container.journal.cursor()
+    serve(clean_container, backend, endpoint("new-name", port=PORT))
+    for verb in (("daemon-reload",), ("daemon-reexec",), ("restart", OLD), ("daemon-reload",)):
+        clean_container.run("systemctl", *verb)
+        assert number_at(clean_container, PORT, "127.0.0.1") == "0"
+        assert state(clean_container, OLD) == "active"
+    assert show(clean_container, OLD, "Description")["Description"].startswith("Kept until")
+    clean_container.shell("\n".join(advised(told_of(clean_container, OLD, since))))
+    assert [state(clean_container, unit) for unit in (OLD, NEW)] == ["inactive", "active"]
+    enabled = clean_container.run("systemctl", "is-enabled", OLD, NEW, check=False).stdout
+    assert enabled == "disabled\nenabled\n"
+    assert number_at(clean_container, PORT, "127.0.0.1") == "0"
+    clean_container.run("systemctl", "daemon-reload")
+    assert not [path for path in generated(clean_container) if OLD in path]
+    assert complaints(clean_container, since) == []
+    clean_container.run("systemctl", "disable", NEW)
+
+
+def test_renamed_endpoint_and_all(clean_container: Container, backend: Backend) -> None:
+    """@all, too, can be started in the place of @OLD, and the other way round."""
+    serve(clean_container, backend, endpoint("old", port=PORT))
+    start(clean_container, OLD)
+    serve(clean_container, backend, endpoint("new-name", port=PORT))
+    for started, stopped in ((TCP, OLD), (OLD, TCP), (NEW, OLD), (OLD, NEW)):
+        start(clean_container, started)
+        assert [state(clean_container, unit) for unit in (started, stopped)] == [
+            "active",
+            "inactive",
+        ]
+        assert number_at(clean_container, PORT, "127.0.0.1") == "0"
+
+
+@pytest.mark.parametrize("unit", [OLD, TCP])
+def test_removed_endpoint(clean_container: Container, backend: Backend, unit: str) -> None:
+    """A unit without endpoints stays open, with temporary errors, and cannot be started again.
+
+    A daemon-reload would only make it deaf. Postfix defers the mail either way.
+    """
+    serve(clean_container, backend, endpoint("old", port=PORT))
+    start(clean_container, unit)
+    since = clean_container.journal.cursor()
+    serve(clean_container, backend, endpoint("gate", "policy", port=PORT))
+    clean_container.run("systemctl", "daemon-reload")
+    assert number_at(clean_container, PORT, "127.0.0.1") == NOT_SERVED
+    assert state(clean_container, unit) == "active"
+    # Of the others, which nobody uses, systemd may say that they have no address any more.
+    assert not [said for said in complaints(clean_container, since) if said.startswith(unit)]
+    assert clean_container.run("systemctl", "restart", unit, check=False).returncode != 0
+    said = [entry["MESSAGE"] for entry in clean_container.journal(since=since)]
+    assert any(f"{unit}: config.json has no such endpoint any more" in line for line in said)
+    assert not any("is started again in" in line for line in said)
+    assert number_at(clean_container, PORT, "127.0.0.1") == "refused"
+    clean_container.shell("\n".join(advised(told_of(clean_container, unit, since))))
+    assert not [path for path in generated(clean_container) if unit in path]
+
+
+def test_exchanged_names(clean_container: Container, backend: Backend) -> None:
+    """Two endpoints exchange their names: both addresses go on; the advice puts them right."""
+    a, b = (f"postfix-rest-tcp@{name}.socket" for name in "ab")
+    serve(clean_container, backend, endpoint("a", port=9001), endpoint("b", port=9002))
+    start(clean_container, a, b)
+    since = clean_container.journal.cursor()
+    serve(clean_container, backend, endpoint("b", port=9001), endpoint("a", port=9002))
+    clean_container.run("systemctl", "daemon-reload")
+    ports = (9001, 9002)
+    assert [number_at(clean_container, port, "127.0.0.1") for port in ports] == ["0", "1"]
+    clean_container.shell("\n".join(advised(told_of(clean_container, a, since))))
+    assert [number_at(clean_container, port, "127.0.0.1") for port in ports] == ["0", "1"]
+    listening = [show(clean_container, unit, "Listen")["Listen"] for unit in (a, b)]
+    assert listening == ["127.0.0.1:9002 (Stream)", "127.0.0.1:9001 (Stream)"]
+    assert [state(clean_container, unit) for unit in (a, b)] == ["active", "active"]
+
+
+def test_limits_stay_with_an_unusable_config(clean_container: Container, backend: Backend) -> None:
+    """A daemon-reload while config.json is broken changes no limit of the sockets that listen."""
+    serve(clean_container, backend, endpoint("e", port=PORT))
+    start(clean_container, TCP)
+    limits = ["MaxConnections", "MaxConnectionsPerSource", "Backlog", "TriggerLimitIntervalUSec"]
+    limits += ["PollLimitIntervalUSec", "PollLimitBurst"]  # systemd 252 does not have these
+    before = show(clean_container, TCP, *limits)
+    write_config(clean_container, BROKEN)
+    clean_container.run("systemctl", "daemon-reload")
+    assert show(clean_container, TCP, *limits) == before
+    assert before.get("PollLimitBurst", "2000") == "2000"
 
 
 # -- what it costs

@@ -300,6 +300,22 @@ def test_unit_for_nobody(machine: Machine) -> None:
     ]
 
 
+@pytest.mark.parametrize("reload", ["true", "systemctl daemon-reload"])
+def test_renamed_while_listening(machine: Machine, reload: str) -> None:
+    """@OLD listens and the endpoint has another name: the advice puts @NEW in its place."""
+    old, new = (f"postfix-rest-tcp@{name}.socket" for name in ("domains", "new-name"))
+    machine.shell(
+        f"systemctl disable {TEMPLATES[0]}; systemctl enable {old}; systemctl start {old}"
+    )
+    machine.write(domains={"name": "new-name"})
+    machine.shell(reload)
+    (found,) = [each for each in machine.troubles() if each.where == old]
+    assert found.what == "is enabled, but config.json has no endpoint domains of this mode"
+    machine.shell("\n".join(line for line in found.advice.splitlines() if line[:4] == "    "))
+    assert [state(machine.container, unit) for unit in (old, new)] == ["inactive", "active"]
+    assert machine.troubles() == []
+
+
 def test_stale_addresses(machine: Machine) -> None:
     """Another port in config.json: a daemon-reload and a restart; after the first, the second."""
     machine.write(domains={"bind-port": 9011})

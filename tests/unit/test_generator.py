@@ -7,8 +7,10 @@ written is a matter for the integration tests.
 
 import json
 import os
+import resource
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -29,19 +31,27 @@ def endpoint(name="d", mode="tcp-lookup", **more):
     }
 
 
-def run(tmp_path, content):
-    """Run the generator; returns its exit status and what it wrote, as {path: text}."""
+def run(tmp_path, content, listening=None):
+    """Run the generator; returns its exit status and what it wrote, as {path: text}.
+
+    LISTENING are the drop-ins that sockets have left behind, by unit.
+    """
     config = tmp_path / "config.json"
+    left_behind = tmp_path / "listening"
+    for unit, text in (listening or {}).items():
+        left_behind.mkdir(exist_ok=True)
+        (left_behind / f"{unit}.conf").write_text(text)
     if content is not None:
         text = content if isinstance(content, str) else json.dumps({"endpoints": content})
         config.write_text(text)
     normal, early, late = (tmp_path / name for name in ("normal", "early", "late"))
     for directory in (normal, early, late):
-        directory.mkdir()
-    status = generator.main([str(normal), str(early), str(late)], str(config))
+        directory.mkdir(exist_ok=True)
+    status = generator.main([str(normal), str(early), str(late)], str(config), str(left_behind))
     assert not [*early.iterdir(), *late.iterdir()]
     files = (path for path in sorted(normal.rglob("*")) if path.is_file())
-    return status, {str(path.relative_to(normal)): path.read_text() for path in files}
+    texts = {str(path.relative_to(normal)): path for path in files}
+    return status, {name: path.read_text(errors="replace") for name, path in texts.items()}
 
 
 def listens(text):
@@ -197,11 +207,31 @@ def test_several_endpoints_of_one_name(tmp_path):
     ]
 
 
-def test_name_too_long_for_a_unit(tmp_path):
-    """A name that no unit can bear is served by @all alone."""
-    status, files = run(tmp_path, [endpoint("ä" * 100)])
+@pytest.mark.parametrize("letters", [*range(50, 62), 100])
+def test_name_too_long_for_a_unit(tmp_path, capfd, letters):
+    """A name that no unit can bear is served by @all alone, which is said; it stops no other."""
+    name = "ж" * (letters // 2) + "x" * (letters % 2 * 4)  # eight characters each, and four
+    status, files = run(
+        tmp_path,
+        [
+            endpoint(name),
+            endpoint("b", **{"bind-port": 9002}),
+            endpoint("p", "policy", **{"bind-port": 9003}),
+        ],
+    )
+    files.pop("postfix-rest-@.socket.d/20-poll-limit.conf", None)
+    unit = f"postfix-rest-tcp@{generator.escape(name)}.socket"
+    fits = len(unit) <= 250  # a file is named after it, with ".conf"
+    expected = {"tcp@all", "tcp@b", "policy@all", "policy@p"}
+    expected |= {unit.removeprefix("postfix-rest-").removesuffix(".socket")} if fits else set()
+    assert set(files) == {f"postfix-rest-{each}.socket.d/{ADDRESSES}" for each in expected}
     assert status == 0
-    assert [path for path in files if "@all" not in path and "poll-limit" not in path] == []
+    if not os.path.exists("/run/systemd/journal/socket"):
+        assert ("$.endpoints[0].name: too long" in capfd.readouterr().err) == (not fits)
+    if fits:
+        revival = f"revive-postfix-rest@{unit}.service"
+        text = files[f"{unit}.d/{ADDRESSES}"]
+        assert ("OnFailure=" in text) == (len(revival) <= 255)
 
 
 @pytest.mark.parametrize(
@@ -229,18 +259,238 @@ def test_unusable_config(tmp_path, capfd, content, word):
 
 @pytest.mark.parametrize("content", ["{", None], ids=["broken", "missing"])
 def test_listening_sockets_keep_their_addresses(tmp_path, monkeypatch, content):
-    """What a listening socket left behind is written again, nothing lost or doubled."""
+    """What a listening socket left behind is written again, nothing lost or doubled.
+
+    So is the limit that all sockets share: systemd's own would be back otherwise.
+    """
+    monkeypatch.setattr(generator, "systemd_version", lambda: 255)
     before = tmp_path / "before"
     before.mkdir()
     _, good = run(before, [endpoint("a/b")])
     path = f"postfix-rest-tcp@a-b.socket.d/{ADDRESSES}"
-    listening = tmp_path / "listening"
-    listening.mkdir()
-    (listening / "postfix-rest-tcp@a-b.socket.conf").write_text(good[path])
-    monkeypatch.setattr(generator, "LISTENING_DIRECTORY", str(listening))
-    _, files = run(tmp_path, content)
-    kept = {name: text for name, text in files.items() if name.endswith(ADDRESSES)}
-    assert kept == {path: good[path].replace(str(before), str(tmp_path), 1)}
+    _, files = run(tmp_path, content, {"postfix-rest-tcp@a-b.socket": good[path]})
+    limit = "postfix-rest-@.socket.d/20-poll-limit.conf"
+    kept = {name: text for name, text in files.items() if name.endswith((ADDRESSES, limit))}
+    expected = {each: good[each].replace(str(before), str(tmp_path), 1) for each in (path, limit)}
+    assert kept == expected
+
+
+# -- what listens and is not in config.json any more
+
+
+def left_by(tmp_path, content, *units):
+    """What these units have left behind when they were started with this config.json."""
+    before = tmp_path / "before"
+    before.mkdir()
+    _, files = run(before, content)
+    return {unit: files[f"{unit}.d/{ADDRESSES}"] for unit in units}
+
+
+def lines_of(files, unit):
+    """The lines of the drop-in of a unit."""
+    return files[f"{unit}.d/{ADDRESSES}"].splitlines()
+
+
+OLD, NEW, ALL = (f"postfix-rest-tcp@{instance}.socket" for instance in ("old", "new", "all"))
+
+
+def test_renamed_while_listening(tmp_path, capfd):
+    """@OLD keeps its address until @NEW or @all is started, which stop it; the operator is told."""
+    listening = left_by(tmp_path, [endpoint("old")], OLD)
+    status, files = run(tmp_path, [endpoint("new")], listening)
+    lines = lines_of(files, OLD)
+    assert status == 0
+    assert listens("\n".join(lines)) == ["127.0.0.1:9001"]
+    assert {f"Conflicts={NEW}", f"Conflicts={ALL}", f"After={NEW}", f"After={ALL}"} <= set(lines)
+    assert "OnFailure=revive-postfix-rest@%n.service" in lines
+    assert not [line for line in lines if line.startswith("ExecStartPre=")]
+    assert f"Conflicts={OLD}" not in lines_of(files, NEW)
+    if not os.path.exists("/run/systemd/journal/socket"):
+        advice = f"systemctl disable {OLD}; systemctl enable {NEW}; systemctl start {NEW}"
+        assert advice in capfd.readouterr().err
+
+
+def test_renamed_twice_while_listening(tmp_path):
+    """What was kept once is kept again, without what was added for it."""
+    first = left_by(tmp_path, [endpoint("old")], OLD)
+    _, files = run(tmp_path, [endpoint("new")], first)
+    again = {OLD: files[f"{OLD}.d/{ADDRESSES}"]}
+    second = tmp_path / "second"
+    second.mkdir()
+    _, files = run(second, [endpoint("newer")], again)
+    assert f"Conflicts={NEW}" not in lines_of(files, OLD)
+    assert "Conflicts=postfix-rest-tcp@newer.socket" in lines_of(files, OLD)
+    assert listens(files[f"{OLD}.d/{ADDRESSES}"]) == ["127.0.0.1:9001"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [],
+        [endpoint("p", "policy", **{"bind-port": 9002})],
+        [endpoint("other", **{"bind-port": 9002})],
+        [endpoint("p", "policy")],
+    ],
+    ids=["no endpoint", "no endpoint of the mode", "another address", "another mode"],
+)
+@pytest.mark.parametrize("unit", [OLD, ALL])
+def test_removed_while_listening(tmp_path, capfd, content, unit):
+    """A unit whose address is no endpoint's of its mode stays open, but cannot be started again.
+
+    Closed by a daemon-reload it would still be called active.
+    """
+    listening = left_by(tmp_path, [endpoint("old")], unit)
+    status, files = run(tmp_path, content, listening)
+    if unit == ALL and [each for each in content if each["mode"] == "tcp-lookup"]:
+        assert listens(files[f"{unit}.d/{ADDRESSES}"]) == ["127.0.0.1:9002"]  # it has moved
+        return
+    lines = lines_of(files, unit)
+    assert status == 0
+    assert listens("\n".join(lines)) == ["127.0.0.1:9001"]
+    assert [line for line in lines if line.startswith("ExecStartPre=") and "exit 1" in line]
+    assert not [line for line in lines if line.startswith(("OnFailure=", "Conflicts="))]
+    if not os.path.exists("/run/systemd/journal/socket"):
+        assert f"systemctl disable --now {unit}; systemctl daemon" in capfd.readouterr().err
+
+
+def test_names_exchanged_while_listening(tmp_path, capfd):
+    """Each of two goes on where it listens, beside the place that it is to have."""
+    a, b = (f"postfix-rest-tcp@{name}.socket" for name in "ab")
+    listening = left_by(tmp_path, [endpoint("a"), endpoint("b", **{"bind-port": 9002})], a, b)
+    _, files = run(tmp_path, [endpoint("b"), endpoint("a", **{"bind-port": 9002})], listening)
+    assert listens(files[f"{a}.d/{ADDRESSES}"]) == ["127.0.0.1:9002", "127.0.0.1:9001"]
+    assert listens(files[f"{b}.d/{ADDRESSES}"]) == ["127.0.0.1:9001", "127.0.0.1:9002"]
+    assert f"Conflicts={b}" in lines_of(files, a)
+    if not os.path.exists("/run/systemd/journal/socket"):
+        advice = f"systemctl stop {a} {b}; systemctl daemon-reload; systemctl start {a} {b}"
+        assert advice in capfd.readouterr().err
+
+
+def test_moved_while_listening(tmp_path):
+    """The old address of a unit that is to listen elsewhere is not kept: nobody is answered."""
+    listening = left_by(tmp_path, [endpoint("old")], OLD, ALL)
+    _, files = run(tmp_path, [endpoint("old", **{"bind-port": 9002})], listening)
+    for unit in (OLD, ALL):
+        assert listens(files[f"{unit}.d/{ADDRESSES}"]) == ["127.0.0.1:9002"]
+
+
+def test_wildcards_and_users_are_kept(tmp_path):
+    """What else says how a socket is open is kept with its address."""
+    content = [
+        endpoint("six", **{"bind-address": "::"}),
+        endpoint("path", **{"bind-path": "/run/100% x"}),
+    ]
+    listening = left_by(tmp_path, content, ALL)
+    _, files = run(tmp_path, [], listening)
+    expected = ["ListenStream=[::]:9001", "ListenStream=/run/100%% x", "SocketUser=postfix"]
+    expected += ["SocketGroup=postfix", "SocketMode=0660", "BindIPv6Only=both"]
+    assert [line for line in lines_of(files, ALL) if line in expected] == expected
+
+
+# -- what cannot be written
+
+GOOD = [
+    endpoint("a"),
+    endpoint("b", **{"bind-port": 9002}),
+    endpoint("m", "socketmap-lookup", **{"bind-port": 9003}),
+    endpoint("p", "policy", **{"bind-port": 9004}),
+]
+SITUATIONS = {"good": GOOD, "renamed": [endpoint("z"), *GOOD[1:]], "broken": "{", "missing": None}
+
+
+def file_in_place_of_directory(path: Path) -> None:
+    """ENOTDIR, or EEXIST."""
+    path.parent.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.write_text("in the way")
+
+
+def directory_in_place_of_file(path: Path) -> None:
+    """EISDIR, or EEXIST for a link."""
+    path.mkdir(parents=True)
+
+
+def full_disk(path: Path) -> None:
+    """ENOSPC when it is written to; EEXIST for a link."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to("/dev/full")
+
+
+def loop_of_links(path: Path) -> None:
+    """ELOOP; EEXIST for a link."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(path)
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+@pytest.mark.parametrize(
+    "prevent", [file_in_place_of_directory, directory_in_place_of_file, full_disk, loop_of_links]
+)
+def test_every_write_can_fail(tmp_path, monkeypatch, capfd, situation, prevent):
+    """Whichever file cannot be written, all others are; exit status and journal tell of it."""
+    monkeypatch.setattr(generator, "systemd_version", lambda: 255)
+    units = [f"postfix-rest-{each}.socket" for each in ("tcp@a", "socketmap@all", "policy@p")]
+    listening = left_by(tmp_path, GOOD, *units)
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    _, expected = run(whole, SITUATIONS[situation], listening)
+    assert len(expected) >= 4
+    for number, victim in enumerate(expected):
+        parent = tmp_path / str(number)
+        if prevent is file_in_place_of_directory and "/" not in victim:
+            continue  # its directory is that of all
+        prevent(parent / "normal" / victim)
+        status, files = run(parent, SITUATIONS[situation], listening)
+        others = {path for path in expected if path != victim}
+        if "multi-user" in victim or victim.startswith("postfix-rest-inetd-config"):
+            # The link to the unit, and the unit.
+            files = {path: text for path, text in files.items() if "inetd-config" not in path}
+            others = {path for path in others if "inetd-config" not in path}
+        files.pop(victim, None)
+        files.pop(str(Path(victim).parent), None)
+        assert set(files) == others
+        assert status == 1
+        if not os.path.exists("/run/systemd/journal/socket"):
+            assert str(parent / "normal" / victim) in capfd.readouterr().err
+
+
+def test_nothing_is_written_by_halves(tmp_path):
+    """A file that does not fit is not there: half an address would be another one."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"endpoints": [endpoint("a")]}))
+    out = tmp_path / "out"
+    for size in range(1, 400, 7):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limit[1]))
+        try:
+            status = generator.main([str(out)], str(config), str(tmp_path / "none"))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        written = [path for path in out.rglob("*.conf") if path.is_file()]
+        assert status == (0 if len(written) >= 2 else 1)
+        assert all(path.read_text().endswith("\n") and path.stat().st_size for path in written)
+
+
+@pytest.mark.parametrize("kind", ["directory", "binary", "link to nothing", "other"])
+def test_strange_things_left_behind(tmp_path, kind):
+    """What is in the way of one listening socket is not in the way of another."""
+    listening = left_by(tmp_path, GOOD, "postfix-rest-tcp@a.socket")
+    directory = tmp_path / "listening"
+    directory.mkdir()
+    strange = directory / "postfix-rest-tcp@b.socket.conf"
+    if kind == "directory":
+        strange.mkdir()
+    elif kind == "binary":
+        strange.write_bytes(b"#\n\n[Socket]\nListenStream=/run/\xff\xfe\n")
+    elif kind == "link to nothing":
+        strange.symlink_to("nothing")
+    else:
+        (directory / "README").mkdir()
+    status, files = run(tmp_path, "{", listening)
+    assert status == 1  # config.json is broken in any case
+    assert f"postfix-rest-tcp@a.socket.d/{ADDRESSES}" in files
+    (tmp_path / "config.json").unlink()
+    status, _ = run(tmp_path, None)
+    assert status == (1 if kind in ("directory", "link to nothing") else 0)
 
 
 def test_targets_are_not_its_business(tmp_path):
