@@ -2,7 +2,8 @@
 """Local addresses: where an endpoint listens, and where a connection has arrived.
 
 An IPv4-mapped IPv6 address is the IPv4 address that it stands for: a socket that listens at [::]
-names the ends of an IPv4 connection in that form.
+names the ends of an IPv4 connection in that form. A path below /var/run is the one below /run, to
+which that is a link: systemd changes it so in ListenStream=.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import _socket  # the C module alone: `socket` imports enum and selectors
 
 WILDCARDS = (b"\0" * 4, b"\0" * 16)
 
+_FORMER_RUN = "/var/run/"
 _IPV4_MAPPED = b"\0" * 10 + b"\xff\xff"
 _IPV4_BYTES = 4
 
@@ -30,6 +32,8 @@ class LocalAddress:
         """Either `ip` and `port`, or `path`."""
         if ip is not None and ip.startswith(_IPV4_MAPPED):
             ip = ip[len(_IPV4_MAPPED) :]
+        if path is not None and path.startswith(_FORMER_RUN):
+            path = path[len("/var") :]
         self.ip = ip
         self.port = port
         self.path = path

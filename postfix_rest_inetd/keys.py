@@ -99,8 +99,14 @@ def bind_port(value: object) -> int:
 
 
 def bind_path(value: object) -> str:
-    """The absolute path of a unix socket."""
+    """The absolute path of a unix socket, as the value of a line that systemd reads.
+
+    systemd takes blanks off the end of a line, and joins a line that ends in a backslash with the
+    next one (systemd.syntax(7)).
+    """
     path = absolute_path(value)
+    if path[-1] in " \\":
+        raise ValueError("must not end in a blank or a backslash")
     if len(path.encode()) > _MAX_UNIX_PATH_BYTES:
         raise ValueError(f"must be at most {_MAX_UNIX_PATH_BYTES} bytes long")
     return path

@@ -136,7 +136,7 @@ def _properties() -> dict[str, Schema]:
         "bind-port": _number("The TCP port to listen at.", 1, 65535),
         "bind-path": {
             **text,
-            **_whole(_PATH),
+            **_whole(rf"(?!.*[ \\]$){_PATH}"),
             "maxLength": 107,
             "description": "The unix socket to listen at.",
         },

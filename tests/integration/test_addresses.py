@@ -39,6 +39,8 @@ from integration.product import (
 
 from harness.container import CommandError, Container
 from harness.container_backend import Backend, answer
+from postfix_rest_inetd import config
+from postfix_rest_inetd.errors import ConfigError
 
 CHECKOUT = Path(__file__).parents[2]
 GENERATOR = "/usr/lib/systemd/system-generators/postfix-rest-inetd-generator"
@@ -201,6 +203,31 @@ def test_long_names(clean_container: Container, backend: Backend, length: int) -
     assert number_at(clean_container, 9001, "127.0.0.1") == NOT_SERVED
 
 
+def test_every_name(clean_container: Container) -> None:
+    """Whatever character a name has in whatever place, its instance has its address and no other.
+
+    systemd-escape(1) tells the instance.
+    """
+    characters = [chr(code) for code in range(0x20, 0x7F)] + ["ä", "\u200b", "😀", "e\u0301"]
+    names = [
+        name
+        for character in characters
+        for name in (f"{character}x", f"x{character}", character)
+        if name.isprintable() and name != "xx"
+    ]
+    configure(
+        clean_container,
+        *(endpoint(name, port=10_000 + number) for number, name in enumerate(names)),
+    )
+    # It names all the others (Conflicts=), which systemd would load again for each question.
+    start(clean_container, TCP)
+    escape = ["systemd-escape", "--template=postfix-rest-tcp@.socket", "--", *names]
+    units = clean_container.run(*escape).stdout.split()
+    loaded = clean_container.run("systemctl", "show", "--property=Listen", "--", *units).stdout
+    expected = [f"Listen=127.0.0.1:{10_000 + number} (Stream)" for number in range(len(names))]
+    assert loaded.split("\n\n") == [*expected[:-1], f"{expected[-1]}\n"]
+
+
 def test_plain_name(clean_container: Container, backend: Backend) -> None:
     """A name that may stand in a unit's name as it is can be used so; its two forms agree."""
     serve(clean_container, backend, endpoint("domain-lookup", port=PORT))
@@ -243,6 +270,70 @@ def test_unix_socket(clean_container: Container, backend: Backend) -> None:
         clean_container.run("systemctl", "stop", SOCKETMAP)
         gone = clean_container.run("test", "-e", path, check=False)
         assert gone.returncode == 1
+
+
+def paths() -> Iterator[str]:
+    """Paths with each printable character in each place that may be special to systemd."""
+    characters = [chr(code) for code in range(0x20, 0x7F) if chr(code) not in "/."]
+    characters += ["ä", "\u00a0", "\u1680", "\u2003", "\u2028", "\u3000", "\ufeff", "\u200b", "😀"]
+    characters += ["e\u0301", "\t", "\r", "\v", "\x7f", "\x85"]
+    for character in characters:
+        for name in (f"{character}x", f"x{character}", f"x{character}x", character, character * 2):
+            yield f"/run/strange/{name}"
+            yield f"/run/{name}/strange"
+            yield f"/run/strange/{name}{character * 2}"
+    yield from ("/run/strange/...", "/run/strange/.x", "/run/strange/x.", "/run/strange/%n%i%%")
+    yield from (
+        "/var/run/strange-x",
+        "/var/runx",
+        "/var/run/a-b/c",
+        "/var/lock/strange",
+        "/strange",
+    )
+    yield from ("/run/strange/" + "x" * (107 - 13), "/run/strange/" + "ä" * 47)
+
+
+def are_accepted(paths: list[str]) -> list[str]:
+    """Those that config.json may have."""
+    accepted = []
+    for path in dict.fromkeys(paths):
+        entry = endpoint("e", "socketmap-lookup", bind_path=path)
+        try:
+            config.parse(json.dumps({"endpoints": [entry]}).encode(), "")
+        except ConfigError:
+            continue
+        accepted.append(path)
+    return accepted
+
+
+def test_every_accepted_path(clean_container: Container) -> None:
+    """Whatever path config.json may have, a socket is there, and by no other name.
+
+    /var/run is another name for /run, and systemd uses that.
+    """
+    tried = list(paths())
+    accepted = are_accepted(tried)
+    assert len(accepted) > 1000
+    # In portions, as a configuration has a bound.
+    for first in range(0, len(accepted), 500):
+        portion = accepted[first : first + 500]
+        entries = [
+            endpoint(f"e{number}", "socketmap-lookup", bind_path=path)
+            for number, path in enumerate(portion)
+        ]
+        before = listened_paths(clean_container)
+        configure(clean_container, *entries)
+        start(clean_container, SOCKETMAP)
+        there = {f"/run/{path[9:]}" if path[:9] == "/var/run/" else path for path in portion}
+        assert listened_paths(clean_container) - before == there
+        clean_container.run("systemctl", "stop", SOCKETMAP)
+
+
+def listened_paths(container: Container) -> set[str]:
+    """The paths of all unix sockets that somebody listens at."""
+    lines = container.run("cat", "/proc/net/unix").stdout.split("\n")
+    fields = [line.split(" ", 7) for line in lines if line]
+    return {each[7] for each in fields if len(each) == 8}
 
 
 def test_unix_socket_is_reached_from_the_chroot(

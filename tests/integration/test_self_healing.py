@@ -29,20 +29,22 @@ from harness.container import Container
 from harness.container_backend import Backend, lookup
 
 PORT, OTHER_PORT = 9001, 9002
-MAIL_BOX = r"postfix-rest-tcp@mail\x20box.socket"
+# Escaped once more, as long as no file's name may be.
+LONG_NAME = "mail box " + "ж" * 20
+MAIL_BOX = r"postfix-rest-tcp@mail\x20box\x20" + r"\xd0\xb6" * 20 + ".socket"
 OTHER = "postfix-rest-tcp@other.socket"
 REVIVALS = "/run/postfix-rest-inetd-revive"
 
 
 @pytest.fixture
 def backend(clean_container: Container) -> Iterator[Backend]:
-    """A backend, and two endpoints for it, one with a name that systemd wants to be escaped."""
+    """A backend, and two endpoints for it, one with a long name that is to be escaped."""
     # How often a unit was revived is remembered there, across tests too.
     clean_container.run("rm", "-rf", REVIVALS)
     with clean_container.backend({"/l": lookup({"x": ["y"]})}) as running:
         configure(
             clean_container,
-            endpoint("mail box", port=PORT, target=running.url("/l")),
+            endpoint(LONG_NAME, port=PORT, target=running.url("/l")),
             endpoint("other", port=OTHER_PORT, target=running.url("/l")),
         )
         yield running

@@ -55,6 +55,8 @@ SHOWN = {
     "IPv6": (address("2001:db8::1", 65535), "[2001:db8::1]:65535"),
     "an IPv4-mapped one is IPv4": (address("::ffff:192.0.2.1", 1), "192.0.2.1:1"),
     "a unix socket": (LocalAddress(None, path="/run/x"), "/run/x"),
+    "a former place of /run": (LocalAddress(None, path="/var/run/x/y"), "/run/x/y"),
+    "another place in /var": (LocalAddress(None, path="/var/runner"), "/var/runner"),
     "a unix socket without a name": (LocalAddress(None), "an unnamed unix socket"),
 }
 
@@ -88,6 +90,7 @@ def test_equality():
     # Sets look at the hash first, so equality is asked for by itself too.
     assert [other for other in others if other == address()] == []
     assert address() == address("::ffff:127.0.0.1")
+    assert LocalAddress(None, path="/var/run/x") == LocalAddress(None, path="/run/x")
     assert address() != "127.0.0.1:9000"
 
 

@@ -120,6 +120,15 @@ def test_addresses(tmp_path, keys, expected):
     assert listens(files[f"postfix-rest-tcp@all.socket.d/{ADDRESSES}"]) == [expected]
 
 
+def test_source_path(tmp_path):
+    """A specifier in the path of config.json is none in the unit."""
+    directory = tmp_path / "100%n"
+    directory.mkdir()
+    _, files = run(directory, [endpoint()])
+    source = f"{tmp_path}/100%%n/config.json"
+    assert f"SourcePath={source}" in files[f"postfix-rest-tcp@all.socket.d/{ADDRESSES}"]
+
+
 def test_wildcards_side_by_side(tmp_path):
     """[::] takes IPv4 connections too, unless 0.0.0.0 is listened on at the same port."""
     other = endpoint("b", **{"bind-address": "0.0.0.0", "bind-port": 9002})

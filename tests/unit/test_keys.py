@@ -28,7 +28,7 @@ GOOD = {
     "auth-token-file": ["/etc/token", "token", ".token", "a..b", "/a b"],
     "bind-address": [("localhost", b"\x7f\0\0\1"), ("0.0.0.0", b"\0\0\0\0"), ("::", b"\0" * 16)],
     "bind-port": [1, 9000, 65535],
-    "bind-path": ["/run/x", "/x", LONG_PATH, "/" + "é" * 53],
+    "bind-path": ["/run/x", "/x", LONG_PATH, "/" + "é" * 53, "/run/ a\\b /c", '/run/\\ /"#;@%n'],
     "request-timeout": [1, 2000, 90_000],
     "list-separator": [",", "", ", ", "\n", "é"],
     "headers": [
@@ -58,6 +58,7 @@ GOOD = {
 }
 
 STRING = "must be a string"
+BLANK_OR_BACKSLASH = "must not end in a blank or a backslash"
 SURROGATE = "has half of a surrogate pair in it"
 CONTROL = "must not have control characters in it"
 PRINTABLE = [(1, STRING), (True, STRING), (["x"], STRING), ({}, STRING), (HALF_PAIR, SURROGATE)]
@@ -133,6 +134,7 @@ BAD = {
     "bind-path": [
         *PATH,
         ("x", ABSOLUTE),
+        *((f"/run/x{end}", BLANK_OR_BACKSLASH) for end in (" ", "  ", "\\", "\\\\", " \\", "\\ ")),
         (LONG_PATH + "x", "must be at most 107 bytes long"),
         ("/" + "é" * 54, "must be at most 107 bytes long"),
     ],
