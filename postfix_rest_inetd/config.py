@@ -6,8 +6,10 @@ there, `null` stands for a key that is not given. Different from JSON's usual re
 stands twice in an object is a problem, and so is a key that nobody knows: the nearest known key is
 named. Two endpoints on one address are a problem, whatever their modes.
 
-Reading is bounded: a regular file of at most MAX_CONFIG_BYTES. The files that it names (tokens,
-certificates) are not read here.
+Reading is bounded: a regular file of at most MAX_CONFIG_BYTES, and counts that no file of anybody's
+reaches (here and in keys.py). So any file is used or refused in about a second: what a step costs
+does not grow with what the other steps have found. The files that it names (tokens, certificates)
+are not read here.
 """
 
 from __future__ import annotations
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 DEFAULT_PATH = "/etc/postfix-rest-inetd/config.json"
 DEFAULT_USER_AGENT = "Postfix REST Connector"
 MAX_CONFIG_BYTES = 4 * 1024 * 1024
+MAX_ENDPOINTS = 1000
+MAX_PROBLEMS = 50  # that are told; the others are counted
+_MAX_SHOWN = 300  # characters of a path or a sentence
+_MAX_MEANT = 64  # characters of a key that may be meant for another
 
 _LOCALHOST = b"\x7f\0\0\1"
 
@@ -50,12 +56,53 @@ class _Object(dict[str, object]):
 
     def __init__(self, pairs: list[tuple[str, object]]) -> None:
         super().__init__(pairs)
-        seen = set()
-        self.repeated = []
-        for key, _ in pairs:
-            if key in seen:
-                self.repeated.append(key)
-            seen.add(key)
+        self.repeated = [] if len(self) == len(pairs) else _repeated(pairs)
+
+
+def _repeated(pairs: list[tuple[str, object]]) -> list[str]:
+    seen: set[str] = set()
+    repeated = []
+    for key, _ in pairs:
+        if key in seen:
+            repeated.append(key)
+        seen.add(key)
+    return repeated
+
+
+class _Problems:
+    """What is wrong with a file: the first MAX_PROBLEMS of it, and how much more there is."""
+
+    __slots__ = ("_found", "_more")
+
+    def __init__(self) -> None:
+        self._found: list[tuple[str, str]] = []
+        self._more = 0
+
+    def __len__(self) -> int:
+        return len(self._found) + self._more
+
+    @property
+    def is_full(self) -> bool:
+        """Is everything else only counted?"""
+        return len(self._found) >= MAX_PROBLEMS
+
+    def add(self, path: str, text: str, key: str | None = None) -> None:
+        """Add a problem at a path, or at a key of the object there."""
+        if self.is_full:
+            self._more += 1
+            return
+        if key is not None:
+            path = joined(path, _cut(key))
+        self._found.append((_cut(path), _cut(text)))
+
+    def listed(self) -> list[tuple[str, str]]:
+        """As ConfigError has them."""
+        more = f"and {self._more} more problem{'s' * (self._more > 1)}"
+        return [*self._found, ("", more)] if self._more else self._found
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
 def load(path: str, *, for_listening: bool = False) -> Config:
@@ -97,12 +144,21 @@ def parse(content: bytes, source: str, *, for_listening: bool = False) -> Config
     Raises:
         ConfigError: it cannot be used; all of its problems are listed.
     """
-    problems: list[tuple[str, str]] = []
-    document = _document(content, source)
-    try:
-        _find_repeated(document, "$", problems)
-    except RecursionError:  # the scanner in C of Python 3.12 goes deeper than this may
-        raise ConfigError(source, [("", "is nested too deeply")]) from None
+    problems = _Problems()
+    repeated: list[_Object] = []
+
+    def to_object(pairs: list[tuple[str, object]]) -> _Object:
+        result = _Object(pairs)
+        if result.repeated:
+            repeated.append(result)
+        return result
+
+    document = _document(content, source, to_object)
+    if repeated:
+        try:
+            _find_repeated(document, (), problems)
+        except RecursionError:  # the scanner in C of Python 3.12 goes deeper than this may
+            raise ConfigError(source, [("", "is nested too deeply")]) from None
     if not isinstance(document, _Object):
         raise ConfigError(source, [("$", 'must be an object, as in {"endpoints": []}')])
     known: dict[str, Callable[[Any], Any]] = {"user-agent": keys.header_value, "endpoints": _list}
@@ -115,16 +171,18 @@ def parse(content: bytes, source: str, *, for_listening: bool = False) -> Config
         _endpoint(entry, endpoint_keys, f"$.endpoints[{index}]", problems, places)
         for index, entry in enumerate(values.get("endpoints", []))
     ]
-    if problems:
-        raise ConfigError(source, problems)
+    if len(problems) > 0:
+        raise ConfigError(source, problems.listed())
     return Config(
         values.get("user-agent", DEFAULT_USER_AGENT), [e for e in endpoints if e is not None]
     )
 
 
-def _document(content: bytes, source: str) -> object:
+def _document(
+    content: bytes, source: str, to_object: Callable[[list[tuple[str, object]]], object]
+) -> object:
     try:
-        return json_reader.loads(content.decode().removeprefix("\ufeff"), _Object)
+        return json_reader.loads(content.decode().removeprefix("\ufeff"), to_object)
     except UnicodeDecodeError as error:
         text = f"is not UTF-8: byte {error.start + 1}"
     except ValueError as error:
@@ -134,19 +192,38 @@ def _document(content: bytes, source: str) -> object:
     raise ConfigError(source, [("", text)]) from None
 
 
-def _find_repeated(value: object, path: str, problems: list[tuple[str, str]]) -> None:
+def _find_repeated(value: object, place: tuple[Any, ...], problems: _Problems) -> None:
+    """`place` is made of the place of what holds the value, and the value's key or index there."""
     if isinstance(value, _Object):
-        problems += [(joined(path, key), "stands here more than once") for key in value.repeated]
+        if value.repeated:
+            path = "" if problems.is_full else _path_of(place)
+            for key in value.repeated:
+                problems.add(path, "stands here more than once", key)
         for key, inner in value.items():
-            _find_repeated(inner, joined(path, key), problems)
+            if isinstance(inner, (dict, list)):
+                _find_repeated(inner, (place, key), problems)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            _find_repeated(inner, f"{path}[{index}]", problems)
+            if isinstance(inner, (dict, list)):
+                _find_repeated(inner, (place, index), problems)
+
+
+def _path_of(place: tuple[Any, ...]) -> str:
+    keys_to_it = []
+    while place:
+        place, key = place
+        keys_to_it.append(key)
+    path = "$"
+    for key in reversed(keys_to_it):
+        path = f"{path}[{key}]" if isinstance(key, int) else joined(path, _cut(key))
+    return path
 
 
 def _list(value: object) -> list[object]:
     if not isinstance(value, list):
         raise ValueError("must be a list")  # noqa: TRY004 - as in keys.py
+    if len(value) > MAX_ENDPOINTS:
+        raise ValueError(f"has {len(value)} entries, and may have {MAX_ENDPOINTS}")
     return value
 
 
@@ -155,7 +232,7 @@ def _read_keys(
     known: Mapping[str, Callable[[Any], Any]],
     required: Iterable[str],
     path: str,
-    problems: list[tuple[str, str]],
+    problems: _Problems,
 ) -> tuple[dict[str, Any], set[str]]:
     """The checked values of an object's keys, and the keys that it names or seems to mean.
 
@@ -165,17 +242,19 @@ def _read_keys(
     named: set[str] = set()
     for key, value in document.items():
         if key not in known:
-            nearest = _nearest(key, known)
+            nearest = [] if problems.is_full else _nearest(key, known)
             named.update(nearest)
             hint = f"; did you mean {nearest[0]}?" if nearest else ""
-            problems.append((joined(path, key), f"is not a known key{hint}"))
+            problems.add(path, f"is not a known key{hint}", key)
         elif value is not None:
             named.add(key)
             try:
                 values[key] = known[key](value)
             except ValueError as error:
-                problems.append((joined(path, key), str(error)))
-    problems += [(joined(path, key), "is required") for key in required if key not in named]
+                problems.add(path, str(error), key)
+    for key in required:
+        if key not in named:
+            problems.add(path, "is required", key)
     return values, named
 
 
@@ -183,20 +262,21 @@ def _endpoint(
     entry: object,
     known: Mapping[str, Callable[[Any], Any]],
     path: str,
-    problems: list[tuple[str, str]],
+    problems: _Problems,
     places: dict[LocalAddress, str],
 ) -> Endpoint | None:
     """An endpoint, or None when there is something wrong with it; `places` are taken already."""
     if not isinstance(entry, _Object):
-        problems.append((path, "must be an object"))
+        problems.add(path, "must be an object")
         return None
     before = len(problems)
     values, named = _read_keys(entry, known, keys.REQUIRED, path, problems)
-    problems += [(joined(path, key), text) for key, text in _contradictions(values, named)]
+    for key, text in _contradictions(values, named):
+        problems.add(path, text, key)
     address = _address(values, named)
     if address is not None and (other := places.setdefault(address, path)) != path:
         key = "bind-port" if address.path is None else "bind-path"
-        problems.append((joined(path, key), f"{address} is taken by {other}"))
+        problems.add(path, f"{address} is taken by {other}", key)
     if address is None or len(problems) > before:
         return None
     endpoint = Endpoint()
@@ -251,6 +331,8 @@ def _has_header(values: dict[str, Any], name: str) -> bool:
 
 
 def _nearest(key: str, known: Iterable[str]) -> list[str]:
+    if len(key) > _MAX_MEANT:
+        return []
     from difflib import get_close_matches  # costs more than the rest; only for a broken file
 
     return get_close_matches(key.lower().replace("_", "-"), known, n=1)

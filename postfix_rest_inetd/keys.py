@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MAX_TIMEOUT_MS = 90_000
 MAX_HIBERNATE_SEC = 86_400
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
+MAX_HEADERS = 100  # what Apache httpd takes (LimitRequestFields), and others take fewer
+MAX_ALLOWED_ACTIONS = 1000  # Postfix knows fewer verbs, and 200 codes
+MAX_TEMPORARY_STATUSES = 100  # there are not more from 400 to 499
 
 _MAX_UNIX_PATH_BYTES = 107  # sockaddr_un.sun_path, less its NUL
 _TOKEN_PUNCTUATION = "!#$%&'*+-.^_`|~"  # noqa: S105 - RFC 9110 section 5.6.2, nothing secret
@@ -68,7 +71,10 @@ def headers(value: object) -> dict[str, str]:
     """An object of header names and values."""
     if not isinstance(value, dict):
         raise ValueError('must be an object, as in {"X-Tenant": "42"}')  # noqa: TRY004
+    if len(value) > MAX_HEADERS:
+        raise ValueError(f"has {len(value)} headers, and may have {MAX_HEADERS}")
     result: dict[str, str] = {}
+    folded: set[str] = set()
     for name, content in value.items():
         if not name or any(
             not (c.isascii() and c.isalnum()) and c not in _TOKEN_PUNCTUATION for c in name
@@ -76,8 +82,9 @@ def headers(value: object) -> dict[str, str]:
             raise ValueError(f"{name!r} is no valid header name")
         if name.lower() in RESERVED_HEADERS:
             raise ValueError(f"{name} cannot be set here: it belongs to the request itself")
-        if name.lower() in (known.lower() for known in result):
+        if name.lower() in folded:
             raise ValueError(f"{name} appears twice; header names are the same in any letter case")
+        folded.add(name.lower())
         try:
             result[name] = header_value(content)
         except ValueError as error:
@@ -164,6 +171,8 @@ def temporary_statuses(value: object) -> frozenset[int]:
     """4xx statuses."""
     if not isinstance(value, list) or not all(_is_4xx(status) for status in value):
         raise ValueError("must be a list of HTTP statuses from 400 to 499, as in [401, 429]")
+    if len(value) > MAX_TEMPORARY_STATUSES:
+        raise ValueError(f"has {len(value)} entries, and may have {MAX_TEMPORARY_STATUSES}")
     return frozenset(value)
 
 
@@ -179,6 +188,8 @@ def allowed_actions(value: object) -> list[str]:
         raise ValueError(
             'must be a list of actions without their texts, as in ["DUNNO", "REJECT", "450"]'
         )
+    if len(value) > MAX_ALLOWED_ACTIONS:
+        raise ValueError(f"has {len(value)} entries, and may have {MAX_ALLOWED_ACTIONS}")
     return list(value)
 
 

@@ -14,7 +14,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from postfix_rest_inetd import keys, model
-from postfix_rest_inetd.config import DEFAULT_USER_AGENT
+from postfix_rest_inetd.config import DEFAULT_USER_AGENT, MAX_ENDPOINTS
 
 if TYPE_CHECKING:
     import argparse
@@ -71,6 +71,7 @@ def schema() -> Schema:
                 "type": "array",
                 "description": "The endpoints; there may be none.",
                 "items": {"$ref": "#/$defs/endpoint"},
+                "maxItems": MAX_ENDPOINTS,
             },
         },
         "$defs": {"endpoint": _endpoint()},
@@ -156,12 +157,14 @@ def _properties() -> dict[str, Schema]:
             "type": "array",
             "description": "4xx statuses that are temporary errors.",
             "items": _number("A status.", 400, 499),
+            "maxItems": keys.MAX_TEMPORARY_STATUSES,
         },
         "failure-action": _failure_action(),
         "allowed-actions": {
             "type": "array",
             "description": "For the mode policy: the actions that the backend may answer.",
             "items": {"type": "string", **_whole(r"[0-9A-Za-z][!-+\-.-z|~]*")},
+            "maxItems": keys.MAX_ALLOWED_ACTIONS,
         },
         "log-keys": {"type": "boolean", "description": "May addresses appear in the journal?"},
         "max-response-bytes": _number(
@@ -183,6 +186,7 @@ def _headers(header: Schema) -> Schema:
             "not": {"anyOf": [_LINE_BREAK, *map(_any_case, sorted(keys.RESERVED_HEADERS))]},
         },
         "additionalProperties": header,
+        "maxProperties": keys.MAX_HEADERS,
     }
 
 

@@ -43,7 +43,12 @@ GOOD = {
     "tls-cert-file": ["/etc/cert.pem", "cert.pem"],
     "tls-key-file": ["/etc/key.pem", "key.pem"],
     "method": ["POST", "GET"],
-    "temporary-statuses": [([], frozenset()), ([400, 499], {400, 499}), ([404, 404], {404})],
+    "temporary-statuses": [
+        ([], frozenset()),
+        ([400, 499], {400, 499}),
+        ([404, 404], {404}),
+        ([404] * 100, {404}),
+    ],
     "failure-action": [
         "close",
         ("Close", "close"),
@@ -51,7 +56,7 @@ GOOD = {
         "450 later",
         (" DEFER_IF_PERMIT x ", "DEFER_IF_PERMIT x"),
     ],
-    "allowed-actions": [[], ["DUNNO"], ["450", "permit_mynetworks", "a-b"]],
+    "allowed-actions": [[], ["DUNNO"], ["450", "permit_mynetworks", "a-b"], ["A"] * 1000],
     "log-keys": [True, False],
     "max-response-bytes": [1, 1024 * 1024, 16 * 1024 * 1024],
     "hibernate-after": [0, 1, 86_400],
@@ -161,6 +166,7 @@ BAD = {
         ({"X": "a\x7f"}, "the value of X must not have control characters in it"),
         ({"X": HALF_PAIR}, "the value of X has half of a surrogate pair in it"),
         ({"X-a": "", "x-A": ""}, "x-A appears twice; header names are the same in any letter case"),
+        ({f"X-{number}": "" for number in range(101)}, "has 101 headers, and may have 100"),
     ]
     + [
         ({name: "x"}, f"{name} cannot be set here: it belongs to the request itself")
@@ -176,7 +182,8 @@ BAD = {
     "temporary-statuses": [
         (value, STATUSES)
         for value in (404, "404", ["404"], [399], [500], [4.0e2], [True], {}, [None])
-    ],
+    ]
+    + [([404] * 101, "has 101 entries, and may have 100")],
     "failure-action": [
         (1, STRING),
         ([], STRING),
@@ -205,7 +212,8 @@ BAD = {
             ["DUNNO", ["OK"]],
             [HALF_PAIR],
         )
-    ],
+    ]
+    + [(["A"] * 1001, "has 1001 entries, and may have 1000")],
     "log-keys": [(value, BOOLEAN) for value in (0, 1, "true", "", [], {})],
     "max-response-bytes": whole_number(SIZE, 16 * 1024 * 1024),
     "hibernate-after": whole_number(IDLE, 86_400, lowest=0),
