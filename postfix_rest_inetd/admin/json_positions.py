@@ -35,7 +35,8 @@ def find(content: bytes | None, paths: list[str]) -> dict[str, Position]:
         return {}
     try:
         text = content.decode().removeprefix("\ufeff")
-        places = {"$": _skip(text, 0)}
+        places = _Places(max(map(len, paths), default=0))
+        places["$"] = _skip(text, 0)
         _value(text, places["$"], "$", places)
     except (ValueError, IndexError, RecursionError):
         return {}
@@ -60,6 +61,24 @@ def syntax_error(content: bytes | None) -> Position | None:
     return None
 
 
+class _Places(dict[str, int]):
+    """The offsets of paths, of those that are as long as the longest one that is looked for."""
+
+    def __init__(self, longest: int) -> None:
+        super().__init__()
+        self._longest = longest
+
+    def note(self, path: str, at: int) -> str:
+        """Note a place; returns the path, cut to a length at which nothing is looked for.
+
+        Where a key is long, the paths of all that is in it would be.
+        """
+        if len(path) > self._longest:
+            return path[: self._longest + 1]
+        self[path] = at
+        return path
+
+
 def _nearest(path: str, places: dict[str, int]) -> int:
     """The offset of a path or, where nothing is, of what would contain it."""
     while path not in places and len(path) > 1:
@@ -67,7 +86,7 @@ def _nearest(path: str, places: dict[str, int]) -> int:
     return places.get(path, places["$"])
 
 
-def _value(text: str, start: int, path: str, places: dict[str, int]) -> int:
+def _value(text: str, start: int, path: str, places: _Places) -> int:
     """Note the places in the value that begins at `start`; returns where it ends."""
     if text[start] == "{":
         return _object(text, start, path, places)
@@ -76,23 +95,21 @@ def _value(text: str, start: int, path: str, places: dict[str, int]) -> int:
     return _end(_STRING if text[start] == '"' else _SCALAR, text, start)
 
 
-def _object(text: str, start: int, path: str, places: dict[str, int]) -> int:
+def _object(text: str, start: int, path: str, places: _Places) -> int:
     at = _skip(text, start + 1)
     while text[at] != "}":
         key_at, at = at, _end(_STRING, text, at)
-        inner = joined(path, json.loads(text[key_at:at]))
-        places[inner] = key_at
+        inner = places.note(joined(path, json.loads(text[key_at:at])), key_at)
         at = _value(text, _skip(text, _skip(text, at) + 1), inner, places)  # the colon
         at = _comma(text, at)
     return at + 1
 
 
-def _array(text: str, start: int, path: str, places: dict[str, int]) -> int:
+def _array(text: str, start: int, path: str, places: _Places) -> int:
     at = _skip(text, start + 1)
     index = 0
     while text[at] != "]":
-        inner = f"{path}[{index}]"
-        places[inner] = at
+        inner = places.note(f"{path}[{index}]", at)
         at = _comma(text, _value(text, at, inner, places))
         index += 1
     return at + 1

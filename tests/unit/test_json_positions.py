@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import pytest
 from unit.wire import table
@@ -46,6 +47,17 @@ def test_places(path, place):
 def test_columns_are_characters():
     """Characters are counted, not bytes."""
     assert find('{"é€": 1, "x": 2}'.encode(), ["$.x"]) == {"$.x": Position(1, 11)}
+
+
+def test_long_keys():
+    """What is in an object with a long key has no long paths: there could be many of them."""
+    content = json.dumps({"x" * 100_000: [{"a": 1}] * 10_000, "y": 2}).encode()
+    tracemalloc.start()
+    try:
+        assert find(content, ["$.y"]) == {"$.y": Position(1, content.index(b'"y"') + 1)}
+        assert tracemalloc.get_traced_memory()[1] < 20 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
 
 
 NO_PLACE = {
