@@ -3,7 +3,7 @@
 
 An IPv4-mapped IPv6 address is the IPv4 address that it stands for: a socket that listens at [::]
 names the ends of an IPv4 connection in that form. A path below /var/run is the one below /run, to
-which that is a link: systemd changes it so in ListenStream=.
+which systemd changes it in ListenStream= (patch_var_run() of core/load-fragment.c).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import _socket  # the C module alone: `socket` imports enum and selectors
 
 WILDCARDS = (b"\0" * 4, b"\0" * 16)
 
-_FORMER_RUN = "/var/run/"
 _IPV4_MAPPED = b"\0" * 10 + b"\xff\xff"
 _IPV4_BYTES = 4
+_LEGACY_RUN = "/var/run/"
 
 
 class LocalAddress:
@@ -32,7 +32,7 @@ class LocalAddress:
         """Either `ip` and `port`, or `path`."""
         if ip is not None and ip.startswith(_IPV4_MAPPED):
             ip = ip[len(_IPV4_MAPPED) :]
-        if path is not None and path.startswith(_FORMER_RUN):
+        if path is not None and path.startswith(_LEGACY_RUN):
             path = path[len("/var") :]
         self.ip = ip
         self.port = port
