@@ -1,24 +1,28 @@
 # SPDX-License-Identifier: MIT
-"""The action firewall: which texts may stand behind `action=` in a policy reply.
+"""The action firewall: which texts Postfix may get as an action.
 
-Postfix accepts the mail on an empty action and on one that is only digits (smtpd/smtpd_check.c,
-check_table_result: such results once meant "OK"), a bare `451` or `554` included; it takes the text
-up to the first newline and ignores the rest; it evaluates a text that does not begin with one of
-its own actions as a list of restrictions separated by blanks and commas, and an empty list (`,`)
-lets the mail pass to the next restriction. Whatever could be read as something that the backend did
-not mean is refused here, and the caller answers with a temporary error.
+An action stands behind `action=` in a policy reply, or is the value of an access table. Postfix
+(smtpd/smtpd_check.c, check_table_result) accepts the mail on an empty action, on one that is only
+digits (such results once meant "OK"; a bare `451` or `554` included), and on a list of restrictions
+that is empty (`,`). It takes the text up to the first newline and ignores the rest. It ignores an
+action whose argument is missing, with a warning in its log, and the mail goes on as if nothing had
+been said. And what it sends for an enhanced status code without a text is what an earlier reply
+left in its memory. All of these are refused here, and the caller answers with a temporary error.
+
+Whatever does not begin with an action of access(5) or a reply code is a list of restrictions
+(restrictions.py).
 """
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 MAX_ACTION_BYTES = 4096
 
-# access(5): the actions that Postfix tells by their first word, whatever text follows it.
-_TEXT_ACTIONS = frozenset(
-    "bcc defer defer_if_permit defer_if_reject discard dunno filter hold info ok prepend redirect "
-    "reject relay warn".split()
-)
 _REPLY_CODE_DIGITS = 3
+_MAX_STATUS_DIGITS = 3  # global/dsn_util.h: DSN_DIGS2, DSN_DIGS3
 
 
 def checked_action(text: str, allowed: list[str] | None = None) -> str:
@@ -42,6 +46,8 @@ def checked_action(text: str, allowed: list[str] | None = None) -> str:
         raise ValueError("the action does not begin with a letter or a digit")
     if action.isascii() and action.isdigit():
         raise ValueError("the action is only a number, on which Postfix would accept the mail")
+    if fault := fault_of(action):
+        raise ValueError(fault)
     if allowed is not None and not _is_allowed(action, allowed):
         raise ValueError("the action is not one of allowed-actions")
     return action
@@ -53,9 +59,102 @@ def verb_of(action: str) -> str | None:
     if not verb.isascii():  # Python's lower() would make an ASCII letter of some others
         return None
     is_code = len(verb) == _REPLY_CODE_DIGITS and verb[0] in "45" and verb.isdigit()
-    return verb if is_code or verb.lower() in _TEXT_ACTIONS else None
+    return verb if is_code or verb.lower() in _ACTIONS else None
+
+
+def is_enhanced_status(word: str) -> bool:
+    """Is it an enhanced status code, as dsn_valid() in Postfix's global/dsn_util.c tells one?"""
+    parts = word.split(".")
+    return (
+        len(parts) == 3  # class, subject and detail: RFC 3463 section 2
+        and parts[0] in ("2", "4", "5")
+        and all(len(p) <= _MAX_STATUS_DIGITS and p.isascii() and p.isdigit() for p in parts[1:])
+    )
+
+
+def fault_of(action: str) -> str:
+    """What Postfix would ignore or misread in an action of one line, or an empty string."""
+    verb = verb_of(action)
+    if verb is None:
+        from . import restrictions  # rarely needed
+
+        return restrictions.fault_of(action)
+    fault_of_text = _ACTIONS.get(verb.lower(), _fault_of_reply)
+    return fault_of_text(action[len(verb) :].strip(" ")) if fault_of_text is not None else ""
 
 
 def _is_allowed(action: str, allowed: list[str]) -> bool:
     wanted = verb_of(action) or action
     return wanted.isascii() and any(wanted.lower() == entry.lower() for entry in allowed)
+
+
+def _fault_of_reply(text: str) -> str:
+    """dsn_split() of global/dsn_util.c stepped over the end of a text that is only a status code.
+
+    It does so up to Postfix 3.8.15, 3.9.9, 3.10.8 and 3.11.0, and in all of 3.7.
+    """
+    if is_enhanced_status(text):
+        return (
+            "there is no text behind the enhanced status code, for which Postfix would send what "
+            "an earlier reply left in its memory"
+        )
+    return ""
+
+
+def _fault_of_filter(text: str) -> str:
+    """A destination may be empty, or several in a list; qmgr/qmgr_message.c splits at the colon.
+
+    Without a name of a transport before it, the mail would be deferred until it bounces.
+    """
+    transport, colon, _ = text.partition(":")
+    if not colon or not transport or " " in transport:
+        return (
+            "FILTER needs transport:destination behind it; Postfix ignores anything else, or finds "
+            "no such transport"
+        )
+    return ""
+
+
+def _fault_of_address(text: str) -> str:
+    """Postfix ignores a text without `@`, and takes any other as one address, which then bounces.
+
+    So a second address, a remark or angle brackets are no better than nothing.
+    """
+    local, _, domain = text.rpartition("@")
+    if not local or not domain or any(character in text for character in " ,<>"):
+        return (
+            "REDIRECT and BCC need one address behind them, user@domain; Postfix ignores anything "
+            "else, or takes it for an address to which mail bounces"
+        )
+    return ""
+
+
+def _fault_of_header(text: str) -> str:
+    """As is_header() in global/is_header.c: a name, perhaps blanks, and a colon."""
+    name, colon, _ = text.partition(":")
+    name = name.rstrip(" ")
+    if not colon or not name or not name.isascii() or " " in name:
+        return "PREPEND needs a header field behind it, without which Postfix ignores it"
+    return ""
+
+
+# The actions that Postfix tells by their first word, in any letter case, and what makes their text
+# unusable. The numbers are lines of smtpd/smtpd_check.c in Postfix 3.10.0.
+_ACTIONS: dict[str, Callable[[str], str] | None] = {
+    "dunno": None,  # 2418: the text is ignored
+    "reject": _fault_of_reply,  # 2425: dsn_split()
+    "defer": _fault_of_reply,  # 2440: dsn_split()
+    "info": None,  # 2470: the text is logged
+    "warn": None,  # 2478: the text is logged
+    "filter": _fault_of_filter,  # 2487: no text, or one without a colon, is ignored
+    "hold": None,  # 2515: the text is logged
+    "discard": None,  # 2568: the text is logged
+    "redirect": _fault_of_address,  # 2588: a text without @ is ignored
+    "bcc": _fault_of_address,  # 2612: a text without @ is ignored
+    "defer_if_permit": _fault_of_reply,  # 2638: dsn_split()
+    "defer_if_reject": _fault_of_reply,  # 2652: dsn_split()
+    "prepend": _fault_of_header,  # 2666: a text that is_header() does not know is ignored
+    # 2704: a reply code of three digits, as _fault_of_reply; dsn_split()
+    "ok": None,  # 2722: the text is ignored
+    "relay": None,  # 2722: the text is ignored
+}

@@ -9,7 +9,7 @@ headers, targets.
 from __future__ import annotations
 
 from . import model
-from .action import checked_action
+from .action import checked_action, verb_of
 from .address import parse_ip
 
 TYPE_CHECKING = False
@@ -190,6 +190,12 @@ def allowed_actions(value: object) -> list[str]:
         )
     if len(value) > MAX_ALLOWED_ACTIONS:
         raise ValueError(f"has {len(value)} entries, and may have {MAX_ALLOWED_ACTIONS}")
+    for verb in value:
+        if verb_of(verb) is None:  # it can only be an action by itself
+            try:
+                checked_action(verb)
+            except ValueError as error:
+                raise ValueError(f"no action may be {verb!r}: {error}") from None
     return list(value)
 
 

@@ -14,6 +14,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from postfix_rest_inetd import keys, model
+from postfix_rest_inetd.admin import config_schema_actions
+from postfix_rest_inetd.admin.config_schema_actions import any_case
 from postfix_rest_inetd.config import DEFAULT_USER_AGENT, MAX_ENDPOINTS
 
 if TYPE_CHECKING:
@@ -26,7 +28,8 @@ _DESCRIPTION = (
     "does: a key that stands twice in an object, two endpoints on one address, whole numbers "
     "written as 2000.0, header names that differ in letter case only, lengths in bytes, characters "
     "beyond ASCII that cannot be printed, IPv6 addresses and international host names that are not "
-    "valid, files that are missing or cannot be read."
+    "valid, files that are missing or cannot be read, "
+    f"{config_schema_actions.UNTELLABLE}."
 )
 
 _CONTROL = r"[\u0000-\u001f\u007f\ud800-\udfff]"
@@ -159,11 +162,14 @@ def _properties() -> dict[str, Schema]:
             "items": _number("A status.", 400, 499),
             "maxItems": keys.MAX_TEMPORARY_STATUSES,
         },
-        "failure-action": _failure_action(),
+        "failure-action": {
+            **config_schema_actions.action(),
+            "description": "For the mode policy: the action while the backend fails; or close.",
+        },
         "allowed-actions": {
             "type": "array",
             "description": "For the mode policy: the actions that the backend may answer.",
-            "items": {"type": "string", **_whole(r"[0-9A-Za-z][!-+\-.-z|~]*")},
+            "items": config_schema_actions.verb(),
             "maxItems": keys.MAX_ALLOWED_ACTIONS,
         },
         "log-keys": {"type": "boolean", "description": "May addresses appear in the journal?"},
@@ -187,17 +193,6 @@ def _headers(header: Schema) -> Schema:
         },
         "additionalProperties": header,
         "maxProperties": keys.MAX_HEADERS,
-    }
-
-
-def _failure_action() -> Schema:
-    blank = r"[ \t\r\n\v\f]*"
-    inner = r"[^\u0000-\u001f\u007f-\u009f]*"
-    return {
-        "type": "string",
-        "description": "For the mode policy: the action while the backend fails; or close.",
-        "pattern": rf"^{blank}(?![0-9]+{blank}$)[0-9A-Za-z]{inner}{blank}$",
-        "maxLength": 4096,
     }
 
 
@@ -231,20 +226,15 @@ def _number(description: str, lowest: int, highest: int) -> Schema:
 
 
 def _mode(*modes: str) -> Schema:
-    return {"type": "string", **_whole("|".join(map(_letters, modes)))}
+    return {"type": "string", **_whole("|".join(map(any_case, modes)))}
 
 
 def _any_case(word: str) -> Schema:
-    return {"pattern": f"^{_letters(word)}$"}
+    return {"pattern": f"^{any_case(word)}$"}
 
 
 def _beginning(word: str) -> Schema:
-    return {"pattern": f"^{_letters(word)}"}
-
-
-def _letters(word: str) -> str:
-    """A pattern for a word in any letter case."""
-    return "".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in word)
+    return {"pattern": f"^{any_case(word)}"}
 
 
 def _optional(value: Schema, default: object) -> Schema:

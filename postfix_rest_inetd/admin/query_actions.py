@@ -2,9 +2,10 @@
 """What smtpd(8) does with an action: the reply of a policy service, or a value of an access table.
 
 The order and the words are those of check_table_result() in Postfix's smtpd/smtpd_check.c, which
-access(5) describes; the enhanced status codes are split off by global/dsn_util.c (dsn_split). The
-client's reply is that of smtpd_recipient_restrictions; in another list `<recipient>: Recipient
-address` is the client, the HELO name or the sender. A pure function.
+access(5) describes; the enhanced status codes are split off by global/dsn_util.c (dsn_split), and
+smtpd/smtpd_chat.c (smtpd_chat_reply) closes the connection after a 421 and a 521. The client's
+reply is that of smtpd_recipient_restrictions; in another list `<recipient>: Recipient address` is
+the client, the HELO name or the sender. A pure function.
 
 An action that is none of these is a list of restrictions: whether Postfix knows them is not known
 here.
@@ -14,6 +15,9 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
+
+from postfix_rest_inetd import restrictions
+from postfix_rest_inetd.action import fault_of
 
 GOOD, BAD, DOUBTFUL = "good", "bad", "doubtful"
 
@@ -27,9 +31,15 @@ class Effect(NamedTuple):
 
 _REJECTED = "{} <recipient>: Recipient address rejected: {}"
 _MISTAKE = "451 4.3.5 Server configuration error"
-_DSN = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:[ \t]+|$)")
+_SPACE = r"[ \t\r\n\v\f]"  # isspace() of C
+_DSN = re.compile(rf"([245]\.\d{{1,3}}\.\d{{1,3}})(?:{_SPACE}+|\Z)", re.ASCII)
 _CODE = re.compile(r"[45]\d\d", re.ASCII)
+_CLOSING = {"421", "521"}
 
+_LEFT_OVER = (
+    "(what an earlier reply has left in Postfix's memory, because there is no text behind the "
+    "enhanced status code; Postfix from 3.8.16, 3.9.10, 3.10.9 and 3.11.1 on says {})"
+)
 _ACCESS_DENIED = "Access denied"
 _REFUSALS = {"REJECT": ("554", "5.7.1"), "DEFER": ("450", "4.7.1")}
 _UNFINISHED = {"DEFER_IF_PERMIT": "would be accepted", "DEFER_IF_REJECT": "would be rejected"}
@@ -48,7 +58,6 @@ _VERBS = {
         DOUBTFUL,
         f"the mail, if it is accepted, goes to {{}} and to nobody else; {_NEXT}",
     ),
-    "DELAY": (DOUBTFUL, f"the mail, if it is accepted, is delayed; {_NEXT}"),
     "DISCARD": (DOUBTFUL, "the mail is accepted and thrown away; the client learns nothing"),
     "HANGUP": (BAD, "the connection is dropped without a reply"),
 }
@@ -60,14 +69,13 @@ def effect_of(action: str) -> Effect:
     verb, text = _split(action)
     name = verb.upper() if verb.isascii() else ""
     if name in _REFUSALS:
-        return _refusal(*_REFUSALS[name], text or _ACCESS_DENIED)
+        return _refusal(*_REFUSALS[name], text)
     if name in _UNFINISHED:
-        dsn, words = _status(text, "4.7.1")
-        said = _REJECTED.format(f"450 {dsn}", words or "Service unavailable")
+        said = _REJECTED.format(*_status("450", "4.7.1", text, "Service unavailable"))
         text = f"the recipient is deferred with {said}, if it {_UNFINISHED[name]} otherwise"
         return Effect(text, DOUBTFUL)
-    if name in _NEED_TEXT and not text:
-        return Effect(f"{name} without a text is a warning in the log; {_NEXT}", DOUBTFUL)
+    if name in _NEED_TEXT and (fault := fault_of(f"{verb} {text}")):
+        return Effect(f"{fault}; {_NEXT}", BAD)
     if name in _VERBS:
         tone, what = _VERBS[name]
         return Effect(what.format(text), tone)
@@ -81,30 +89,51 @@ def _other(action: str, verb: str, text: str, name: str) -> Effect:
         return _refusal(verb, f"{verb[0]}.7.1", text)
     if name in {"OK", "RELAY"}:
         return Effect("the recipient is accepted; no other restriction of this list is evaluated")
+    return _list(action)
+
+
+def _list(action: str) -> Effect:
+    """What becomes of a list of restrictions."""
     if ":" in action:
         return Effect(f"the mail is deferred with {_MISTAKE}: an action may not name a table", BAD)
-    words = action.replace(",", " ").split()
+    words = re.sub(r"[, \t\r\n]+", " ", action).strip()
     if not words:
-        return Effect("the recipient is passed to the next restriction, with a warning", BAD)
-    listed = ", ".join(words)
+        text = "the recipient is ACCEPTED: an empty list of restrictions means OK to Postfix"
+        return Effect(text, BAD)
+    listed = words.replace(" ", ", ")
     text = f"the restrictions {listed} are evaluated; one that Postfix does not know is {_MISTAKE}"
+    if fault := restrictions.fault_of(words):
+        return Effect(f"{text}; and {fault}", BAD)
     return Effect(text, DOUBTFUL)
 
 
 def _split(action: str) -> tuple[str, str]:
-    parts = re.split(r"[ \t]+", action, maxsplit=1)
+    parts = re.split(rf"[ \t]{_SPACE}*", action, maxsplit=1)
     return parts[0], parts[1] if len(parts) > 1 else ""
 
 
-def _status(text: str, default: str) -> tuple[str, str]:
-    """The enhanced status code and the words of a text that may begin with one."""
+def _status(code: str, default: str, text: str, instead: str) -> tuple[str, str]:
+    """The codes and the words of a reply, by a text that may begin with an enhanced status code.
+
+    `default` is the status, and `instead` are the words, where the text has none.
+    """
     found = _DSN.match(text)
-    return (found[1], text[found.end() :]) if found else (default, text)
+    if found is None:
+        return f"{code} {default}", text or instead
+    if found[0] == found[1] == text:
+        return f"{code} {_of_class(code, text)}", _LEFT_OVER.format(instead)
+    return f"{code} {_of_class(code, found[1])}", text[found.end() :] or instead
+
+
+def _of_class(code: str, status: str) -> str:
+    """An enhanced status code that agrees with the reply code (smtpd_check_reject)."""
+    return code[0] + status[1:]
 
 
 def _refusal(code: str, default: str, text: str) -> Effect:
-    dsn, words = _status(text, default)
-    said = _REJECTED.format(f"{code} {dsn}", words or _ACCESS_DENIED)
+    said = _REJECTED.format(*_status(code, default, text, _ACCESS_DENIED))
+    if code in _CLOSING:
+        said = f"{said}, and the connection is closed"
     if code.startswith("4"):
         return Effect(f"the mail is deferred with {said}", DOUBTFUL)
     return Effect(f"the mail bounces with {said}", BAD)

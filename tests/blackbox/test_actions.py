@@ -33,6 +33,14 @@ GOOD = [
     ("a restriction", b"permit_mynetworks", "permit_mynetworks"),
     ("UTF-8 text", "REJECT Grüße".encode(), "REJECT Grüße"),
     ("an equals sign", b"PREPEND X-A: b=c", "PREPEND X-A: b=c"),
+    ("a status code with a text", b"REJECT 5.7.1 No", "REJECT 5.7.1 No"),
+    ("a filter", b"FILTER smtp:[127.0.0.1]:10025", "FILTER smtp:[127.0.0.1]:10025"),
+    ("a redirection", b"REDIRECT a@example.org", "REDIRECT a@example.org"),
+    (
+        "a restriction with its argument",
+        b"reject_rbl_client x.example, permit_mynetworks",
+        "reject_rbl_client x.example, permit_mynetworks",
+    ),
     ("4096 bytes", b"REJECT " + b"x" * 4089, "REJECT " + "x" * 4089),
     ("4096 bytes in UTF-8", b"REJECT x" + "ü".encode() * 2044, "REJECT x" + "ü" * 2044),
     ("white space around is not counted", b" OK " + b"x" * 4093 + b"\n", "OK " + "x" * 4093),
@@ -78,6 +86,16 @@ BAD = [
     ("an equals sign first", b"=DUNNO"),
     ("a JSON array", b'["DUNNO"]'),
     ("HTML", b"<html>Welcome to nginx!</html>"),
+    ("REJECT and a status code", b"REJECT 5.7.1"),
+    ("a code and a status code", b"450 4.2.0\n"),
+    ("a status code", b"5.7.1 No"),
+    ("FILTER without a transport", b"FILTER"),
+    ("REDIRECT without an address", b"REDIRECT postmaster"),
+    ("BCC to two addresses", b"BCC a@example.org, b@example.org"),
+    ("PREPEND without a header", b"PREPEND spam"),
+    ("a restriction without its argument", b"permit_mynetworks, reject_rbl_client"),
+    ("a table", b"check_sender_access hash:/etc/postfix/access"),
+    ("more behind the end of a list", b"permit, reject"),
 ]
 
 

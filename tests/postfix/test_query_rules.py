@@ -152,6 +152,9 @@ reject, permit
 permit, reject
 defer
 no_such_restriction
+DELAY 3h
+FILTER x
+REDIRECT x
 hash:/etc/passwd
 ,
 599 5.9.9 strange

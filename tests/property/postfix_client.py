@@ -103,6 +103,60 @@ def lets_mail_in_by_accident(action: bytes) -> bool:
     return not action.translate(None, b" ,\t\r\n{}") or not action.translate(None, b"0123456789")
 
 
+_STATUS = rb"[245]\.[0-9]{1,3}\.[0-9]{1,3}"
+_LEFT_OVERS = re.compile(
+    rb"(?i:reject|defer|defer_if_permit|defer_if_reject|[45][0-9]{2})[ \t]\s*" + _STATUS
+)
+
+
+def sends_left_overs(action: bytes) -> bool:
+    """Would dsn_split(), as it was for long, step over the end of the action?"""
+    return _LEFT_OVERS.fullmatch(action) is not None
+
+
+def is_ignored(action: bytes) -> bool:
+    """Does check_table_result() warn of the action, or of a part of it, and go on without it?"""
+    command, _, text = action.replace(b"\t", b" ").partition(b" ")
+    command, text = command.lower(), text.strip()
+    if command == b"filter":
+        return b":" not in text
+    if command in (b"redirect", b"bcc"):
+        return b"@" not in text
+    if command == b"prepend":
+        return re.match(rb"[!-9;-~]+[ \t]*:", text) is None
+    if command in _TOLD_BY_THE_FIRST_WORD or is_reply_code(action):
+        return False
+    return _is_partly_ignored(re.split(rb"[ ,\t\r\n]+", action.lower().strip(b" ,\t\r\n")))
+
+
+_TOLD_BY_THE_FIRST_WORD = (
+    b"dunno reject defer hangup info warn hold discard defer_if_permit defer_if_reject ok relay"
+).split()
+_NEEDS_A_NAME = re.compile(
+    rb"reject_rbl|reject_rbl_client|permit_(?:dns|rhs)wl_client|"
+    rb"reject_rhsbl_(?:(?:reverse_)?client|helo|sender|recipient)"
+)
+
+
+def _is_partly_ignored(names: list[bytes]) -> bool:
+    """The warnings of generic_checks() in the order of the list, as long as it goes on."""
+    warns = False
+    while names:
+        name, *names = names
+        if name in (b"permit", b"reject", b"defer") and not (warns and name != b"permit"):
+            return bool(names)
+        if _NEEDS_A_NAME.fullmatch(name):
+            if not names:
+                return True
+            del names[0]
+        if name == b"sleep":
+            if not names or not names[0].isdigit():
+                return False  # an error, not a warning
+            del names[0]
+        warns = name == b"warn_if_reject"
+    return warns
+
+
 def is_reply_code(action: bytes) -> bool:
     """Is the action a reply code with text behind it, as Postfix tells one?"""
     command, _, text = action.partition(b" ")

@@ -88,9 +88,18 @@ arrays = st.lists(values, max_size=4).flatmap(
 words = st.sampled_from(
     "DUNNO dunno OK REJECT DEFER_IF_PERMIT 450 451 554 45 4.7.1 0 12345678901 permit reject , ,, "
     "a,b {} { } {x} é ٤٥١ action=OK PREPEND FILTER : - = \0 \n \r \t \v \x1f \x7f \x85 \xa0 \u2028 "
-    "\ufeff \N{KELVIN SIGN} O\N{KELVIN SIGN}".split(" ")
+    "\ufeff \N{KELVIN SIGN} O\N{KELVIN SIGN} DEFER defer_if_reject 5.7.1 4.2.0 5.1234.1 smtp: x:y "
+    "Filter REDIRECT BCC prepend a@b a@ X-A: é: reject_rbl_client Reject_RHSBL_sender sleep 1 "
+    "permit_dnswl_client dnsbl.example check_client_access warn_if_reject defer "
+    "permit_mynetworks".split(" ")
+)
+verbs = st.sampled_from(
+    "DUNNO OK Reject DEFER defer_if_permit DEFER_IF_REJECT 450 554 Filter REDIRECT BCC prepend "
+    "HOLD reject_rbl_client reject_rhsbl_sender permit_dnswl_client sleep warn_if_reject permit "
+    "check_client_access".split()
 )
 action_texts = st.one_of(
+    st.tuples(verbs, st.sampled_from(" ,"), words).map("".join),
     st.lists(words, max_size=5).map(" ".join),
     st.lists(words, max_size=5).map("".join),
     st.text(max_size=20),
@@ -123,7 +132,7 @@ GOOD_VALUES: dict[str, list[object]] = {
     "tls-key-file": ["/x", "x"],
     "method": ["GET", "POST"],
     "temporary-statuses": [[], [404]],
-    "failure-action": ["close", "DUNNO"],
+    "failure-action": ["close", "DUNNO", "450 4.2.0 x", "PREPEND A: b"],
     "allowed-actions": [[], ["DUNNO"]],
     "log-keys": [True, False],
     "max-response-bytes": [1],

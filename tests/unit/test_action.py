@@ -11,6 +11,7 @@ import re
 import pytest
 from unit.wire import table
 
+from postfix_rest_inetd import restrictions
 from postfix_rest_inetd.action import checked_action, verb_of
 
 EMPTY = "the action is empty, on which Postfix would accept the mail"
@@ -18,6 +19,27 @@ NUMBER = "the action is only a number, on which Postfix would accept the mail"
 CONTROL = "the action has a line break or another control character in it"
 START = "the action does not begin with a letter or a digit"
 TOO_LONG = "the action is longer than 4096 bytes"
+STATUS = (
+    "there is no text behind the enhanced status code, for which Postfix would send what an "
+    "earlier reply left in its memory"
+)
+NO_CODE = "the action is an enhanced status code without a reply code before it"
+FILTER = (
+    "FILTER needs transport:destination behind it; Postfix ignores anything else, or finds no such "
+    "transport"
+)
+ADDRESS = (
+    "REDIRECT and BCC need one address behind them, user@domain; Postfix ignores anything else, or "
+    "takes it for an address to which mail bounces"
+)
+HEADER = "PREPEND needs a header field behind it, without which Postfix ignores it"
+DOMAIN = "needs a domain name behind it, without which Postfix ignores it"
+TABLE = "needs a lookup table or a service, which Postfix does not take in an action"
+COLON = "the action names a lookup table, or is none: Postfix takes no colon in it"
+BRACES = "the action has braces in it, in which Postfix finds no restrictions"
+SECONDS = "needs a number of seconds behind it"
+NOTHING = "needs a restriction behind it, without which it does nothing"
+IGNORED, IGNORES = "there is something behind", "which Postfix ignores"
 
 SAFE = {
     "an action": ("DUNNO", "DUNNO"),
@@ -37,6 +59,49 @@ SAFE = {
     "the longest action": ("x" * 4096, "x" * 4096),
     "the longest, less what is trimmed": (" " + "x" * 4096 + "\n", "x" * 4096),
     "the character behind the last control one": ("OK \xa0", "OK \xa0"),
+    "a status code with text": ("REJECT 5.7.1 no", "REJECT 5.7.1 no"),
+    "a status code with one letter of text": ("450 4.2.0 x", "450 4.2.0 x"),
+    "two status codes: the second is the text": ("550 5.7.1 5.7.1", "550 5.7.1 5.7.1"),
+    "four digits are no status code": ("REJECT 5.1234.1", "REJECT 5.1234.1"),
+    "another class is none": ("REJECT 3.7.1", "REJECT 3.7.1"),
+    "two numbers are none": ("REJECT 5.7", "REJECT 5.7"),
+    "four numbers are none": ("REJECT 5.7.1.1", "REJECT 5.7.1.1"),
+    "a number missing is none": ("REJECT 5..1", "REJECT 5..1"),
+    "a status code and a colon are text": ("REJECT 5.7.1:", "REJECT 5.7.1:"),
+    "a no-break space is text": ("REJECT 5.7.1\xa0", "REJECT 5.7.1\xa0"),
+    "digits of another alphabet are text": ("REJECT 5.\u0667.1", "REJECT 5.\u0667.1"),
+    "a status code that is logged": ("HOLD 4.7.1", "HOLD 4.7.1"),
+    "a status code that is ignored": ("DUNNO 4.7.1", "DUNNO 4.7.1"),
+    "a refusal without text": ("REJECT", "REJECT"),
+    "a deferral without text": ("defer_if_permit", "defer_if_permit"),
+    "a filter": ("FILTER smtp:[127.0.0.1]:10025", "FILTER smtp:[127.0.0.1]:10025"),
+    "a filter with the recipient's destination": ("filter  smtp:", "filter  smtp:"),
+    "a filter with several": (
+        "FILTER smtp:a.example, b.example",
+        "FILTER smtp:a.example, b.example",
+    ),
+    "an address": ("REDIRECT a@example.org", "REDIRECT a@example.org"),
+    "an address with two at signs": ("BCC a@b@example.org", "BCC a@b@example.org"),
+    "a header": ("PREPEND X-A: b", "PREPEND X-A: b"),
+    "a header of nothing": ("prepend X-A:", "prepend X-A:"),
+    "a blank before the colon, as RFC 822 had it": ("PREPEND X-A : b", "PREPEND X-A : b"),
+    "any letters in the header's value": ("PREPEND X-A: é", "PREPEND X-A: é"),
+    "a restriction with its domain": (
+        "reject_rbl_client dnsbl.example",
+        "reject_rbl_client dnsbl.example",
+    ),
+    "a domain with an answer": (
+        "permit_dnswl_client x.example=127.0.0.[2..9], reject",
+        "permit_dnswl_client x.example=127.0.0.[2..9], reject",
+    ),
+    "a pause": ("sleep 1, reject", "sleep 1, reject"),
+    "a restriction that is the last": ("permit_mynetworks, permit", "permit_mynetworks, permit"),
+    "a comma behind the last": ("reject,", "reject,"),
+    "a verdict that is only logged": (
+        "warn_if_reject, reject, permit",
+        "warn_if_reject, reject, permit",
+    ),
+    "a class of main.cf": ("greylisting", "greylisting"),
 }
 
 UNSAFE = {
@@ -66,6 +131,66 @@ UNSAFE = {
     "a letter of another alphabet": ("é", START),
     "digits of another alphabet": ("٤٥١", START),
     "a no-break space in front": ("\xa0OK", START),
+    **{
+        f"{verb} with a status code alone": (f"{verb} {status}", STATUS)
+        for verb, status in (
+            ("REJECT", "5.7.1"),
+            ("reject", "2.0.0"),
+            ("DEFER", "4.7.1"),
+            ("DEFER_IF_PERMIT", "4.7.1"),
+            ("defer_if_reject", "4.100.200"),
+            ("450", "4.2.0"),
+            ("554", "5.7.1"),
+        )
+    },
+    "blanks before the status code": ("REJECT   5.7.1", STATUS),
+    "white space behind the status code": ("REJECT 5.7.1 \t\r\n", STATUS),
+    "a status code without a reply code": ("5.7.1 no", NO_CODE),
+    "nothing but a status code": ("4.2.0", NO_CODE),
+    "a filter without anything": ("FILTER", FILTER),
+    "a filter without a colon": ("filter smtp", FILTER),
+    "a filter without a transport": ("FILTER :[127.0.0.1]", FILTER),
+    "a filter of two words": ("FILTER the smtp:x", FILTER),
+    "a redirection without anything": ("REDIRECT", ADDRESS),
+    "a redirection to no address": ("redirect someone", ADDRESS),
+    "a copy to nobody": ("BCC", ADDRESS),
+    "a copy to no address": ("bcc someone", ADDRESS),
+    "an at sign": ("BCC @", ADDRESS),
+    "no domain": ("REDIRECT a@", ADDRESS),
+    "nobody in a domain": ("REDIRECT @example.org", ADDRESS),
+    "two addresses": ("REDIRECT a@example.org, b@example.org", ADDRESS),
+    "two addresses without a blank": ("BCC a@example.org,b@example.org", ADDRESS),
+    "a remark": ("REDIRECT a@example.org because of spam", ADDRESS),
+    "angle brackets": ("REDIRECT <a@example.org>", ADDRESS),
+    "no header": ("PREPEND", HEADER),
+    "a word for a header": ("prepend X-A", HEADER),
+    "a header without a name": ("PREPEND : b", HEADER),
+    "a header whose name is two words": ("PREPEND X A: b", HEADER),
+    "a header whose name is not ASCII": ("PREPEND X-é: b", HEADER),
+    **{
+        f"{name} without a domain": (name, f"{name} {DOMAIN}")
+        for name in sorted(restrictions.NEED_DOMAIN)
+    },
+    "in any letter case": ("Reject_RBL_Client", f"reject_rbl_client {DOMAIN}"),
+    "at the end of a list": ("permit_mynetworks, reject_rhsbl_helo", f"reject_rhsbl_helo {DOMAIN}"),
+    "a separator is no domain": ("reject_rbl_client , ,", f"reject_rbl_client {DOMAIN}"),
+    "a restriction is no domain": ("reject_rbl_client, reject", f"reject_rbl_client {DOMAIN}"),
+    **{name: (name, f"{name} {TABLE}") for name in sorted(restrictions.NEED_TABLE)},
+    "a table without a type": ("Check_Client_Access x", f"check_client_access {TABLE}"),
+    "a table": ("check_client_access hash:/etc/x", COLON),
+    "a table alone": ("hash:/etc/x", COLON),
+    "a colon behind an action": ("REJECT: no", COLON),
+    "braces in a list": ("permit_mynetworks, { reject }", BRACES),
+    "sleep without a number": ("permit_mynetworks sleep", f"sleep {SECONDS}"),
+    "sleep and no number": ("sleep, reject", f"sleep {SECONDS}"),
+    "sleep and another alphabet's number": ("sleep \u0664", f"sleep {SECONDS}"),
+    "a warning of nothing": ("permit_mynetworks, WARN_IF_REJECT", f"warn_if_reject {NOTHING}"),
+    "more behind permit": ("PERMIT, reject", f"{IGNORED} permit, {IGNORES}"),
+    "more behind permit, with a blank": ("permit reject", f"{IGNORED} permit, {IGNORES}"),
+    "more behind reject": ("reject, permit", f"{IGNORED} reject, {IGNORES}"),
+    "more behind defer": ("permit_mynetworks, defer, x", f"{IGNORED} defer, {IGNORES}"),
+    "more behind permit that warns": ("warn_if_reject permit x", f"{IGNORED} permit, {IGNORES}"),
+    "the warning is for one": ("warn_if_reject x reject x", f"{IGNORED} reject, {IGNORES}"),
     "one byte too long": ("x" * 4097, TOO_LONG),
     "too long in UTF-8 only": ("x" + "é" * 2048, TOO_LONG),
 }
@@ -109,7 +234,7 @@ REFUSED = {
     "a no-break space does not end a word": "DUNNO\xa0permit",
     "a digit of another alphabet": "45\u0660 later",
     "the code of an entry with a digit more": "4500 later",
-    "an enhanced code": "4.7.1 later",
+    "an argument makes it a list": "reject_rbl_client dnsbl.example",
 }
 
 
@@ -138,6 +263,9 @@ def test_nothing_is_allowed():
         checked_action("DUNNO", [])
 
 
+TEXTS = {"BCC": "a@b", "FILTER": "smtp:", "PREPEND": "A: b", "REDIRECT": "a@b"}
+
+
 @pytest.mark.parametrize(
     "word",
     "BCC DEFER DEFER_IF_PERMIT DEFER_IF_REJECT DISCARD DUNNO FILTER HOLD INFO OK PREPEND REDIRECT "
@@ -145,7 +273,23 @@ def test_nothing_is_allowed():
 )
 def test_actions_that_take_text(word):
     """Each action of access(5) that Postfix takes text for may have text when it is allowed."""
-    assert checked_action(f"{word} some text", [word.lower()]) == f"{word} some text"
+    action = f"{word} {TEXTS.get(word, 'some text')}"
+    assert checked_action(action, [word.lower()]) == action
+
+
+@pytest.mark.parametrize("name", sorted(restrictions.ALONE | {"permit"}))
+def test_restrictions_that_stand_alone(name):
+    """A restriction that needs nothing may be an action, and may be allowed as one."""
+    assert checked_action(name.upper(), [name]) == name.upper()
+
+
+def test_the_names_of_restrictions():
+    """Each name is in one group only, and none of them is an action that has a text."""
+    groups = [restrictions.ALONE, restrictions.NEED_DOMAIN, restrictions.NEED_TABLE]
+    assert sum(map(len, groups)) + 5 == len(restrictions.RESTRICTIONS)
+    assert {name for name in restrictions.RESTRICTIONS if verb_of(name)} == {
+        *("reject", "defer", "defer_if_permit", "defer_if_reject")
+    }
 
 
 VERBS = {

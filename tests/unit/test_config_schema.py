@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from unit.endpoints import POLICY, SOCKETMAP, TCP, entry
+from unit.test_action import SAFE, UNSAFE
 from unit.test_config import ALTERNATIVES, UPSTREAM
 from unit.test_keys import BAD, ENVIRONMENT, GOOD, HALF_PAIR, MODE_RULES
 from unit.wire import table
@@ -49,6 +51,10 @@ INEXPRESSIBLE = [
     ("temporary-statuses", [4.0e2]),
     ("bind-path", "/" + "é" * 54),
     ("headers", {"X-a": "", "x-A": ""}),
+    ("failure-action", "reject_rbl_client"),
+    ("allowed-actions", ["Reject_RBL_client"]),
+    ("allowed-actions", ["check_client_access"]),
+    ("allowed-actions", ["sleep"]),
 ]
 """Bad values of the parser's that a schema cannot tell from good ones; its description says so."""
 
@@ -131,6 +137,29 @@ def test_contradictions(keys_given):
 def test_policy_only(mode, key, value):
     """Keys for the mode policy in other modes."""
     document = given(key, value, mode=mode)
+    assert (by_parser(document), by_schema(document)) == (False, False)
+
+
+@pytest.mark.parametrize("action", [row[0] for row in SAFE.values()], ids=SAFE)
+def test_safe_actions(action):
+    """Whatever passes the action firewall may be a failure-action."""
+    document = given("failure-action", action)
+    assert (by_parser(document), by_schema(document)) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        pytest.param(action, id=name)
+        for name, (action, reason) in UNSAFE.items()
+        # What the schema's description excuses.
+        if not re.match("[a-z_]+ needs |there is something behind ", reason)
+        and name != "too long in UTF-8 only"
+    ],
+)
+def test_unsafe_actions(action):
+    """Whatever does not pass may not be one, and the schema knows all but what it cannot tell."""
+    document = given("failure-action", action)
     assert (by_parser(document), by_schema(document)) == (False, False)
 
 

@@ -84,7 +84,7 @@ def test_codecs_do_no_io(mode):
 
 
 @pytest.mark.parametrize(
-    "module", ["action", "endpoint", "entry", "keys", "model", "target", "verdict"]
+    "module", ["action", "endpoint", "entry", "keys", "model", "restrictions", "target", "verdict"]
 )
 def test_pure_modules_do_no_io(module):
     """What is called a pure function has nothing at hand to be otherwise.

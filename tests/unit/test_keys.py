@@ -54,9 +54,17 @@ GOOD = {
         ("Close", "close"),
         "DUNNO",
         "450 later",
+        "450 4.2.0 later",
+        "reject_rbl_client dnsbl.example, permit_mynetworks",
         (" DEFER_IF_PERMIT x ", "DEFER_IF_PERMIT x"),
     ],
-    "allowed-actions": [[], ["DUNNO"], ["450", "permit_mynetworks", "a-b"], ["A"] * 1000],
+    "allowed-actions": [
+        [],
+        ["DUNNO"],
+        ["450", "permit_mynetworks", "a-b"],
+        ["FILTER", "redirect", "PREPEND", "BCC", "554", "reject", "permit"],
+        ["A"] * 1000,
+    ],
     "log-keys": [True, False],
     "max-response-bytes": [1, 1024 * 1024, 16 * 1024 * 1024],
     "hibernate-after": [0, 1, 86_400],
@@ -90,6 +98,18 @@ METHOD = "must be POST or GET"
 STATUSES = "must be a list of HTTP statuses from 400 to 499, as in [401, 429]"
 VERBS = 'must be a list of actions without their texts, as in ["DUNNO", "REJECT", "450"]'
 BOOLEAN = "must be true or false"
+ONLY_A_NUMBER = "the action is only a number, on which Postfix would accept the mail"
+STATUS_ALONE = (
+    "there is no text behind the enhanced status code, for which Postfix would send what an "
+    "earlier reply left in its memory"
+)
+NO_CODE = "the action is an enhanced status code without a reply code before it"
+NO_DOMAIN = "reject_rbl_client needs a domain name behind it, without which Postfix ignores it"
+NO_TABLE = (
+    "check_client_access needs a lookup table or a service, which Postfix does not take in an "
+    "action"
+)
+COLON = "the action names a lookup table, or is none: Postfix takes no colon in it"
 
 
 def whole_number(text, highest, lowest=1):
@@ -190,6 +210,10 @@ BAD = {
         ("", "the action is empty, on which Postfix would accept the mail"),
         ("451", "the action is only a number, on which Postfix would accept the mail"),
         ("DUNNO\n\nx", "the action has a line break or another control character in it"),
+        ("450 4.2.0", STATUS_ALONE),
+        ("DEFER_IF_PERMIT 4.3.0 ", STATUS_ALONE),
+        ("PREPEND X", "PREPEND needs a header field behind it, without which Postfix ignores it"),
+        ("reject_rbl_client", NO_DOMAIN),
         (HALF_PAIR, SURROGATE),
     ],
     "allowed-actions": [
@@ -213,7 +237,16 @@ BAD = {
             [HALF_PAIR],
         )
     ]
-    + [(["A"] * 1001, "has 1001 entries, and may have 1000")],
+    + [
+        (["DUNNO", "250"], f"no action may be '250': {ONLY_A_NUMBER}"),
+        (["4500"], f"no action may be '4500': {ONLY_A_NUMBER}"),
+        (["5.7.1"], f"no action may be '5.7.1': {NO_CODE}"),
+        (["Reject_RBL_client"], f"no action may be 'Reject_RBL_client': {NO_DOMAIN}"),
+        (["check_client_access"], f"no action may be 'check_client_access': {NO_TABLE}"),
+        (["sleep"], "no action may be 'sleep': sleep needs a number of seconds behind it"),
+        (["REJECT:"], f"no action may be 'REJECT:': {COLON}"),
+        (["A"] * 1001, "has 1001 entries, and may have 1000"),
+    ],
     "log-keys": [(value, BOOLEAN) for value in (0, 1, "true", "", [], {})],
     "max-response-bytes": whole_number(SIZE, 16 * 1024 * 1024),
     "hibernate-after": whole_number(IDLE, 86_400, lowest=0),
