@@ -98,9 +98,9 @@ def _values(endpoint: Endpoint, response: model.Response) -> model.Reply:
         raise InvalidDataError("the body of the response is not JSON that can be read") from None
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise InvalidDataError("the body of the response is not a JSON array of strings")
-    text = endpoint.list_separator.join(values)
-    if not text:
+    if _are_blank(values, endpoint.list_separator):
         return model.Reply(model.NOT_FOUND, model.REPLY_NOT_FOUND)
+    text = endpoint.list_separator.join(values)
     if "\0" in text:
         raise InvalidDataError("a value has a NUL in it, at which Postfix would cut it off")
     try:
@@ -110,11 +110,31 @@ def _values(endpoint: Endpoint, response: model.Response) -> model.Reply:
     return model.Reply(model.FOUND, model.REPLY_VALUE, text)
 
 
+def _are_blank(values: list[str], separator: str) -> bool:
+    """Is there nothing in the values but blanks and separators?
+
+    Postfix splits access and alias values at commas and white space (CHARS_COMMA_SP in its
+    util/sys_defs.h; isspace() of C has two characters more) and would be left with an empty list:
+    on one of an access table it accepts the mail, for one of an alias it cannot take the mail at
+    all. White space beside something else stays as it is: Postfix skips it where it means nothing,
+    and whether it means something is for the parameter to say, not for us.
+    """
+    return not any(value.replace(separator, "").strip(_BLANK) for value in values)
+
+
+_BLANK = ", \t\r\n\v\f"
+
+
 def _action(endpoint: Endpoint, response: model.Response) -> model.Reply:
     try:
-        action = checked_action(response.body.decode(), endpoint.allowed_actions)
+        text = response.body.decode()
     except UnicodeDecodeError:
         raise InvalidDataError("the action is not UTF-8") from None
+    return model.Reply(model.ACTION, model.REPLY_VALUE, _checked(text, endpoint))
+
+
+def _checked(text: str, endpoint: Endpoint) -> str:
+    try:
+        return checked_action(text, endpoint.allowed_actions)
     except ValueError as error:
         raise InvalidDataError(str(error)) from None
-    return model.Reply(model.ACTION, model.REPLY_VALUE, action)

@@ -76,7 +76,9 @@ json_values = st.recursive(
 )
 values = st.one_of(
     st.text(st.characters(exclude_categories=[]), max_size=30),  # halves of pairs included
-    st.sampled_from(["", ",", "\0", "\n", "%", "%41", "é", "a b", "\ud800", "😀"]),
+    st.sampled_from(
+        ["", ",", " ", "\t", "\r\v", "\0", "\n", "%", "%41", "é", "a b", "\ud800", "😀"]
+    ),
     st.sampled_from([1000, 1350, 4090, 4091, 4092, 33_000, 50_000, 100_000]).map(lambda n: "é" * n),
     st.sampled_from([4090, 4091, 4092, 99_996, 99_997, 99_998]).map(lambda n: "v" * n),
 )

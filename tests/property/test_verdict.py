@@ -69,10 +69,11 @@ def test_lookup(mode, data, status, body):
     if found:
         assert status == 200
         assert frame.text.decode() == where.list_separator.join(json.loads(body))
-    if frame.status in (b"500", b"NOTFOUND"):
-        assert status == 404 or (
-            status == 200 and json.loads(body or b"[]") in ([], [""], ["", ""])
-        )
+        assert frame.text.strip(b" ,\t\r\n")  # else an access table would let the mail in
+    if frame.status in (b"500", b"NOTFOUND") and status != 404:
+        assert status == 200
+        values = [v.replace(where.list_separator, "") for v in json.loads(body or b"[]")]
+        assert not "".join(values).strip(", \t\r\n\v\f")
     if b"\0" in frame.text:
         pytest.fail("Postfix would cut this reply off")
 

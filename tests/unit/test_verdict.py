@@ -105,8 +105,10 @@ FOUND = {
     "a pair of surrogates is one character": ("😀", rb'["\ud83d\ude00"]'),
     "UTF-8": ("é", b'["\xc3\xa9"]'),
     "an empty value among others": ("a,,b", b'["a","","b"]'),
-    "empty values only": (",", b'["",""]'),
-    "blanks are kept": (" ", b'[" "]'),
+    "an empty value and a blank one among others": (", ,v", b'[""," ","v"]'),
+    "blanks around a value are kept": (" v ", b'[" v "]'),
+    "white space of other alphabets is a value": ("\xa0\u3000", b'["\xc2\xa0\xe3\x80\x80"]'),
+    "what separates nothing is a value": (";", b'[";"]'),
     "the word null is a value": ("null", b'["null"]'),
     "a control character that is no NUL": ("\x01", rb'["\u0001"]'),
 }
@@ -130,7 +132,14 @@ def test_list_separator(separator, text):
 
 
 NOTHING = {"no body": (b"",), "no value": (b"[]",), "no value, with blanks": (b" [ ]\n",)}
-NOTHING["one empty value"] = (b'[""]',)
+NOTHING |= {
+    "one empty value": (b'[""]',),
+    "empty values only": (b'["","",""]',),
+    "a blank": (b'[" "]',),
+    "all white space of C": (rb'[" \t\r\n\u000b\f"]',),
+    "a comma": (b'[","]',),
+    "commas and blanks": (rb'[" ,", "", "\t"]',),
+}
 
 
 @pytest.mark.parametrize("mode", LOOKUPS)
@@ -140,9 +149,39 @@ def test_nothing_found(mode, body):
     assert wire(endpoint(mode), 200, body) == wire(endpoint(mode), 404)
 
 
-def test_nothing_found_depends_on_the_joined_value():
-    """Two empty values joined by nothing are an empty value too."""
-    assert wire(endpoint(TCP, list_separator=""), 200, b'["",""]')[0] == "not-found"
+@pytest.mark.parametrize("mode", LOOKUPS)
+@pytest.mark.parametrize(
+    "separator, body",
+    [
+        ("", b'["",""]'),
+        (";", b'["",""]'),
+        (";", b'[" ",""]'),
+        (";", b'[";"]'),
+        (" | ", b'["",""," "]'),
+        (" | ", b'[" | "]'),
+        ("\xa0", b'["",""]'),
+        ("--", b'["",",",""]'),
+    ],
+)
+def test_nothing_between_separators(mode, separator, body):
+    """The separator itself is not a value either, whatever it is."""
+    where = endpoint(mode, list_separator=separator)
+    assert wire(where, 200, body) == wire(where, 404)
+
+
+@pytest.mark.parametrize("separator, value", [("--", "-"), ("--", "---"), (" | ", "|"), (";", "a")])
+def test_something_between_separators(separator, value):
+    """A part of a separator is a value."""
+    where = endpoint(TCP, list_separator=separator)
+    reply = verdict.of_response(where, model.Response(200, json.dumps([value]).encode()))
+    assert (reply.outcome, reply.text) == ("found", value)
+
+
+def test_values_that_look_like_a_separator_when_joined():
+    """Each value is looked at by itself, before they are joined."""
+    where = endpoint(TCP, list_separator="--")
+    reply = verdict.of_response(where, model.Response(200, b'["-","-"]'))
+    assert (reply.outcome, reply.text) == ("found", "----")
 
 
 NO_ARRAY = "the body of the response is not a JSON array of strings"
