@@ -311,10 +311,23 @@ def _contradictions(values: dict[str, Any], named: set[str]) -> Iterable[tuple[s
     if "tls-key-file" in named and "tls-cert-file" not in named:
         yield "tls-key-file", "needs tls-cert-file beside it"
     if values.get("mode") in (model.TCP_LOOKUP, model.SOCKETMAP_LOOKUP):
-        for key in sorted(named.intersection(keys.POLICY_ONLY)):
-            yield key, "has a meaning only for the mode policy"
+        yield from _lookup_contradictions(values, named)
+    elif values.get("mode") == model.POLICY and "access-table" in named:
+        yield "access-table", "has a meaning only for the modes of lookups"
     if "target" in values and not isinstance(values["target"], str):
         yield from _target_contradictions(values, named)
+
+
+def _lookup_contradictions(values: dict[str, Any], named: set[str]) -> Iterable[tuple[str, str]]:
+    """What is wrong between the keys of an endpoint for lookups."""
+    for key in sorted(named.intersection(keys.POLICY_ONLY)):
+        yield key, "has a meaning only for the mode policy"
+    # A bad value of access-table is a problem by itself, and no reason for another one.
+    is_access_table = values.get("access-table", "access-table" in named)
+    if "allowed-actions" in named and not is_access_table:
+        yield "allowed-actions", "needs access-table beside it, in an endpoint for lookups"
+    if "list-separator" in named and values.get("access-table"):
+        yield "list-separator", "has no meaning beside access-table: an action is one value"
 
 
 def _target_contradictions(values: dict[str, Any], named: set[str]) -> Iterable[tuple[str, str]]:

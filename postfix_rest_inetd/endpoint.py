@@ -25,6 +25,7 @@ class Endpoint:
     """
 
     __slots__ = (
+        "access_table",
         "address",
         "allowed_actions",
         "auth_token",
@@ -47,6 +48,7 @@ class Endpoint:
         "tls_key_file",
     )
 
+    access_table: bool
     address: LocalAddress
     allowed_actions: list[str] | None
     auth_token: str | None

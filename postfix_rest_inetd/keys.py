@@ -199,8 +199,17 @@ def allowed_actions(value: object) -> list[str]:
     return list(value)
 
 
+def access_table(value: object) -> bool:
+    """True or false."""
+    return _boolean(value)
+
+
 def log_keys(value: object) -> bool:
     """True or false."""
+    return _boolean(value)
+
+
+def _boolean(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError("must be true or false")  # noqa: TRY004
     return value
@@ -257,6 +266,7 @@ ENDPOINT_KEYS = {
     "temporary-statuses": temporary_statuses,
     "failure-action": failure_action,
     "allowed-actions": allowed_actions,
+    "access-table": access_table,
     "log-keys": log_keys,
     "max-response-bytes": max_response_bytes,
     "hibernate-after": hibernate_after,
@@ -269,11 +279,12 @@ DEFAULTS = {
     "headers": {},
     "method": "POST",
     "temporary-statuses": frozenset(),
+    "access-table": False,
     "log-keys": True,
     "max-response-bytes": 1024 * 1024,
     "hibernate-after": 10,
 }
 
 REQUIRED = ("name", "mode", "target")
-POLICY_ONLY = ("method", "failure-action", "allowed-actions")
+POLICY_ONLY = ("method", "failure-action")
 TLS_ONLY = ("tls-ca-file", "tls-cert-file", "tls-key-file")

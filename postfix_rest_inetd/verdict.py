@@ -85,19 +85,7 @@ def _failed(endpoint: Endpoint, outcome: str, text: str) -> model.Reply:
 def _values(endpoint: Endpoint, response: model.Response) -> model.Reply:
     if not response.body:
         return model.Reply(model.NOT_FOUND, model.REPLY_NOT_FOUND)
-    import json  # and regular expressions: not before there is something to read
-
-    try:
-        values = json.loads(response.body.decode())
-    except UnicodeDecodeError:
-        raise InvalidDataError("the body of the response is not UTF-8") from None
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise InvalidDataError(f"the body of the response is not JSON ({where})") from None
-    except (ValueError, RecursionError):
-        raise InvalidDataError("the body of the response is not JSON that can be read") from None
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise InvalidDataError("the body of the response is not a JSON array of strings")
+    values = _strings(response.body)
     if _are_blank(values, endpoint.list_separator):
         return model.Reply(model.NOT_FOUND, model.REPLY_NOT_FOUND)
     text = endpoint.list_separator.join(values)
@@ -107,7 +95,29 @@ def _values(endpoint: Endpoint, response: model.Response) -> model.Reply:
         text.encode()
     except UnicodeEncodeError:
         raise InvalidDataError("a value has half of a surrogate pair in it") from None
+    if endpoint.access_table:
+        if len(values) > 1:
+            raise InvalidDataError("an access table has one action for a key, not several values")
+        text = _checked(text, endpoint)
     return model.Reply(model.FOUND, model.REPLY_VALUE, text)
+
+
+def _strings(body: bytes) -> list[str]:
+    """The strings of a JSON array."""
+    import json  # and regular expressions: not before there is something to read
+
+    try:
+        values = json.loads(body.decode())
+    except UnicodeDecodeError:
+        raise InvalidDataError("the body of the response is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise InvalidDataError(f"the body of the response is not JSON ({where})") from None
+    except (ValueError, RecursionError):
+        raise InvalidDataError("the body of the response is not JSON that can be read") from None
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise InvalidDataError("the body of the response is not a JSON array of strings")
+    return values
 
 
 def _are_blank(values: list[str], separator: str) -> bool:

@@ -178,7 +178,7 @@ def test_defaults(key: str, value: object) -> None:
     """The page tells the default of each key that has one worth telling."""
     _, _, text = source(CONFIG_PAGE).partition(f"\n.It Cm {key}\n")
     text = text.partition("\n.It ")[0]
-    shown = {"{}": None, "frozenset()": "[]", "True": "true", ",": "\\&,"}
+    shown = {"{}": None, "frozenset()": "[]", "True": "true", "False": "false", ",": "\\&,"}
     expected = shown.get(str(value), str(value))
     assert expected is None or re.search(rf"\bDefault\s.*{re.escape(expected)}", text, re.DOTALL)
 

@@ -99,7 +99,16 @@ def _endpoint() -> Schema:
                 "else": _given("bind-port"),
             },
             {"if": _given("tls-key-file"), "then": _given("tls-cert-file")},
-            {"if": _has("mode", _mode(*_LOOKUPS)), "then": _absent(*keys.POLICY_ONLY)},
+            {
+                "if": _has("mode", _mode(*_LOOKUPS)),
+                "then": {
+                    **_absent(*keys.POLICY_ONLY),
+                    "if": _has("access-table", {"const": True}),
+                    "then": _absent("list-separator"),
+                    "else": _absent("allowed-actions"),
+                },
+            },
+            {"if": _has("mode", _mode(model.POLICY)), "then": _absent("access-table")},
             {"if": _has("target", _beginning("http://")), "then": _absent(*keys.TLS_ONLY)},
             {
                 "if": _has("target", {"pattern": r"^[^/]*//[^/?#]*@"}),
@@ -168,9 +177,14 @@ def _properties() -> dict[str, Schema]:
         },
         "allowed-actions": {
             "type": "array",
-            "description": "For the mode policy: the actions that the backend may answer.",
+            "description": "The actions that the backend may answer, to a policy request or as "
+            "values of an access table.",
             "items": config_schema_actions.verb(),
             "maxItems": keys.MAX_ALLOWED_ACTIONS,
+        },
+        "access-table": {
+            "type": "boolean",
+            "description": "For lookups: are the values actions, for check_*_access?",
         },
         "log-keys": {"type": "boolean", "description": "May addresses appear in the journal?"},
         "max-response-bytes": _number(

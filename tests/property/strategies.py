@@ -136,6 +136,7 @@ GOOD_VALUES: dict[str, list[object]] = {
     "temporary-statuses": [[], [404]],
     "failure-action": ["close", "DUNNO", "450 4.2.0 x", "PREPEND A: b"],
     "allowed-actions": [[], ["DUNNO"]],
+    "access-table": [True, False],
     "log-keys": [True, False],
     "max-response-bytes": [1],
     "hibernate-after": [0, 3600],

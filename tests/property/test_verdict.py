@@ -22,10 +22,12 @@ ENDPOINTS = {
         endpoint(TCP),
         endpoint(TCP, list_separator=""),
         endpoint(TCP, list_separator="\n", temporary_statuses=[401, 404]),
+        endpoint(TCP, access_table=True),
     ],
     SOCKETMAP: [
         endpoint(SOCKETMAP),
         endpoint(SOCKETMAP, list_separator="é", temporary_statuses=[429]),
+        endpoint(SOCKETMAP, access_table=True, allowed_actions=["DUNNO", "450", "permit"]),
     ],
     POLICY: [
         endpoint(POLICY),
@@ -68,7 +70,8 @@ def test_lookup(mode, data, status, body):
     assert found == (reply.outcome == model.FOUND)
     if found:
         assert status == 200
-        assert frame.text.decode() == where.list_separator.join(json.loads(body))
+        joined = where.list_separator.join(json.loads(body))
+        assert frame.text.decode() == (joined.strip() if where.access_table else joined)
         assert frame.text.strip(b" ,\t\r\n")  # else an access table would let the mail in
     if frame.status in (b"500", b"NOTFOUND") and status != 404:
         assert status == 200
@@ -76,6 +79,19 @@ def test_lookup(mode, data, status, body):
         assert not "".join(values).strip(", \t\r\n\v\f")
     if b"\0" in frame.text:
         pytest.fail("Postfix would cut this reply off")
+
+
+@pytest.mark.parametrize("mode", [TCP, SOCKETMAP])
+@given(text=action_texts)
+@example(text="FILTER x")
+def test_access_table(mode, text):
+    """A value of an access table that gets through is as safe as an action of a policy."""
+    where = ENDPOINTS[mode][-1]
+    reply, wire = answered(where, model.Response(200, json.dumps([text]).encode()))
+    decode = postfix_client.tcp_reply if mode == TCP else postfix_client.socketmap_reply
+    if reply.outcome == model.FOUND:
+        assert_safe(decode(wire).text)
+        assert decode(wire).text == checked_action(text, where.allowed_actions).encode()
 
 
 @given(data=st.data(), status=statuses, body=bodies)

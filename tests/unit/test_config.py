@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from unit.endpoints import POLICY, SOCKETMAP, TCP, entry
+from unit.endpoints import LOOKUPS, POLICY, SOCKETMAP, TCP, entry
 from unit.wire import table
 
 import postfix_rest_inetd
@@ -177,6 +177,26 @@ ALTERNATIVES = {
         "tls-ca-file",
         "has no meaning for a target that begins with http://",
     ),
+    "an access table of policies": (
+        {"mode": POLICY, "access_table": False},
+        "access-table",
+        "has a meaning only for the modes of lookups",
+    ),
+    "actions of a table that has none": (
+        {"allowed_actions": ["DUNNO"]},
+        "allowed-actions",
+        "needs access-table beside it, in an endpoint for lookups",
+    ),
+    "actions of what is said not to be an access table": (
+        {"mode": SOCKETMAP, "allowed_actions": ["DUNNO"], "access_table": False},
+        "allowed-actions",
+        "needs access-table beside it, in an endpoint for lookups",
+    ),
+    "an access table of lists": (
+        {"access_table": True, "list_separator": ","},
+        "list-separator",
+        "has no meaning beside access-table: an action is one value",
+    ),
     "two kinds of authorization": (
         {"target": "http://u:p@h/", "headers": {"authoriZation": "x"}},
         "headers",
@@ -189,6 +209,30 @@ ALTERNATIVES = {
 def test_contradiction(given, key, text):
     """Keys that need or exclude each other are checked together."""
     assert problems(encoded(entry(**given))) == [(f"{FIRST}.{key}", text)]
+
+
+@pytest.mark.parametrize("mode", LOOKUPS)
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"access_table": True},
+        {"access_table": True, "allowed_actions": ["DUNNO"]},
+        {"access_table": True, "list_separator": None},
+        {"access_table": False, "list_separator": ";"},
+        {"access_table": None, "list_separator": ";", "allowed_actions": None},
+    ],
+    ids=str,
+)
+def test_access_tables(mode, given):
+    """An access table may have its actions, and no list-separator."""
+    (where,) = parse(encoded(entry(mode=mode, **given))).endpoints
+    assert where.access_table == bool(given["access_table"])
+
+
+def test_a_bad_access_table_is_the_only_problem():
+    """What stands beside an access-table that is neither true nor false is not blamed too."""
+    bad = entry(access_table="yes", allowed_actions=["DUNNO"], list_separator=";")
+    assert problems(encoded(bad)) == [(f"{FIRST}.access-table", "must be true or false")]
 
 
 def test_authorization_alone():

@@ -132,6 +132,15 @@ def test_contradictions(keys_given):
     assert (by_parser(document), by_schema(document)) == (False, False)
 
 
+@pytest.mark.parametrize("mode", [TCP, SOCKETMAP, "TCP-Lookup", "POLICY"])
+@pytest.mark.parametrize("is_access_table", [True, False, None])
+@pytest.mark.parametrize("others", [{}, {"list_separator": ","}, {"allowed_actions": []}], ids=str)
+def test_access_table(mode, is_access_table, others):
+    """What may stand beside access-table, in each mode."""
+    document = {"endpoints": [entry(mode=mode, access_table=is_access_table, **others)]}
+    assert by_parser(document) == by_schema(document)
+
+
 @pytest.mark.parametrize("mode", [TCP, SOCKETMAP, "TCP-Lookup"])
 @pytest.mark.parametrize("key, value", MODE_RULES.items())
 def test_policy_only(mode, key, value):

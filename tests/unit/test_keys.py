@@ -65,6 +65,7 @@ GOOD = {
         ["FILTER", "redirect", "PREPEND", "BCC", "554", "reject", "permit"],
         ["A"] * 1000,
     ],
+    "access-table": [True, False],
     "log-keys": [True, False],
     "max-response-bytes": [1, 1024 * 1024, 16 * 1024 * 1024],
     "hibernate-after": [0, 1, 86_400],
@@ -247,6 +248,7 @@ BAD = {
         (["REJECT:"], f"no action may be 'REJECT:': {COLON}"),
         (["A"] * 1001, "has 1001 entries, and may have 1000"),
     ],
+    "access-table": [(value, BOOLEAN) for value in (0, 1, "true", "", [], {})],
     "log-keys": [(value, BOOLEAN) for value in (0, 1, "true", "", [], {})],
     "max-response-bytes": whole_number(SIZE, 16 * 1024 * 1024),
     "hibernate-after": whole_number(IDLE, 86_400, lowest=0),
@@ -314,6 +316,7 @@ DEFAULTS = {
     "temporary_statuses": frozenset(),
     "failure_action": None,
     "allowed_actions": None,
+    "access_table": False,
     "log_keys": True,
     "max_response_bytes": 1024 * 1024,
     "request_timeout": 2000,
@@ -332,7 +335,6 @@ def test_defaults(mode):
 MODE_RULES = {
     "method": "POST",
     "failure-action": "DUNNO",
-    "allowed-actions": ["DUNNO"],
 }
 
 

@@ -268,6 +268,66 @@ def test_allowed_actions():
     assert invalid(where, b"OK") == "the action is not one of allowed-actions"
 
 
+ACCESS = {
+    "an action": (b'["DUNNO"]', "DUNNO"),
+    "an action with text": (b'["REJECT no, thanks"]', "REJECT no, thanks"),
+    "white space around it": (rb'[" DUNNO\r\n"]', "DUNNO"),
+    "UTF-8": (b'["REJECT \xc3\xa9"]', "REJECT é"),
+    "a list of restrictions in one value": (
+        b'["permit_mynetworks, reject"]',
+        "permit_mynetworks, reject",
+    ),
+}
+SEVERAL = "an access table has one action for a key, not several values"
+NO_ACCESS = {
+    "only a number": (b'["200"]', "the action is only a number, on which Postfix would accept"),
+    "a status code alone": (b'["REJECT 5.7.1"]', "there is no text behind the enhanced status"),
+    "an ignored argument": (b'["REDIRECT x"]', "REDIRECT and BCC need one address"),
+    "braces": (b'["{}"]', "the action does not begin with a letter or a digit"),
+    "a NUL": (rb'["OK\u0000"]', A_NUL),
+    "half of a surrogate pair": (rb'["OK \ud800"]', SURROGATE),
+    "a second line": (rb'["OK\nREJECT"]', "the action has a line break"),
+    "two values": (b'["DUNNO","DUNNO"]', SEVERAL),
+    "two restrictions": (b'["permit_mynetworks","reject"]', SEVERAL),
+    "a text in two values": (b'["DUNNO x","REJECT"]', SEVERAL),
+    "an empty value beside it": (b'["REJECT",""]', SEVERAL),
+}
+
+
+@pytest.mark.parametrize("mode", LOOKUPS)
+@pytest.mark.parametrize("body, action", table(ACCESS))
+def test_access_table(mode, body, action):
+    """With access-table a value is an action, trimmed as that of a policy."""
+    where = endpoint(mode, access_table=True)
+    reply = verdict.of_response(where, model.Response(200, body))
+    assert (reply.outcome, reply.kind, reply.text) == ("found", model.REPLY_VALUE, action)
+
+
+@pytest.mark.parametrize("mode", LOOKUPS)
+@pytest.mark.parametrize("body, reason", table(NO_ACCESS))
+def test_invalid_access_table(mode, body, reason):
+    """What the firewall refuses is invalid data; without access-table it is a value as any."""
+    assert invalid(endpoint(mode, access_table=True), body).startswith(reason)
+    if reason not in (A_NUL, SURROGATE):
+        assert wire(endpoint(mode), 200, body)[0] == "found"
+
+
+@pytest.mark.parametrize("mode", LOOKUPS)
+@pytest.mark.parametrize("body", table(NOTHING))
+def test_nothing_in_an_access_table(mode, body):
+    """Nothing is found in it as in others: for Postfix, that is no decision."""
+    where = endpoint(mode, access_table=True)
+    assert wire(where, 200, body) == wire(where, 404) == wire(endpoint(mode), 404)
+
+
+@pytest.mark.parametrize("mode", LOOKUPS)
+def test_allowed_actions_of_an_access_table(mode):
+    """The firewall knows the endpoint's allowed-actions here too."""
+    where = endpoint(mode, access_table=True, allowed_actions=["DUNNO", "reject"])
+    assert wire(where, 200, b'["REJECT no"]')[0] == "found"
+    assert invalid(where, b'["OK"]') == "the action is not one of allowed-actions"
+
+
 FAILURES = {
     model.TIMEOUT: "REST request timed out",
     model.UNREACHABLE: "REST server could not be reached",
