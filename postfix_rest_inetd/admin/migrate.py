@@ -18,12 +18,12 @@ import shlex
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import config, generator, model
-from postfix_rest_inetd.address import WILDCARDS, LocalAddress
+from postfix_rest_inetd.address import WILDCARDS
 from postfix_rest_inetd.admin import (
     check_config,
     check_postfix,
     check_print,
-    postfix_references,
+    migrate_postfix,
     systemd_units,
 )
 from postfix_rest_inetd.admin.check_finding import ERROR, NOTE, WARNING, Finding
@@ -39,15 +39,6 @@ if TYPE_CHECKING:
 
 _KINDS = dict(zip(model.MODES, systemd_units.KINDS, strict=True))
 _USER = "postfix-rest-inetd"
-# By a word in an endpoint's name: what it is probably for.
-_PARAMETERS = {
-    "domain": "virtual_mailbox_domains",
-    "alias": "virtual_alias_maps",
-    "mailbox": "virtual_mailbox_maps",
-    "transport": "transport_maps",
-    "relay": "relay_domains",
-    "login": "smtpd_sender_login_maps",
-}
 _BOUNCING = frozenset((401, 403, 404, 408, 429))
 
 
@@ -70,6 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
     listeners = Listeners()
     holders = dict(_holders(loaded, listeners))
     found += _differences(loaded, _without_timeout(path))
+    settings, _ = check_postfix.settings_or_note()
+    found += migrate_postfix.warnings(loaded.endpoints, settings)
     found += [
         Finding(WARNING, _named([endpoint]), f"its address is held by {who}, which has to go")
         for endpoint, (who, _) in holders.items()
@@ -82,6 +75,10 @@ def run(arguments: argparse.Namespace) -> int:
     print()
     for line in _commands(path, loaded, units, unknown=len(units) < len(holders)):
         print(line)
+    print("# 3. Postfix, which asks what it has asked before:")
+    for line in migrate_postfix.lines(loaded.endpoints, settings):
+        print(line)
+    print("# 4. Is everything as it should be?\npostfix-rest-inetd check --probe")
     return 0 if all(finding.severity != ERROR for finding in found) else 1
 
 
@@ -161,7 +158,7 @@ def _unit_of(pid: int) -> str | None:
 
 
 def _commands(path: str, loaded: Config, units: list[str], *, unknown: bool) -> Iterator[str]:
-    """What to type, in its order."""
+    """What to type until our sockets listen, in its order."""
     yield "# 1. The configuration, readable by root and the handlers alone:"
     if os.path.abspath(path) != config.DEFAULT_PATH:
         keep = "-b " if _has_endpoints() else ""
@@ -178,10 +175,6 @@ def _commands(path: str, loaded: Config, units: list[str], *, unknown: bool) -> 
         yield f"systemctl enable {' '.join(f'{kind}@.socket' for kind in kinds)}"
         yield f"systemctl start {' '.join(f'{kind}@all.socket' for kind in kinds)}"
     yield from _single(loaded)
-    yield "# 3. Postfix, which asks what it has asked before:"
-    yield from _postfix(loaded)
-    yield "# 4. Is everything as it should be?"
-    yield "postfix-rest-inetd check --probe"
 
 
 def _single(loaded: Config) -> Iterator[str]:
@@ -201,45 +194,3 @@ def _instance(endpoint: Endpoint, loaded: Config) -> str:
     plain = endpoint.name
     usable = plain != "all" and endpoint in known.get(plain, ())
     return plain if usable else generator.escape(plain)
-
-
-def _postfix(loaded: Config) -> Iterator[str]:
-    """For each endpoint where Postfix asks it already, or how it would."""
-    settings, _ = check_postfix.settings_or_note()
-    references = [] if settings is None else postfix_references.find(settings)
-    has_new = False
-    for endpoint in loaded.endpoints:
-        asking = [
-            parameter
-            for reference in references
-            if settings is not None
-            and check_postfix.endpoint_of(reference, [endpoint], settings) is endpoint
-            for parameter in reference.parameters
-        ]
-        if asking:
-            yield f"# {endpoint.name} is asked by {', '.join(asking)}, which can stay."
-        else:
-            has_new = True
-            yield f"# For {endpoint.name}, if this is its purpose (and add what stands there now):"
-            yield f"postconf -e {shlex.quote(_setting(endpoint))}"
-    if has_new:
-        yield "postfix reload"
-
-
-def _setting(endpoint: Endpoint) -> str:
-    """A line of main.cf that asks an endpoint."""
-    address = endpoint.address
-    if address.ip in WILDCARDS:
-        loopback = b"\x7f\0\0\1" if len(address.ip or b"") == 4 else bytes(15) + b"\1"
-        address = LocalAddress(loopback, address.port)
-    place = f"unix:{address}" if address.path is not None else f"inet:{address}"
-    if endpoint.mode == model.POLICY:
-        return (
-            f"smtpd_relay_restrictions = permit_mynetworks, check_policy_service {place}, "
-            "reject_unauth_destination"
-        )
-    words = (pair for pair in _PARAMETERS.items() if pair[0] in endpoint.name.lower())
-    word, parameter = next(words, ("alias", "virtual_alias_maps"))
-    if endpoint.mode == model.TCP_LOOKUP:
-        return f"{parameter} = tcp:{address}"
-    return f"{parameter} = socketmap:{place}:{word}"

@@ -83,6 +83,21 @@ def read() -> Settings:
     return Settings(parameters, overrides, services)
 
 
+def present(parameter: str) -> str | None:
+    """A parameter's value as it stands in main.cf, or its default: nothing in it is expanded.
+
+    None where postconf(1) does not tell, or where the value has characters that would not survive
+    being shown and typed.
+    """
+    try:
+        _, value = _pair("".join(_output(parameter)))
+    except PostfixError:
+        return None
+    # _output() shows bytes that are not UTF-8 as \xNN.
+    shown = value.isascii() and value.isprintable() and not re.search(r"\\x[89a-f]", value)
+    return value if shown else None
+
+
 def seconds(duration: str, default: int) -> int:
     """A duration of Postfix's in seconds: `100s`, `5m`, or seconds without a unit."""
     match = _DURATION.fullmatch(duration.strip())

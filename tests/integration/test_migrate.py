@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from integration.mail import set_up
+from integration.mail import ACCEPTED, rcpt, set_up
 from integration.product import CONFIG, SOCKETS, TCP, ask, show, state, wait_until
 
 from harness.container import Container
-from harness.container_backend import answer, lookup
+from harness.container_backend import Backend, answer, lookup
 
 UNIT = "postfix-rest-connector.service"
 OLD_CONFIG = "/etc/postfix-rest-connector.json"
@@ -31,14 +31,15 @@ CONFIGURATION = """{{"endpoints": [
 def test_migrate(clean_container: Container) -> None:
     """Its output, run by a shell as it is, takes over: with nothing left to be found by check."""
     machine = clean_container
-    routes = {"/l": lookup({"x": ["y"]}), "/p": answer("DUNNO")}
+    routes = {"/l": lookup({"x": ["y"]}), "/p": answer("OK")}
     with machine.backend(routes) as backend:
         text = CONFIGURATION.format(lookup=backend.url("/l"), policy=backend.url("/p"))
         machine.write(OLD_CONFIG, text)
         machine.write(f"/etc/systemd/system/{UNIT}", DAEMON)
         machine.shell(f"systemctl daemon-reload; systemctl enable --now {UNIT}")
         wait_until(lambda: "9003" in machine.shell("ss -ltn"), "the daemon")
-        set_up(machine, {"virtual_mailbox_domains": "tcp:127.0.0.1:9001"})
+        main_cf = {"virtual_mailbox_domains": "tcp:127.0.0.1:9001"}
+        set_up(machine, {**main_cf, "mynetworks": "192.0.2.1", "relay_domains": "ours.example"})
         done = machine.run("postfix-rest-inetd", "migrate", OLD_CONFIG)
         told, _, commands = done.stdout.partition("\n# 1. ")
         assert "gate (0.0.0.0:9003): its address is held by python3 (pid " in told
@@ -47,12 +48,21 @@ def test_migrate(clean_container: Container) -> None:
         last = machine.shell(f"set -x\n# {commands}")
         assert "Nothing wrong was found." in last
         assert ask(machine, 9001, b"get x\n") == b"200 y\n"
+        wait_until(lambda: is_accepted_by_policy(machine, backend), "postfix reload")
+        # The backend answers OK to this as well.
+        assert "Relay access denied" in rcpt(machine, "user@elsewhere.example")
     assert state(machine, UNIT) == "inactive"
     assert {state(machine, unit) for unit in SOCKETS} == {"active"}
     assert show(machine, TCP, "UnitFileState") == {"UnitFileState": "enabled"}
     mode = machine.run("stat", "-c", "%a %U:%G", CONFIG).stdout
     assert mode == "640 root:postfix-rest-inetd\n"
     machine.run("rm", OLD_CONFIG)
+
+
+def is_accepted_by_policy(machine: Container, backend: Backend) -> bool:
+    """Is a recipient that is ours accepted, after the policy endpoint was asked?"""
+    assert rcpt(machine, "user@ours.example") == ACCEPTED
+    return any(request.path == "/p" for request in backend.requests)
 
 
 def test_edit(clean_container: Container) -> None:

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""What `migrate` says of main.cf: where Postfix asks already, and how it could ask what is new.
+
+A command for a parameter has what stands there now (or Postfix's default), word for word, and ours
+behind it; one parameter has one command. Where that cannot be shown, or would not do what it seems
+to, there is a comment in place of the command. Nothing of ours comes before the relay check.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd import model
+from postfix_rest_inetd.address import WILDCARDS, LocalAddress
+from postfix_rest_inetd.admin import (
+    check_postfix,
+    postfix_references,
+    postfix_restrictions,
+    postfix_settings,
+)
+from postfix_rest_inetd.admin.check_finding import WARNING, Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postfix_rest_inetd.admin.postfix_references import Reference
+    from postfix_rest_inetd.admin.postfix_settings import Settings
+    from postfix_rest_inetd.endpoint import Endpoint
+
+# By a word in an endpoint's name: what it is probably for.
+_PARAMETERS = {
+    "domain": "virtual_mailbox_domains",
+    "alias": "virtual_alias_maps",
+    "mailbox": "virtual_mailbox_maps",
+    "transport": "transport_maps",
+    "relay": "relay_domains",
+    "login": "smtpd_sender_login_maps",
+}
+_PERMITTING = re.compile(r"ok|relay|permit.*", re.IGNORECASE)
+_HINTS = {
+    "transport_maps": "Postfix asks a transport table for * as well: where the backend does not "
+    "answer [] to that, but a 4xx, all mail is deferred.",
+    postfix_restrictions.RECIPIENT: "At the end of the list nobody can open a relay. Mail of your "
+    "own users is asked about as well.",
+}
+
+
+def warnings(endpoints: list[Endpoint], settings: Settings | None) -> Iterator[Finding]:
+    """Endpoints that Postfix asks already, where an OK of the backend makes an open relay."""
+    for endpoint, reference in _asked(endpoints, settings) if settings else ():
+        for shown in reference.parameters:
+            service, _, parameter = shown.rpartition(": ")
+            value, relay = (
+                settings.value(name, service) if settings else ""
+                for name in (parameter, postfix_restrictions.RELAY)
+            )
+            dangerous = postfix_restrictions.can_open_relay(parameter, value, relay, reference.text)
+            if dangerous and _may_permit(endpoint):
+                what = f"{endpoint.name} is asked before the relay check: when its backend "
+                what += "answers OK, anybody may send mail to anywhere"
+                advice = "Put it behind reject_unauth_destination, or into "
+                advice += f"{postfix_restrictions.RECIPIENT} if {postfix_restrictions.RELAY} has "
+                advice += "the relay check. If it is the backend that decides about relaying, be "
+                advice += "sure that it answers OK for your own domains and users alone."
+                yield Finding(WARNING, f"Postfix: {shown}", what, advice)
+
+
+def _may_permit(endpoint: Endpoint) -> bool:
+    """May the answer be one that permits? Values of tables are not looked at by a handler."""
+    allowed = endpoint.allowed_actions if endpoint.mode == model.POLICY else None
+    return allowed is None or any(_PERMITTING.fullmatch(action) for action in allowed)
+
+
+def _asked(endpoints: list[Endpoint], settings: Settings) -> Iterator[tuple[Endpoint, Reference]]:
+    for reference in postfix_references.find(settings):
+        endpoint = check_postfix.endpoint_of(reference, endpoints, settings)
+        if endpoint is not None:
+            yield endpoint, reference
+
+
+def lines(endpoints: list[Endpoint], settings: Settings | None) -> Iterator[str]:
+    """For each endpoint where Postfix asks it already, or how it would: commands and comments."""
+    asking: dict[Endpoint, list[str]] = {}
+    for endpoint, reference in _asked(endpoints, settings) if settings else ():
+        asking.setdefault(endpoint, []).extend(reference.parameters)
+    additions: dict[str, list[Endpoint]] = {}
+    for endpoint in endpoints:
+        parameter = _parameter(endpoint)
+        if endpoint in asking:
+            yield f"# {endpoint.name} is asked by {', '.join(asking[endpoint])}, which can stay."
+        elif parameter is None:
+            yield f"# What {endpoint.name} is for, its name does not tell. As a table it is"
+            yield f"#   {_table(endpoint)}"
+        else:
+            additions.setdefault(parameter, []).append(endpoint)
+    has_new = False
+    for parameter, added in additions.items():
+        names = ", ".join(endpoint.name for endpoint in added)
+        yield f"# For {names}, if this is the purpose; what stands there now is kept:"
+        if parameter in _HINTS:
+            yield f"# {_HINTS[parameter]}"
+        command = _command(parameter, added, settings)
+        has_new |= not command.startswith("#")
+        yield command
+    if has_new:
+        yield "postfix reload"
+
+
+def _parameter(endpoint: Endpoint) -> str | None:
+    """What an endpoint is probably for; None where its name tells nothing, or several things."""
+    if endpoint.mode == model.POLICY:
+        return postfix_restrictions.RECIPIENT
+    found = [name for word, name in _PARAMETERS.items() if word in endpoint.name.lower()]
+    return found[0] if len(found) == 1 else None
+
+
+def _command(parameter: str, endpoints: list[Endpoint], settings: Settings | None) -> str:
+    """The command that adds endpoints to a parameter, or a comment."""
+    ours = ", ".join(_element(endpoint) for endpoint in endpoints)
+    behind = ""
+    if parameter == postfix_restrictions.RECIPIENT:
+        behind = ", behind reject_unauth_destination if that stands there"
+    if settings is None:
+        reason = "Postfix cannot be asked here for what it has"
+        return f"# {reason}; add to the end of {parameter}{behind}: {ours}"
+    now = postfix_settings.present(parameter)
+    if now is None:
+        reason = f"what {parameter} has cannot be shown here as it is"
+        return f"# {reason}; add to its end{behind}: {ours}"
+    if parameter == "virtual_mailbox_maps" and settings.value("virtual_transport") == "virtual":
+        return f"# Not while virtual_transport is virtual, which refuses such tables: {ours}"
+    new: str | None = postfix_restrictions.joined(now, ours)
+    if parameter == postfix_restrictions.RECIPIENT:
+        new = postfix_restrictions.added(now, settings.value(parameter), ours)
+    if new is None:
+        reason = f"{parameter} has an end that nothing passes"
+        return f"# {reason}; put this before it, but behind reject_unauth_destination: {ours}"
+    return f"postconf -e {shlex.quote(f'{parameter} = {new}')}"
+
+
+def _element(endpoint: Endpoint) -> str:
+    """What asks an endpoint, as an element of a parameter."""
+    if endpoint.mode == model.POLICY:
+        return f"check_policy_service {_place(endpoint)}"
+    return _table(endpoint)
+
+
+def _table(endpoint: Endpoint) -> str:
+    if endpoint.mode == model.TCP_LOOKUP:
+        return _place(endpoint).replace("inet:", "tcp:", 1)
+    words = (word for word in _PARAMETERS if word in endpoint.name.lower())
+    return f"socketmap:{_place(endpoint)}:{next(words, 'NAME')}"
+
+
+def _place(endpoint: Endpoint) -> str:
+    """Where Postfix, on this machine, reaches an endpoint."""
+    address = endpoint.address
+    if address.path is not None:
+        return f"unix:{address}"
+    if address.ip in WILDCARDS:
+        loopback = b"\x7f\0\0\1" if len(address.ip or b"") == 4 else bytes(15) + b"\1"
+        address = LocalAddress(loopback, address.port)
+    return f"inet:{address}"

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""The commands that `migrate` prints for main.cf, carried out: does a real smtpd relay for others?
+
+The backend answers OK to everything, which is the worst that it can do. A recipient elsewhere has
+to be refused, and one that is ours has to be accepted, with the main.cf files of all times: what
+decides about relaying stands in smtpd_relay_restrictions, or in smtpd_recipient_restrictions as
+before Postfix 2.10.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.activation import activated, package_parent
+from harness.ports import free_port
+from harness.postfix_instance import PostfixInstance, postfix_instance
+from harness.rest_backend import Answer, RestBackend
+from harness.swaks import swaks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+pytestmark = [pytest.mark.postfix, pytest.mark.root]
+
+PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
+ACCEPTED = "250 2.1.5 Ok"
+DENIED = "Relay access denied"
+OURS, ELSEWHERE = "user@ours.example", "user@elsewhere.example"
+
+STYLES = {
+    "default": {},
+    "Debian": {
+        "smtpd_relay_restrictions": "permit_mynetworks permit_sasl_authenticated "
+        "defer_unauth_destination"
+    },
+    "before 2.10": {
+        "smtpd_relay_restrictions": "",
+        "smtpd_recipient_restrictions": "permit_mynetworks, reject_unauth_destination",
+    },
+    "before 2.10, permit": {
+        "smtpd_relay_restrictions": "",
+        "smtpd_recipient_restrictions": "permit_mynetworks, reject_unauth_destination, permit",
+    },
+    "by way of a class": {
+        "smtpd_relay_restrictions": "",
+        "smtpd_recipient_restrictions": "$gate",
+        "gate": "permit_mynetworks, reject_unauth_destination",
+    },
+}
+
+
+def printed(config: Path, postfix: PostfixInstance) -> str:
+    """The commands for Postfix, as migrate prints them."""
+    done = subprocess.run(
+        [sys.executable, "-m", "postfix_rest_inetd.admin.cli", "migrate", str(config)],
+        env={
+            **os.environ,
+            "PATH": PATH,
+            "PYTHONPATH": str(package_parent()),
+            "MAIL_CONFIG": str(postfix.directory / "etc"),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return done.stdout.partition("\n# 3. ")[2].partition("\n# 4. ")[0].partition("\n")[2]
+
+
+def carry_out(commands: str, postfix: PostfixInstance) -> None:
+    """Give the commands to a shell, and wait until they are in force."""
+    since = len(postfix.log.lines())
+    environment = {"PATH": PATH, "MAIL_CONFIG": str(postfix.directory / "etc")}
+    subprocess.run(["sh", "-euc", commands], env=environment, check=True, timeout=60)
+    postfix.log.wait_for("reload -- version", since=since)
+
+
+def rcpt(postfix: PostfixInstance, recipient: str) -> str:
+    """What smtpd replies to RCPT."""
+    (reply,) = swaks(postfix.smtp_port, recipient).replies("RCPT")
+    return reply
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_no_open_relay(style: str, backend: RestBackend, tmp_path: Path) -> None:
+    """With the commands in force the backend is asked, and its OK lets nobody relay."""
+    backend.routes = {"/policy": Answer(200, b"OK")}
+    port = free_port()
+    config = tmp_path / "config.json"
+    gate = {"name": "gate", "mode": "policy", "target": f"{backend.url}/policy"}
+    gate |= {"bind-port": port, "auth-token": "t", "request-timeout": 30_000}  # type: ignore[dict-item]
+    config.write_text(json.dumps({"endpoints": [gate]}))
+    own: Mapping[str, str] = {"mynetworks": "192.0.2.1", "relay_domains": "ours.example"}
+    with (
+        activated([f"127.0.0.1:{port}"], config, "policy"),
+        postfix_instance({**own, **STYLES[style]}) as postfix,
+    ):
+        assert DENIED in rcpt(postfix, ELSEWHERE)
+        commands = printed(config, postfix)
+        assert "\npostconf -e 'smtpd_recipient_restrictions = " in commands
+        carry_out(commands, postfix)
+        assert rcpt(postfix, OURS) == ACCEPTED
+        assert [request.path for request in backend.requests] == ["/policy"]
+        assert DENIED in rcpt(postfix, ELSEWHERE)
