@@ -15,8 +15,9 @@
 //
 // The targets of config.json: http://127.0.0.1:8080/lookup/domain for a tcp-lookup of domains,
 // http://127.0.0.1:8080/lookup for a socketmap-lookup, http://127.0.0.1:8080/policy for policy,
-// each with "temporary-statuses": [401, 403, 404, 408, 429], because this backend says [] when it
-// finds nothing, and 404 only when it does not understand. For real use, put it behind PHP-FPM.
+// each with "temporary-statuses": [401, 403, 404, 408, 429], because this backend says [] to each
+// key that it does not know, whatever it looks like, and 404 only when there is no such table. The
+// keys of mail.json are in lower case. For real use, put it behind PHP-FPM.
 
 declare(strict_types=1);
 
@@ -42,12 +43,22 @@ if (!hash_equals($token, $_SERVER['HTTP_X_AUTH_TOKEN'] ?? '')) {
     answer(403, 'text/plain', 'wrong token');
 }
 
+// The values of a key. Postfix asks with capital letters and with the extension of an address,
+// user+extension@domain, which is looked for as it is, and then without. (Beyond ASCII,
+// mb_strtolower() of php-mbstring is needed.)
+function values(array $table, string $key): array
+{
+    $key = strtolower($key);
+    $plain = preg_replace('/^(.+?)\+.*@/s', '$1@', $key);
+    return $table[$key] ?? $table[$plain] ?? [];
+}
+
 $tables = json_decode(file_get_contents(getenv('MAIL_DATA')), true, 4, JSON_THROW_ON_ERROR);
 $path = parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH);
 
 // A policy request: all attributes of Postfix are in $_POST.
 if ($path === '/policy' && $_SERVER['REQUEST_METHOD'] === 'POST') {
-    $reason = $tables['blocked'][strtolower($_POST['sender'])][0] ?? null;
+    $reason = values($tables['blocked'], $_POST['sender'] ?? '')[0] ?? null;
     answer(200, 'text/plain; charset=utf-8', $reason === null ? 'DUNNO' : "REJECT $reason");
 }
 
@@ -55,8 +66,8 @@ if ($path === '/policy' && $_SERVER['REQUEST_METHOD'] === 'POST') {
 if (preg_match('#^/lookup(?:/(\w+))?$#', $path, $match)) {
     $name = $match[1] ?? $_GET['name'];
     if ($name !== 'blocked' && isset($tables[$name])) {
-        $values = $tables[$name][strtolower($_GET['key'])] ?? [];
-        answer(200, 'application/json', json_encode($values, JSON_THROW_ON_ERROR));
+        $found = values($tables[$name], $_GET['key'] ?? '');
+        answer(200, 'application/json', json_encode($found, JSON_THROW_ON_ERROR));
     }
 }
 answer(404, 'text/plain', 'there is no such table');

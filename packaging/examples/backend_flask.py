@@ -15,13 +15,15 @@ and in config.json:
     {"name": "policy", "mode": "policy", "bind-port": 9003,
      "target": "http://127.0.0.1:8080/policy", ...}
 
-each with "temporary-statuses": [401, 403, 404, 408, 429], because this backend says [] when it
-finds nothing, and 404 only when it does not understand. For real use, run it under a WSGI server
-with several threads, such as gunicorn: Postfix asks many questions at once.
+each with "temporary-statuses": [401, 403, 404, 408, 429], because this backend says [] to each key
+that it does not know, whatever it looks like, and 404 only when there is no such table. Keys are in
+lower case in the database. For real use, run it under a WSGI server with several threads, such as
+gunicorn: Postfix asks many questions at once.
 """
 
 import hmac
 import os
+import re
 import sqlite3
 from pathlib import Path
 
@@ -44,12 +46,19 @@ app = Flask(__name__)
 
 
 def select(query: str, key: str) -> list[str]:
-    """The first column of what a query finds."""
+    """The first column of what a query finds.
+
+    Postfix asks with capital letters and with the extension of an address, user+extension@domain,
+    which is looked for as it is, and then without.
+    """
     if "database" not in g:
         g.database = sqlite3.connect(os.environ["MAIL_DATABASE"])
         g.database.executescript(SCHEMA)
-    # Addresses are the same in any letter case.
-    return [row[0] for row in g.database.execute(query, [key.lower()])]
+    key = key.lower()
+    for candidate in (key, re.sub(r"^(.+?)\+.*@", r"\1@", key)):
+        if found := [row[0] for row in g.database.execute(query, [candidate])]:
+            return found
+    return []
 
 
 @app.teardown_appcontext
@@ -75,13 +84,14 @@ def lookup(name: str | None = None) -> Response:
     query = LOOKUPS.get(request.args["name"] if name is None else name)
     if query is None:
         abort(404)
-    return jsonify(select(query, request.args["key"]))
+    return jsonify(select(query, request.args.get("key", "")))
 
 
 @app.post("/policy")
 def policy() -> Response:
     """Decide about a recipient: all attributes of Postfix are in request.form."""
     action = "DUNNO"
-    for reason in select("SELECT reason FROM blocked WHERE sender = ?", request.form["sender"]):
+    sender = request.form.get("sender", "")
+    for reason in select("SELECT reason FROM blocked WHERE sender = ?", sender):
         action = f"REJECT {reason}"
     return Response(action, mimetype="text/plain")

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The REST backend of the demo: what a backend author writes, in its smallest form.
 
-Lookups answer 200 and a JSON array of strings, or 404 for "no such key". The policy route
-gets Postfix's attributes as a form and answers 200 with one line, the action. X-Auth-Token
-must be right (403 otherwise: Postfix then sees a configuration error).
+Lookups answer 200 and a JSON array of strings, which is empty for a key that is not ours, whatever
+it looks like; 404 is for a path or a map that is none. Keys are looked for in lower case, and an
+address without its extension as well, because Postfix leaves both to the backend. The policy route
+gets Postfix's attributes as a form and answers 200 with one line, the action. X-Auth-Token must be
+right (403 otherwise: Postfix then sees a configuration error).
 
     GET  /domains?key=K                              tcp-lookup
     GET  /maps?name=domain|mailbox|alias&key=K       socketmap-lookup
@@ -19,6 +21,7 @@ from __future__ import annotations
 import contextlib
 import hmac
 import json
+import re
 import socketserver
 import threading
 from http import HTTPStatus
@@ -122,12 +125,19 @@ def _lookup(path: str, query: str) -> tuple[HTTPStatus, bytes]:
     parameters = parse_qs(query, keep_blank_values=True)
     key = parameters.get("key", [""])[0]
     name = "domain" if path == "/domains" else parameters.get("name", [""])[0]
-    if key.rpartition("@")[2] == BROKEN:
+    if _domain(key) == BROKEN:
         return HTTPStatus.INTERNAL_SERVER_ERROR, b""
-    values = MAPS.get(name, {}).get(key) if path in {"/domains", "/maps"} else None
-    if values is None:
+    table = MAPS.get(name) if path in {"/domains", "/maps"} else None
+    if table is None:
         return HTTPStatus.NOT_FOUND, b""
+    key = key.lower()
+    plain = re.sub(r"^(.+?)\+.*@", r"\1@", key)
+    values: list[str] = table.get(key) or table.get(plain, [])
     return HTTPStatus.OK, json.dumps(values).encode()
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].lower()
 
 
 def _policy(path: str, body: bytes) -> tuple[HTTPStatus, bytes]:
@@ -135,9 +145,9 @@ def _policy(path: str, body: bytes) -> tuple[HTTPStatus, bytes]:
         return HTTPStatus.NOT_FOUND, b""
     form = parse_qs(body.decode(errors="replace"), keep_blank_values=True)
     sender, recipient = (form.get(name, [""])[0] for name in ("sender", "recipient"))
-    if BROKEN in {sender.rpartition("@")[2], recipient.rpartition("@")[2]}:
+    if BROKEN in {_domain(sender), _domain(recipient)}:
         return HTTPStatus.INTERNAL_SERVER_ERROR, b""
-    return HTTPStatus.OK, POLICIES.get(sender.rpartition("@")[2], "DUNNO").encode()
+    return HTTPStatus.OK, POLICIES.get(_domain(sender), "DUNNO").encode()
 
 
 @contextlib.contextmanager

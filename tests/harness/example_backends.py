@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The backends of packaging/examples, running: each with the same data, on a free port.
+"""The backends that we show, running: each with the same data, on a free port.
 
-Each is run as its own first lines tell, but for the address and the places of its files.
+Those of packaging/examples are run as their own first lines tell, but for the address and the
+places of their files. Those of README.md, the tutorial and the demo have data of their own, and
+fewer. Each knows that mail for info@example.org is for alice and bob.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
 import sqlite3
 import subprocess
@@ -18,9 +21,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+from harness.manual_page import blocks
 from harness.ports import free_port
 from harness.process_group import end
 from harness.programs import program
+from postfix_rest_inetd.admin import demo_backend
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "packaging/examples"
@@ -123,16 +128,15 @@ def nginx(directory: Path) -> Iterator[str]:
     unpacked = ROOT / ".venvs/nginx/usr/sbin/nginx"
     executable = str(unpacked) if unpacked.exists() else program("nginx")
     mail = directory / "mail"
+    mail.mkdir()
     for table, entries in TABLES.items():
-        (mail / table).mkdir(parents=True)
-        for key, values in entries.items():
-            (mail / table / f"{quote(key, safe='')}.json").write_text(json.dumps(values))
-    (mail / "nothing.json").write_text("[]")
+        lines = [f"{quote(key, safe='')} '{json.dumps(v)}';\n" for key, v in entries.items()]
+        (mail / f"{table}.map").write_text("".join(lines))
     port = free_port()
     example = EXAMPLES.joinpath("backend-nginx.conf").read_text(encoding="utf-8")
-    for ours, theirs in (("127.0.0.1:8080;", f"127.0.0.1:{port};"), ("/srv/mail;", f"{mail};")):
-        assert example.count(ours) == 1
-        example = example.replace(ours, theirs)
+    assert example.count("127.0.0.1:8080;") == 1
+    example = example.replace("127.0.0.1:8080;", f"127.0.0.1:{port};")
+    example = re.sub(r"(include +)/etc/nginx/mail/", rf"\1{mail}/", example)
     conf = directory / "nginx.conf"
     conf.write_text(_NGINX_CONF.format(directory=directory, example=example))
     command = [executable, "-e", "stderr", "-p", str(directory), "-c", str(conf)]
@@ -140,4 +144,54 @@ def nginx(directory: Path) -> Iterator[str]:
         yield url
 
 
+@contextlib.contextmanager
+def readme(directory: Path) -> Iterator[str]:
+    """backend.py of README.md, which has aliases alone."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    with _program(directory, program, {"PATH": os.defpath}) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def tutorial(directory: Path) -> Iterator[str]:
+    """The program of postfix-rest-inetd(7), with its data."""
+    files = {block.argument: block.text for block in blocks("postfix-rest-inetd.7")}
+    data = directory / "mail-backend.json"
+    data.write_text(files["/etc/mail-backend.json"])
+    program = files["/usr/local/lib/mail-backend.py"]
+    assert program.count('"/etc/mail-backend.json"') == 1
+    program = program.replace("/etc/mail-backend.json", str(data))
+    environment = _environment(directory, CREDENTIALS_DIRECTORY=directory)
+    with _program(directory, program, environment) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def _program(directory: Path, program: str, environment: dict[str, str]) -> Iterator[str]:
+    port = free_port()
+    assert program.count('("127.0.0.1", 8080)') == 1
+    file = directory / "backend.py"
+    file.write_text(program.replace('("127.0.0.1", 8080)', f'("127.0.0.1", {port})'))
+    with _running([sys.executable, "-I", str(file)], port, environment) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def demo(_directory: Path) -> Iterator[str]:
+    """The backend of the demo."""
+    with demo_backend.serving(TOKEN, lambda _exchange: None) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
 BACKENDS = {"flask": flask, "php": php, "nginx": nginx}
+SHOWN = {**BACKENDS, "readme": readme, "tutorial": tutorial, "demo": demo}
+"""All of them; those that are not in BACKENDS have paths of their own."""
+_FIRST_LINES = {"domain": "/lookup/domain", "mailbox": "/lookup", "alias": "/lookup"}
+PATHS = {
+    **dict.fromkeys(BACKENDS, _FIRST_LINES),
+    "readme": {"alias": "/"},
+    "tutorial": {"domain": "/domain", "mailbox": "/", "alias": "/"},
+    "demo": {"domain": "/domains", "mailbox": "/maps", "alias": "/maps"},
+}
+"""The path of the target for each table; domains are for a tcp-lookup, others for a socketmap."""
