@@ -17,6 +17,7 @@ import pytest
 from unit.endpoints import POLICY, SOCKETMAP, entry
 from unit.test_config import UPSTREAM
 
+from harness.advice import offences
 from postfix_rest_inetd.admin import postfix_settings
 
 needs_postconf = pytest.mark.skipif(not postfix_settings.is_installed(), reason="no postconf(1)")
@@ -183,7 +184,9 @@ def test_present_values(tmp_path: Path) -> None:
     etc = main_cf(tmp_path / "etc", PRESENT)
     environment = {"PATH": f"{os.defpath}:/usr/sbin", "MAIL_CONFIG": str(etc)}
     before = subprocess.check_output(["postconf", "-n"], env=environment, text=True, timeout=60)
-    commands = settings(migrate(tmp_path / "c", EVERYTHING, etc)[2])
+    _, _, lines = run(tmp_path / "c", EVERYTHING, etc)
+    assert offences("\n".join(lines)) == []
+    commands = settings(lines)
     assert len(commands) == len(KEPT)
     subprocess.run(["sh", "-euc", "\n".join(commands)], env=environment, check=True, timeout=60)
     after = subprocess.check_output(["postconf", "-n"], env=environment, text=True, timeout=60)
