@@ -179,7 +179,7 @@ def invitation(ports: Mapping[str, int]) -> None:
     elif not MAIN_CF.exists():
         _say(f"  (postmap wants a main.cf, be it empty: touch {MAIN_CF})", LABEL)
     _say()
-    _say("Or let a Postfix of yours use it, in main.cf:", TITLE)
+    _say("Or let a Postfix for tests, without real mail, use it, in main.cf:", TITLE)
     _say(f"""
   virtual_mailbox_domains = tcp:{tcp}
   virtual_alias_maps = socketmap:inet:{maps}:alias
