@@ -49,22 +49,26 @@ _HINTS = {
 
 def warnings(endpoints: list[Endpoint], settings: Settings | None) -> Iterator[Finding]:
     """Endpoints that Postfix asks already, where an OK of the backend makes an open relay."""
-    for endpoint, reference in _asked(endpoints, settings) if settings else ():
-        for shown in reference.parameters:
-            service, _, parameter = shown.rpartition(": ")
-            value, relay = (
-                settings.value(name, service) if settings else ""
-                for name in (parameter, postfix_restrictions.RELAY)
-            )
-            dangerous = postfix_restrictions.can_open_relay(parameter, value, relay, reference.text)
-            if dangerous and _may_permit(endpoint):
-                what = f"{endpoint.name} is asked before the relay check: when its backend "
-                what += "answers OK, anybody may send mail to anywhere"
-                advice = "Put it behind reject_unauth_destination, or into "
-                advice += f"{postfix_restrictions.RECIPIENT} if {postfix_restrictions.RELAY} has "
-                advice += "the relay check. If it is the backend that decides about relaying, be "
-                advice += "sure that it answers OK for your own domains and users alone."
-                yield Finding(WARNING, f"Postfix: {shown}", what, advice)
+    for endpoint, _, places in _asked(endpoints, settings):
+        for place in places:
+            what = f"{endpoint.name} is asked before the relay check: when its backend "
+            what += "answers OK, anybody may send mail to anywhere"
+            advice = "Put it behind reject_unauth_destination, or into "
+            advice += f"{postfix_restrictions.RECIPIENT} if {postfix_restrictions.RELAY} has the "
+            advice += "relay check. If it is the backend that decides about relaying, be sure that "
+            advice += "it answers OK for your own domains and users alone."
+            yield Finding(WARNING, f"Postfix: {place}", what, advice)
+
+
+def _relaying(endpoint: Endpoint, reference: Reference, settings: Settings) -> Iterator[str]:
+    """The parameters in which an answer of the endpoint can open the relay."""
+    for shown in reference.parameters if _may_permit(endpoint) else ():
+        service, _, parameter = shown.rpartition(": ")
+        value, relay = (
+            settings.value(name, service) for name in (parameter, postfix_restrictions.RELAY)
+        )
+        if postfix_restrictions.can_open_relay(parameter, value, relay, reference.text):
+            yield shown
 
 
 def _may_permit(endpoint: Endpoint) -> bool:
@@ -73,23 +77,31 @@ def _may_permit(endpoint: Endpoint) -> bool:
     return allowed is None or any(_PERMITTING.fullmatch(action) for action in allowed)
 
 
-def _asked(endpoints: list[Endpoint], settings: Settings) -> Iterator[tuple[Endpoint, Reference]]:
-    for reference in postfix_references.find(settings):
-        endpoint = check_postfix.endpoint_of(reference, endpoints, settings)
-        if endpoint is not None:
-            yield endpoint, reference
+def _asked(
+    endpoints: list[Endpoint], settings: Settings | None
+) -> Iterator[tuple[Endpoint, tuple[str, ...], list[str]]]:
+    """What Postfix asks: the endpoint, where, and where of these it can open the relay."""
+    if settings is not None:
+        for reference in postfix_references.find(settings):
+            endpoint = check_postfix.endpoint_of(reference, endpoints, settings)
+            if endpoint is not None:
+                relaying = [*_relaying(endpoint, reference, settings)]
+                yield endpoint, reference.parameters, relaying
 
 
 def lines(endpoints: list[Endpoint], settings: Settings | None) -> Iterator[str]:
     """For each endpoint where Postfix asks it already, or how it would: commands and comments."""
     asking: dict[Endpoint, list[str]] = {}
-    for endpoint, reference in _asked(endpoints, settings) if settings else ():
-        asking.setdefault(endpoint, []).extend(reference.parameters)
+    relaying: dict[Endpoint, list[str]] = {}
+    for endpoint, parameters, places in _asked(endpoints, settings):
+        asking.setdefault(endpoint, []).extend(parameters)
+        relaying.setdefault(endpoint, []).extend(places)
     additions: dict[str, list[Endpoint]] = {}
     for endpoint in endpoints:
         parameter = _parameter(endpoint)
         if endpoint in asking:
-            yield f"# {endpoint.name} is asked by {', '.join(asking[endpoint])}, which can stay."
+            stay = "see the warning above" if relaying[endpoint] else "which can stay"
+            yield f"# {endpoint.name} is asked by {', '.join(asking[endpoint])}, {stay}."
         elif parameter is None:
             yield f"# What {endpoint.name} is for, its name does not tell. As a table it is"
             yield f"#   {_table(endpoint)}"

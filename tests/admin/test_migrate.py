@@ -259,4 +259,6 @@ def test_open_relay_of_today(
     content = encoded(entry(name="gate", mode=POLICY, **keys))
     _, told, lines = run(tmp_path / "c", content, main_cf(tmp_path / "etc", text))
     assert ("gate is asked before the relay check" in told) is warned
+    stays = [line for line in lines if line.startswith("# gate is asked by smtpd_")]
+    assert [line.endswith("see the warning above.") for line in stays] == [warned]
     assert settings(lines) == []

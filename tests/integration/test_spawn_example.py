@@ -30,7 +30,10 @@ def test_spawn(clean_container: Container) -> None:
     with machine.backend({"/p": answer("REJECT not today")}) as backend:
         # Reached by the endpoint's name alone; the address is nobody's.
         configure(machine, endpoint("policy", "policy", port=9003, target=backend.url("/p")))
-        set_up(machine, dict(line.split(" = ", 1) for line in lines), service)
+        ours = {"mynetworks": "192.0.2.1", "relay_domains": "test.example"}
+        set_up(
+            machine, {**ours, **dict(re.split(" = ?", line, maxsplit=1) for line in lines)}, service
+        )
         refusal = "554 5.7.1 <user@test.example>: Recipient address rejected: not today"
         assert rcpt(machine, "user@test.example") == refusal
         machine.run("postconf", "-MX", "rest-policy/unix")

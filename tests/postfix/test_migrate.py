@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The commands that `migrate` prints for main.cf, carried out: does a real smtpd relay for others?
+"""What `migrate` prints for main.cf, and what the manual shows: does a real smtpd relay for others?
 
 The backend answers OK to everything, which is the worst that it can do. A recipient elsewhere has
 to be refused, and one that is ours has to be accepted, with the main.cf files of all times: what
@@ -9,23 +9,19 @@ before Postfix 2.10.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.activation import activated, package_parent
+from harness.activation import activated, package_parent, write_handler_config
+from harness.manual_page import sections
 from harness.ports import free_port
 from harness.postfix_instance import PostfixInstance, postfix_instance
 from harness.rest_backend import Answer, RestBackend
 from harness.swaks import swaks
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 pytestmark = [pytest.mark.postfix, pytest.mark.root]
 
@@ -34,6 +30,7 @@ ACCEPTED = "250 2.1.5 Ok"
 DENIED = "Relay access denied"
 OURS, ELSEWHERE = "user@ours.example", "user@elsewhere.example"
 
+OWN = {"mynetworks": "192.0.2.1", "relay_domains": "ours.example"}
 STYLES = {
     "default": {},
     "Debian": {
@@ -88,24 +85,49 @@ def rcpt(postfix: PostfixInstance, recipient: str) -> str:
     return reply
 
 
+def config_of(gate_port: int, backend: RestBackend, file: Path) -> Path:
+    """A configuration with one policy endpoint."""
+    keys = {"name": "gate", "mode": "policy", "target": f"{backend.url}/policy"}
+    return write_handler_config(file, {**keys, "bind-port": gate_port, "request-timeout": 30_000})
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_no_open_relay(style: str, backend: RestBackend, tmp_path: Path) -> None:
     """With the commands in force the backend is asked, and its OK lets nobody relay."""
     backend.routes = {"/policy": Answer(200, b"OK")}
     port = free_port()
-    config = tmp_path / "config.json"
-    gate = {"name": "gate", "mode": "policy", "target": f"{backend.url}/policy"}
-    gate |= {"bind-port": port, "auth-token": "t", "request-timeout": 30_000}  # type: ignore[dict-item]
-    config.write_text(json.dumps({"endpoints": [gate]}))
-    own: Mapping[str, str] = {"mynetworks": "192.0.2.1", "relay_domains": "ours.example"}
+    config = config_of(port, backend, tmp_path / "config.json")
     with (
         activated([f"127.0.0.1:{port}"], config, "policy"),
-        postfix_instance({**own, **STYLES[style]}) as postfix,
+        postfix_instance({**OWN, **STYLES[style]}) as postfix,
     ):
         assert DENIED in rcpt(postfix, ELSEWHERE)
         commands = printed(config, postfix)
         assert "\npostconf -e 'smtpd_recipient_restrictions = " in commands
         carry_out(commands, postfix)
+        assert rcpt(postfix, OURS) == ACCEPTED
+        assert [request.path for request in backend.requests] == ["/policy"]
+        assert DENIED in rcpt(postfix, ELSEWHERE)
+
+
+@pytest.mark.parametrize("relay", ["", STYLES["Debian"]["smtpd_relay_restrictions"]])
+def test_manual(relay: str, backend: RestBackend, tmp_path: Path) -> None:
+    """The list in postfix-rest-inetd(7) is right with a relay check of its own, and without one."""
+    backend.routes = {"/policy": Answer(200, b"OK")}
+    part = sections("postfix-rest-inetd.7")["OTHER PARAMETERS OF POSTFIX"]
+    shown = part.partition("\nsmtpd_recipient_restrictions =\n")[2].partition("\n.Ed")[0]
+    words = " ".join(shown.split())
+    access = "check_recipient_access socketmap:inet:127.0.0.1:9002:access"
+    assert words.endswith(f"{access}, check_policy_service inet:127.0.0.1:9003")
+    port = free_port()
+    config = config_of(port, backend, tmp_path / "config.json")
+    # A value OK would end the list before the policy service: what is tried has none of it.
+    tried = words.replace(f"{access}, ", "").replace("9003", str(port))
+    parameters = {"smtpd_relay_restrictions": relay, "smtpd_recipient_restrictions": tried}
+    with (
+        activated([f"127.0.0.1:{port}"], config, "policy"),
+        postfix_instance({**OWN, **parameters}) as postfix,
+    ):
         assert rcpt(postfix, OURS) == ACCEPTED
         assert [request.path for request in backend.requests] == ["/policy"]
         assert DENIED in rcpt(postfix, ELSEWHERE)
