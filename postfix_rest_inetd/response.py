@@ -7,8 +7,11 @@ header fields is the one for mail: to load it would be an eighth of what a handl
 first reply, and to run it a large part of what a lookup on a kept connection takes.
 
 - The head: `HTTP/1.x` and three digits, fields with a name and a colon, an empty line; at most
-  MAX_HEAD_BYTES and MAX_FIELDS. Lines end in CR LF or LF. 100 Continue is passed over.
-- The body: chunked, or by Content-Length, or until the backend closes; none after 1xx, 204 and 304.
+  MAX_HEAD_BYTES and MAX_FIELDS. Lines end in CR LF or LF, each as it likes. How TCP has cut the
+  bytes does not matter.
+- Interim responses (1xx) are passed over, at most MAX_INTERIM (RFC 9110, 15.2), but not 101: it
+  answers an Upgrade that nobody has sent. It is the last that is read of its connection.
+- The body: chunked, or by Content-Length, or until the backend closes; none after 101, 204 and 304.
   Transfer-Encoding outranks Content-Length, and no coding but chunked is known. Lengths that
   contradict each other or are none are refused.
 - `reusable` is only true when the response has arrived as a whole, with nothing behind it, and
@@ -30,11 +33,13 @@ if TYPE_CHECKING:
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_FIELDS = 100  # as http.client
+MAX_INTERIM = 20
 
 _MAX_CHUNK_LINE_BYTES = 4096  # a length, and extensions that nobody uses
 _MAX_DIGITS = 16
+_STATUS_DIGITS = 3
 
-_CONTINUE, _OK, _NO_CONTENT, _NOT_MODIFIED = 100, 200, 204, 304
+_SWITCHING, _OK, _NO_CONTENT, _NOT_MODIFIED = 101, 200, 204, 304
 _VERSION = b"HTTP/1."
 # RFC 9110, 5.6.2
 _TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -73,7 +78,11 @@ class Response:
             EOFError, BackendError: see the module.
         """
         self.status = self._read_head()
-        while self.status == _CONTINUE:
+        passed_over = 0
+        while self.status < _OK and self.status != _SWITCHING:
+            passed_over += 1
+            if passed_over > MAX_INTERIM:
+                _refuse(f"it has more than {MAX_INTERIM} interim responses before it")
             self.status = self._read_head()
 
     def isclosed(self) -> bool:
@@ -113,7 +122,8 @@ class Response:
         status = first[9:12]
         if not first[7:8].isdigit() or first[8:9] != b" ":
             _refuse("its first line is no status line")
-        if not status.isdigit() or status < b"100" or first[12:13] not in (b"", b" "):
+        is_number = len(status) == _STATUS_DIGITS and status.isdigit() and status >= b"100"
+        if not is_number or first[12:13] not in (b"", b" "):
             _refuse("its status is not a number of three digits")
         if len(lines) > MAX_FIELDS:
             _refuse(f"it has more than {MAX_FIELDS} header fields")
@@ -135,9 +145,9 @@ class Response:
         while True:
             if not _VERSION.startswith(self._buffer[: len(_VERSION)]):
                 _refuse("it does not begin with HTTP/1.")
-            # Whichever kind of an empty line comes first.
+            # Whichever kind of an empty line comes first. They may share the newline between them.
             end = self._buffer.find(b"\n\r\n", 0, MAX_HEAD_BYTES)
-            short = self._buffer.find(b"\n\n", 0, MAX_HEAD_BYTES if end < 0 else end)
+            short = self._buffer.find(b"\n\n", 0, MAX_HEAD_BYTES if end < 0 else end + 1)
             if end >= 0 or short >= 0:
                 head = bytes(self._buffer[: end if short < 0 else short]).removesuffix(b"\r")
                 del self._buffer[: end + 3 if short < 0 else short + 2]

@@ -105,21 +105,37 @@ SECOND_FOUND = {TCP: b"200 late\n", SOCKETMAP: b"7:OK late,", POLICY: b"action=D
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("status", [101, 102, 103, 199])
-def test_a_final_1xx(lanes, mode, status):
-    """A 1xx after which nothing comes is a temporary error."""
+@pytest.mark.parametrize("status", [100, 102, 103, 199])
+def test_nothing_but_an_interim_response(lanes, mode, status):
+    """A 1xx after which nothing comes is a lost connection."""
     reply = lanes.get(mode).ask(send_and_close(b"HTTP/1.1 %d Interim\r\n\r\n" % status))
-    assert reply in (unspecified(status)[mode], UNREACHABLE[mode])
+    assert reply == UNREACHABLE[mode]
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("status", [102, 103])
-def test_nothing_is_left_behind_an_interim_response(lanes, mode, status):
-    """What follows an interim response never becomes the answer to the next request."""
+@pytest.mark.parametrize("status", [100, 102, 103, 199])
+def test_interim_responses(lanes, mode, status):
+    """What follows interim responses is the answer, and leaves nothing for the next request."""
     lane = lanes.get(mode)
-    interim = b"HTTP/1.1 %d Interim\r\n\r\n" % status
-    first = lane.ask(send(interim + response(200, SECOND_BODY[mode])))
-    assert first in (unspecified(status)[mode], SECOND_FOUND[mode])
+    interim = b"HTTP/1.1 %d Interim\r\nLink: x\r\n\r\n" % status
+    first = lane.ask(send(interim * 2 + response(200, SECOND_BODY[mode])))
+    assert first == SECOND_FOUND[mode]
+    assert lane.ask(answer(200, FOUND_BODY[mode])) == FOUND[mode]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_endless_interim_responses(lanes, mode):
+    """Interim responses without end are cut off."""
+    assert lanes.get(mode).ask(endless(b"", b"HTTP/1.1 103 Hints\r\n\r\n")) == INVALID[mode]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_another_protocol(lanes, mode):
+    """101 changes the protocol, which nobody asked for: what follows is not read as HTTP."""
+    lane = lanes.get(mode)
+    switched = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"
+    reply = lane.ask(send(switched + response(200, SECOND_BODY[mode])))
+    assert reply == unspecified(101)[mode]
     assert lane.ask(answer(200, FOUND_BODY[mode])) == FOUND[mode]
 
 
@@ -251,6 +267,7 @@ FOREIGN = [
     ("another version", b"HTTP/9.9 200 OK\r\nContent-Length: LENGTH\r\n\r\nBODY"),
     ("no status", b"HTTP/1.1\r\nContent-Length: LENGTH\r\n\r\nBODY"),
     ("a status that is no number", b"HTTP/1.1 abc OK\r\nContent-Length: LENGTH\r\n\r\nBODY"),
+    ("two digits and nothing else", b"HTTP/1.1 20\r\nContent-Length: LENGTH\r\n\r\nBODY"),
     ("a status of two digits", b"HTTP/1.1 20 OK\r\nContent-Length: LENGTH\r\n\r\nBODY"),
     ("a negative status", b"HTTP/1.1 -200 OK\r\nContent-Length: LENGTH\r\n\r\nBODY"),
     ("an empty line first", b"\r\nHTTP/1.1 200 OK\r\nContent-Length: LENGTH\r\n\r\nBODY"),

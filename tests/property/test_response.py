@@ -22,6 +22,8 @@ fields = st.one_of(
     st.tuples(st.just("Connection"), st.sampled_from(["close", "keep-alive", "x, close"])),
     st.tuples(st.sampled_from(["X-A", "Date"]), st.text("ab \t:,", max_size=5)),
 )
+line_ends = st.sampled_from(["\r\n", "\n"])
+empty_lines = st.text("\r\n", max_size=6).map(str.encode)
 chunks = st.lists(st.binary(min_size=1, max_size=12), max_size=3).map(
     lambda pieces: b"".join(b"%x\r\n%b\r\n" % (len(p), p) for p in pieces) + b"0\r\n\r\n"
 )
@@ -29,6 +31,7 @@ pieces_of_responses = st.one_of(
     st.sampled_from(
         [b"\r\n", b"\n", b"\r\n\r\n", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.0 404\r\n", b"0"]
     ),
+    st.sampled_from([b"HTTP/1.1 103 x\n", b"HTTP/1.1 2", b"HTTP/1.1 101\r\n", b"\r\n\n"]),
     st.sampled_from([b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"3\r\nabc\r\n"]),
     st.binary(max_size=8),
 )
@@ -43,8 +46,10 @@ def responses(draw):
     head = draw(st.sampled_from(["HTTP/1.1", "HTTP/1.0"])) + draw(
         st.sampled_from([" 200 OK\r\n", " 404 Not Found\r\n", " 500\r\n", " 204 x\r\n"])
     )
-    head += "".join(f"{name}: {value}\r\n" for name, value in draw(st.lists(fields, max_size=4)))
-    return head.encode() + b"\r\n" + draw(st.one_of(st.binary(max_size=30), chunks))
+    for name, value in draw(st.lists(fields, max_size=4)):
+        head += f"{name}: {value}{draw(line_ends)}"
+    head += draw(line_ends)
+    return head.encode() + draw(st.one_of(st.binary(max_size=30), chunks, empty_lines))
 
 
 def outcome(pieces, limit=LIMIT):
@@ -64,6 +69,13 @@ def test_a_result_or_a_declared_error(data, raw):
     if isinstance(expected[0], int) and isinstance(result[0], int):
         expected, result = expected[:2], result[:2]
     assert result == expected
+
+
+@given(responses())
+def test_each_cut(raw):
+    """A response that is cut once, at any place, is the same response."""
+    expected = outcome([raw])[:2]
+    assert [outcome([raw[:at], raw[at:]])[:2] for at in range(len(raw))] == [expected] * len(raw)
 
 
 @given(responses())

@@ -10,7 +10,13 @@ import pytest
 from unit.wire import table
 
 from postfix_rest_inetd.errors import InvalidDataError, UnreachableError
-from postfix_rest_inetd.response import BROKEN_OFF, MAX_FIELDS, MAX_HEAD_BYTES, Response
+from postfix_rest_inetd.response import (
+    BROKEN_OFF,
+    MAX_FIELDS,
+    MAX_HEAD_BYTES,
+    MAX_INTERIM,
+    Response,
+)
 
 LIMIT = 20
 
@@ -51,6 +57,18 @@ GOOD = {
     "nothing until the close": (OK + b"\r\n", (200, b"", False)),
     "bare newlines": (b"HTTP/1.1 200 OK\nContent-Length: 3\n\nabc", (200, b"abc", True)),
     "both kinds of line ends": (OK + b"A: b\nContent-Length: 3\r\n\nabc", (200, b"abc", True)),
+    "a bare newline behind CR LF, and a body that begins with a line end": (
+        OK + b"Content-Length: 5\r\n\n\r\nabc",
+        (200, b"\r\nabc", True),
+    ),
+    "the same with a bare newline": (
+        OK + b"Content-Length: 4\r\n\n\nabc",
+        (200, b"\nabc", True),
+    ),
+    "CR LF behind a bare newline": (
+        OK + b"Content-Length: 5\n\r\n\r\nabc",
+        (200, b"\r\nabc", True),
+    ),
     "the body looks like a head": (
         OK + b"Content-Length: 4\r\n\r\n\n\n\n\n",
         (200, b"\n" * 4, True),
@@ -86,7 +104,19 @@ GOOD = {
         b"HTTP/1.1 100 Continue\r\nContent-Length: 9\r\n\r\n" + OK + b"Content-Length: 0\r\n\r\n",
         (200, b"", True),
     ),
-    "another interim response": (b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK, (103, b"", False)),
+    "other interim responses first": (
+        b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\nLink: x\r\n\n"
+        b"HTTP/1.1 199\r\n\r\n" + OK + b"Content-Length: 1\r\n\r\na",
+        (200, b"a", True),
+    ),
+    "as many interim responses as there may be": (
+        b"HTTP/1.1 103 x\r\n\r\n" * MAX_INTERIM + OK + b"Content-Length: 0\r\n\r\n",
+        (200, b"", True),
+    ),
+    "another protocol, which nobody has asked for": (
+        b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + OK + b"Content-Length: 0\r\n\r\n",
+        (101, b"", False),
+    ),
     "chunked": (CHUNKED + b"2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", (200, b"abc", True)),
     "no chunk": (CHUNKED + b"0\r\n\r\n", (200, b"", True)),
     "chunks with extensions": (CHUNKED + b"02 ;x=y\r\nab\r\n0;z\r\n\r\n", (200, b"ab", True)),
@@ -105,6 +135,20 @@ GOOD = {
     "too long until the close": (OK + b"\r\n" + b"x" * 40, (200, b"x" * 21, False)),
     "too long in chunks": (CHUNKED + b"28\r\n" + b"x" * 40, (200, b"x" * 21, False)),
 }
+
+
+LINE_ENDS = (b"\r\n", b"\n")
+
+
+@pytest.mark.parametrize("first", LINE_ENDS)
+@pytest.mark.parametrize("last", LINE_ENDS)
+@pytest.mark.parametrize("empty", LINE_ENDS)
+@pytest.mark.parametrize("body", [b"", b"\n", b"\r\n", b"\n\n", b"\r\n\r\n", b"\n\r\n", b"ab"])
+def test_line_ends(first, last, empty, body):
+    """Whatever ends the lines, the head ends with the first empty one, and the body follows."""
+    raw = b"HTTP/1.1 200 OK%bContent-Length: %d%b%b%b" % (first, len(body), last, empty, body)
+    for pieces in cuts(raw):
+        assert read(*pieces) == (200, body, True), pieces
 
 
 @pytest.mark.parametrize("raw, expected", table(GOOD))
@@ -127,6 +171,19 @@ BAD = {
     "a version of two digits": (b"HTTP/1.10 200\r\n\r\n", "its first line is no status line"),
     "no status": (b"HTTP/1.1 OK\r\n\r\n", "its status is not a number of three digits"),
     "a short status": (b"HTTP/1.1 20 OK\r\n\r\n", "its status is not a number of three digits"),
+    "two digits at the end": (
+        b"HTTP/1.1 20\r\n\r\n",
+        "its status is not a number of three digits",
+    ),
+    "one digit at the end": (b"HTTP/1.1 2\n\n", "its status is not a number of three digits"),
+    "nothing behind the version": (
+        b"HTTP/1.1 \r\n\r\n",
+        "its status is not a number of three digits",
+    ),
+    "too many interim responses": (
+        b"HTTP/1.1 103 x\r\n\r\n" * (MAX_INTERIM + 1) + OK + b"\r\n",
+        f"it has more than {MAX_INTERIM} interim responses before it",
+    ),
     "a long status": (b"HTTP/1.1 2000 OK\r\n\r\n", "its status is not a number of three digits"),
     "a status below 100": (b"HTTP/1.1 099 x\r\n\r\n", "its status is not a number of three digits"),
     "a negative status": (b"HTTP/1.1 -20 OK\r\n\r\n", "its status is not a number of three digits"),
@@ -225,7 +282,8 @@ def test_nothing():
         read()
 
 
-def test_nothing_behind_an_interim_response():
+@pytest.mark.parametrize("status", [100, 103])
+def test_nothing_behind_an_interim_response(status):
     """That is no such end: there was an answer."""
     with pytest.raises(UnreachableError):
-        read(b"HTTP/1.1 100 Continue\r\n\r\n")
+        read(b"HTTP/1.1 %d Interim\r\n\r\n" % status)
