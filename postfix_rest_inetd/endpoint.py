@@ -30,6 +30,7 @@ class Endpoint:
         "allowed_actions",
         "auth_token",
         "auth_token_file",
+        "empty_body",
         "failure_action",
         "headers",
         "hibernate_after",
@@ -53,6 +54,7 @@ class Endpoint:
     allowed_actions: list[str] | None
     auth_token: str | None
     auth_token_file: str | None
+    empty_body: str
     failure_action: str | None
     headers: dict[str, str]
     hibernate_after: int

@@ -160,6 +160,13 @@ def list_separator(value: object) -> str:
     return result
 
 
+def empty_body(value: object) -> str:
+    """What an empty body of a response to a lookup means."""
+    if value not in ("not-found", "temporary"):
+        raise ValueError("must be not-found or temporary")
+    return str(value)
+
+
 def method(value: object) -> str:
     """The HTTP method of policy requests."""
     if value not in ("POST", "GET"):
@@ -269,6 +276,7 @@ ENDPOINT_KEYS = {
     "access-table": access_table,
     "log-keys": log_keys,
     "max-response-bytes": max_response_bytes,
+    "empty-body": empty_body,
     "hibernate-after": hibernate_after,
 }
 
@@ -282,6 +290,7 @@ DEFAULTS = {
     "access-table": False,
     "log-keys": True,
     "max-response-bytes": 1024 * 1024,
+    "empty-body": "not-found",
     "hibernate-after": 10,
 }
 

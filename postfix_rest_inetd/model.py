@@ -70,14 +70,23 @@ Request = LookupRequest | PolicyRequest
 
 
 class Response:
-    """What the backend answered: the HTTP status and, for status 200, the whole body."""
+    """What the backend answered: the HTTP status and, for status 200, the whole body.
 
-    __slots__ = ("body", "status")
+    Attributes:
+        ended_by_close: did the end of the connection alone say that the body was over?
+        compressed: does a Content-Encoding say that it is? Nothing here decompresses it.
+    """
 
-    def __init__(self, status: int, body: bytes) -> None:
+    __slots__ = ("body", "compressed", "ended_by_close", "status")
+
+    def __init__(
+        self, status: int, body: bytes, *, ended_by_close: bool = False, compressed: bool = False
+    ) -> None:
         """`body` is empty for any status but 200."""
         self.status = status
         self.body = body
+        self.ended_by_close = ended_by_close
+        self.compressed = compressed
 
 
 class Reply:

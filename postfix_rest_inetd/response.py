@@ -44,7 +44,8 @@ _VERSION = b"HTTP/1."
 # RFC 9110, 5.6.2
 _TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _HEX_DIGITS = b"0123456789ABCDEFabcdef"
-_FRAMING = frozenset((b"connection", b"content-length", b"transfer-encoding"))
+_WANTED = frozenset((b"connection", b"content-encoding", b"content-length", b"transfer-encoding"))
+_COMPRESSIONS = (b"gzip", b"x-gzip", b"deflate", b"compress", b"x-compress", b"br", b"zstd")
 
 BROKEN_OFF = "the connection ended in the middle of the response"
 
@@ -55,9 +56,18 @@ class Response:
     Attributes:
         status: of the head, once that has been read.
         reusable: may the connection be used for the next request?
+        ended_by_close: was the end of the connection all that said that the body was over?
     """
 
-    __slots__ = ("_buffer", "_fields", "_is_old", "_stream", "reusable", "status")
+    __slots__ = (
+        "_buffer",
+        "_fields",
+        "_is_old",
+        "_stream",
+        "ended_by_close",
+        "reusable",
+        "status",
+    )
 
     # http.client would close the connection before the body has been read.
     will_close = False
@@ -70,6 +80,7 @@ class Response:
         self._is_old = False  # HTTP/1.0
         self.status = 0
         self.reusable = False
+        self.ended_by_close = False
 
     def begin(self) -> None:
         """Read the head; http.client calls this.
@@ -108,8 +119,16 @@ class Response:
             body, complete = self._take(min(length, limit + 1)), length <= limit
         else:
             body, complete = self._read_all(limit), False
+            self.ended_by_close = True
         self.reusable = complete and not self._buffer and self._is_persistent()
         return body
+
+    def is_compressed(self) -> bool:
+        """Does Content-Encoding say so? Some backends put a character set there."""
+        field = self._fields.get(b"content-encoding")
+        if field is None:
+            return False
+        return any(each.strip(b" \t").lower() in _COMPRESSIONS for each in field.split(b","))
 
     def _read_head(self) -> int:
         """Read a head; returns its status, and leaves the fields that matter in `_fields`."""
@@ -135,7 +154,7 @@ class Response:
             if not colon or not name or name.translate(None, _TOKEN):
                 _refuse("there is a line in its header that is no field")
             name = name.lower()
-            if name in _FRAMING:
+            if name in _WANTED:
                 value = value.strip(b" \t")
                 fields[name] = fields[name] + b"," + value if name in fields else value
         return int(status)

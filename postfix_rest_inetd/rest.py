@@ -148,7 +148,12 @@ class Client:
             return model.Response(response.status, b"")
         if len(body) > limit:
             raise InvalidDataError(f"the response is larger than max-response-bytes ({limit})")
-        return model.Response(response.status, body)
+        return model.Response(
+            response.status,
+            body,
+            ended_by_close=response.ended_by_close,
+            compressed=response.is_compressed(),
+        )
 
     def _send(
         self, stream: Bounded, request: model.Request, request_id: str, deadline: Deadline

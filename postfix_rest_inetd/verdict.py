@@ -3,9 +3,11 @@
 
 A wrong "not found" bounces mail for good and a wrong action lets it in, so only two things are
 trusted: a complete response with status 404 (for lookups), and one with status 200 whose body is
-exactly what the contract says. Everything else is a temporary error, but for the other 4xx
-statuses: they mean that connector and backend do not understand each other, and are permanent by
-contract (`temporary-statuses` changes that).
+exactly what the contract says. An empty body may be all that a backend has sent before it died: it
+is "not found" only if its length or a last chunk has said so, and `empty-body` permits it.
+Everything else is a temporary error, but for the other 4xx statuses: they mean that connector and
+backend do not understand each other, and are permanent by contract (`temporary-statuses` changes
+that).
 
 The texts go to SMTP clients. They never hold anything that the backend or the client sent.
 """
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 _OK = 200
 _NOT_FOUND = 404
+_GZIP = b"\x1f\x8b"  # RFC 1952, 2.3.1
+_ACTION = b"action="
 
 _FAILURES = {
     model.TIMEOUT: "REST request timed out",
@@ -84,8 +88,8 @@ def _failed(endpoint: Endpoint, outcome: str, text: str) -> model.Reply:
 
 def _values(endpoint: Endpoint, response: model.Response) -> model.Reply:
     if not response.body:
-        return model.Reply(model.NOT_FOUND, model.REPLY_NOT_FOUND)
-    values = _strings(response.body)
+        return _nothing(endpoint, response)
+    values = _strings(response)
     if _are_blank(values, endpoint.list_separator):
         return model.Reply(model.NOT_FOUND, model.REPLY_NOT_FOUND)
     text = endpoint.list_separator.join(values)
@@ -98,21 +102,21 @@ def _values(endpoint: Endpoint, response: model.Response) -> model.Reply:
     if endpoint.access_table:
         if len(values) > 1:
             raise InvalidDataError("an access table has one action for a key, not several values")
-        text = _checked(text, endpoint)
+        text = _checked(text, endpoint, response)
     return model.Reply(model.FOUND, model.REPLY_VALUE, text)
 
 
-def _strings(body: bytes) -> list[str]:
+def _strings(response: model.Response) -> list[str]:
     """The strings of a JSON array."""
     import json  # and regular expressions: not before there is something to read
 
     try:
-        values = json.loads(body.decode())
+        values = json.loads(response.body.decode())
     except UnicodeDecodeError:
-        raise InvalidDataError("the body of the response is not UTF-8") from None
+        raise _unreadable(response, "the body of the response is not UTF-8") from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise InvalidDataError(f"the body of the response is not JSON ({where})") from None
+        raise _unreadable(response, f"the body of the response is not JSON ({where})") from None
     except (ValueError, RecursionError):
         raise InvalidDataError("the body of the response is not JSON that can be read") from None
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
@@ -135,16 +139,48 @@ def _are_blank(values: list[str], separator: str) -> bool:
 _BLANK = ", \t\r\n\v\f"
 
 
+def _nothing(endpoint: Endpoint, response: model.Response) -> model.Reply:
+    """The reply for an empty body of a lookup."""
+    if response.ended_by_close:
+        raise InvalidDataError(
+            "the body of the response is empty, and only the end of the connection says so; did "
+            "the backend die behind its header?"
+        )
+    if endpoint.empty_body == "temporary":
+        raise InvalidDataError(
+            "the body of the response is empty, which empty-body makes a temporary error; did the "
+            "backend die behind its header?"
+        )
+    return model.Reply(model.NOT_FOUND, model.REPLY_NOT_FOUND)
+
+
+def _unreadable(response: model.Response, why: str) -> InvalidDataError:
+    """The error for a body that is not what it should be: `why`, unless there is a better reason.
+
+    To see that a body is compressed is not to decompress it: Accept-Encoding has forbidden it, and
+    a short body may become a very long one.
+    """
+    if response.compressed or response.body.startswith(_GZIP):
+        why = "the body of the response is compressed, and the request has Accept-Encoding: "
+        why += "identity; does a proxy or the backend compress whatever it is asked?"
+    return InvalidDataError(why)
+
+
 def _action(endpoint: Endpoint, response: model.Response) -> model.Reply:
+    if response.body.lstrip()[: len(_ACTION)].lower() == _ACTION:
+        raise InvalidDataError(
+            "the body of the response begins with action=, which is not a part of it: it has to "
+            "be the action alone, as in DUNNO"
+        )
     try:
         text = response.body.decode()
     except UnicodeDecodeError:
-        raise InvalidDataError("the action is not UTF-8") from None
-    return model.Reply(model.ACTION, model.REPLY_VALUE, _checked(text, endpoint))
+        raise _unreadable(response, "the action is not UTF-8") from None
+    return model.Reply(model.ACTION, model.REPLY_VALUE, _checked(text, endpoint, response))
 
 
-def _checked(text: str, endpoint: Endpoint) -> str:
+def _checked(text: str, endpoint: Endpoint, response: model.Response) -> str:
     try:
         return checked_action(text, endpoint.allowed_actions)
     except ValueError as error:
-        raise InvalidDataError(str(error)) from None
+        raise _unreadable(response, str(error)) from None

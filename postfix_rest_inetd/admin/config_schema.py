@@ -190,6 +190,10 @@ def _properties() -> dict[str, Schema]:
         "max-response-bytes": _number(
             "The largest body of a response.", 1, keys.MAX_RESPONSE_BYTES
         ),
+        "empty-body": {
+            "enum": ["not-found", "temporary"],
+            "description": "For lookups: what a response with an empty body means.",
+        },
     }
     return {
         **required,

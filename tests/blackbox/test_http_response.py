@@ -302,20 +302,62 @@ def test_endless_headers(lanes, mode):
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
-    "coding, compress", [(b"gzip", gzip.compress), (b"deflate", zlib.compress)]
+    "compress, fields",
+    [
+        (gzip.compress, (b"Content-Encoding: gzip",)),
+        (zlib.compress, (b"Content-Encoding: deflate",)),
+        (gzip.compress, ()),
+    ],
+    ids=["gzip", "deflate", "gzip that is not labelled"],
 )
-def test_compressed(lanes, mode, coding, compress):
-    """Compression was not asked for: a compressed body is invalid data, not decompressed."""
-    step = answer(200, compress(FOUND_BODY[mode]), b"Content-Encoding: " + coding)
-    assert lanes.get(mode).ask(step) == INVALID[mode]
+def test_compressed(handler_for, backend, mode, compress, fields):
+    """Compression was not asked for: a compressed body is invalid data, and the journal says so."""
+    backend.script(answer(200, compress(FOUND_BODY[mode]), *fields))
+    handler = handler_for(mode)
+    assert handler.ask(mode, REQUEST[mode]) == INVALID[mode]
+    (line,) = handler.log_lines(1)
+    assert "the body of the response is compressed" in line
+
+
+COMPLETE_AND_EMPTY = [response(200), chunked(), chunked(end=b"0\r\nX-Trailer: 1\r\n\r\n")]
+ENDED_AND_EMPTY = [
+    b"HTTP/1.0 200 OK\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/html\r\n\r\n",
+]
 
 
 @pytest.mark.parametrize("mode", LOOKUPS)
-def test_an_empty_body_in_every_framing(lanes, mode):
-    """An empty 200 that arrived whole is "not found", however its emptiness was said."""
+def test_an_empty_body(lanes, mode):
+    """An empty 200 is "not found" if its length or a last chunk says that it has arrived whole.
+
+    One that only the close ends is as much as a backend sends that dies behind its header.
+    """
     lane = lanes.get(mode)
-    for raw in (response(200), chunked(), b"HTTP/1.0 200 OK\r\n\r\n"):
+    for raw in COMPLETE_AND_EMPTY:
         assert lane.ask(send_and_close(raw)) == NOT_FOUND[mode]
+    for raw in ENDED_AND_EMPTY:
+        assert lane.ask(send_and_close(raw)) == INVALID[mode]
+        assert lane.ask(send_and_close(raw + b"[]")) == NOT_FOUND[mode]
+
+
+@pytest.mark.parametrize("mode", LOOKUPS)
+def test_an_empty_body_that_is_temporary(lanes, mode):
+    """With empty-body, no empty body is an answer; an empty array is, and so is 404."""
+    lane = lanes.get(mode, empty_body="temporary")
+    for raw in (*COMPLETE_AND_EMPTY, *ENDED_AND_EMPTY):
+        assert lane.ask(send_and_close(raw)) == INVALID[mode]
+    for raw in (response(200, b"[]"), response(200, b'[""]'), response(404)):
+        assert lane.ask(send_and_close(raw)) == NOT_FOUND[mode]
+
+
+def test_the_body_is_the_action_alone(handler_for, backend):
+    """A backend that answers with the whole of a policy reply is told what is expected."""
+    backend.script(answer(200, b"action=DUNNO\n\n"))
+    handler = handler_for(POLICY)
+    assert handler.ask(POLICY, REQUEST[POLICY]) == INVALID[POLICY]
+    (line,) = handler.log_lines(1)
+    assert "it has to be the action alone, as in DUNNO" in line
 
 
 # -- temporary-statuses

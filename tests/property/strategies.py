@@ -139,6 +139,7 @@ GOOD_VALUES: dict[str, list[object]] = {
     "access-table": [True, False],
     "log-keys": [True, False],
     "max-response-bytes": [1],
+    "empty-body": ["not-found", "temporary"],
     "hibernate-after": [0, 3600],
 }
 odd_keys = st.one_of(

@@ -67,6 +67,7 @@ GOOD = {
     ],
     "access-table": [True, False],
     "log-keys": [True, False],
+    "empty-body": ["not-found", "temporary"],
     "max-response-bytes": [1, 1024 * 1024, 16 * 1024 * 1024],
     "hibernate-after": [0, 1, 86_400],
 }
@@ -98,6 +99,7 @@ OBJECT = 'must be an object, as in {"X-Tenant": "42"}'
 METHOD = "must be POST or GET"
 STATUSES = "must be a list of HTTP statuses from 400 to 499, as in [401, 429]"
 VERBS = 'must be a list of actions without their texts, as in ["DUNNO", "REJECT", "450"]'
+EMPTY_BODY = "must be not-found or temporary"
 BOOLEAN = "must be true or false"
 ONLY_A_NUMBER = "the action is only a number, on which Postfix would accept the mail"
 STATUS_ALONE = (
@@ -249,6 +251,7 @@ BAD = {
         (["A"] * 1001, "has 1001 entries, and may have 1000"),
     ],
     "access-table": [(value, BOOLEAN) for value in (0, 1, "true", "", [], {})],
+    "empty-body": [(value, EMPTY_BODY) for value in ("", "found", "Not-Found", True, 1, [], {})],
     "log-keys": [(value, BOOLEAN) for value in (0, 1, "true", "", [], {})],
     "max-response-bytes": whole_number(SIZE, 16 * 1024 * 1024),
     "hibernate-after": whole_number(IDLE, 86_400, lowest=0),
@@ -318,6 +321,7 @@ DEFAULTS = {
     "allowed_actions": None,
     "access_table": False,
     "log_keys": True,
+    "empty_body": "not-found",
     "max_response_bytes": 1024 * 1024,
     "request_timeout": 2000,
     "list_separator": ",",

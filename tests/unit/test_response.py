@@ -158,6 +158,44 @@ def test_good(raw, expected):
         assert read(*pieces) == expected
 
 
+FRAMINGS = {
+    "by length": (OK + b"Content-Length: 0\r\n\r\n", False),
+    "by a last chunk": (CHUNKED + b"0\r\n\r\n", False),
+    "by its status": (b"HTTP/1.1 204 x\r\n\r\n", False),
+    "by the close": (OK + b"\r\n", True),
+    "by the close that was announced": (OK + b"Connection: close\r\n\r\n", True),
+    "by the close of HTTP/1.0": (b"HTTP/1.0 200 OK\r\n\r\n", True),
+    "by the close, behind a byte": (OK + b"\r\nx", True),
+}
+
+
+@pytest.mark.parametrize("raw, ended_by_close", table(FRAMINGS))
+def test_ended_by_close(raw, ended_by_close):
+    """It is known whether anything but the close says that a body is over."""
+    response = Response(Stream(raw))
+    response.begin()
+    response.read(LIMIT)
+    assert response.ended_by_close == ended_by_close
+
+
+CODINGS = {
+    "none": (b"", False),
+    "gzip": (b"Content-Encoding: gzip\r\n", True),
+    "several": (b"Content-Encoding: x\r\ncontent-encoding: identity,\tBR \r\n", True),
+    "identity": (b"Content-Encoding: identity\r\n", False),
+    "a character set": (b"Content-Encoding: utf-8\r\n", False),
+    "a transfer coding": (b"Transfer-Encoding: chunked\r\nX-Content-Encoding: gzip\r\n", False),
+}
+
+
+@pytest.mark.parametrize("fields, compressed", table(CODINGS))
+def test_is_compressed(fields, compressed):
+    """A compression is told from whatever else stands in Content-Encoding."""
+    response = Response(Stream(OK + fields + b"\r\n"))
+    response.begin()
+    assert response.is_compressed() == compressed
+
+
 def test_more_than_a_response():
     """Bytes behind a response that have come with it are no reason to trust its connection."""
     assert read(OK + b"Content-Length: 1\r\n\r\nab") == (200, b"a", False)

@@ -6,7 +6,9 @@ The texts are written out: they are a contract with who reads Postfix's log.
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 
 import pytest
 from unit.endpoints import LOOKUPS, MODES, POLICY, SOCKETMAP, TCP, endpoint
@@ -129,6 +131,64 @@ def test_list_separator(separator, text):
         endpoint(TCP, list_separator=separator), model.Response(200, b'["a","b"]')
     )
     assert reply.text == text
+
+
+COMPRESSED = (
+    "the body of the response is compressed, and the request has Accept-Encoding: identity; does a "
+    "proxy or the backend compress whatever it is asked?"
+)
+EMPTY = {
+    "ended by close": ("not-found", True, "empty, and only the end of the connection says so"),
+    "ended by close, and temporary": ("temporary", True, "only the end of the connection says so"),
+    "of known length, and temporary": (
+        "temporary",
+        False,
+        "is empty, which empty-body makes a temporary error",
+    ),
+}
+
+
+@pytest.mark.parametrize("mode", LOOKUPS)
+@pytest.mark.parametrize("empty_body, ended_by_close, why", table(EMPTY))
+def test_nothing_at_all(mode, empty_body, ended_by_close, why):
+    """An empty body may be half of a response, and half of a response is no answer."""
+    where = endpoint(mode, empty_body=empty_body)
+    with pytest.raises(InvalidDataError, match=why):
+        verdict.of_response(where, model.Response(200, b"", ended_by_close=ended_by_close))
+
+
+@pytest.mark.parametrize("mode", LOOKUPS)
+@pytest.mark.parametrize("body", [b"[]", b'[""]'])
+def test_nothing_found_in_a_body_that_is_there(mode, body):
+    """empty-body is about a body without any byte; an array that is empty is an answer."""
+    where = endpoint(mode, empty_body="temporary")
+    reply = verdict.of_response(where, model.Response(200, body, ended_by_close=True))
+    assert reply.outcome == "not-found"
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "body, compressed",
+    [(gzip.compress(b"DUNNO"), False), (zlib.compress(b"DUNNO"), True), (b"[(\n", True)],
+)
+def test_compressed(mode, body, compressed):
+    """A body that is compressed is told as such, not as one that is not UTF-8."""
+    with pytest.raises(InvalidDataError) as raised:
+        verdict.of_response(endpoint(mode), model.Response(200, body, compressed=compressed))
+    assert str(raised.value) == COMPRESSED
+
+
+@pytest.mark.parametrize("mode, body", [(TCP, b'["v"]'), (SOCKETMAP, b"[]"), (POLICY, b"DUNNO")])
+def test_wrongly_labelled(mode, body):
+    """A body that can be read is read, whatever its Content-Encoding says of it."""
+    reply = verdict.of_response(endpoint(mode), model.Response(200, body, compressed=True))
+    assert reply.outcome in ("found", "not-found", "action")
+
+
+@pytest.mark.parametrize("body", [b"action=DUNNO", b"action=DUNNO\n\n", b" \nAction=REJECT no"])
+def test_action_of_a_policy_reply(body):
+    """Postfix's own form of a reply is not an action; the operator is told what is."""
+    assert "it has to be the action alone, as in DUNNO" in invalid(endpoint(POLICY), body)
 
 
 NOTHING = {"no body": (b"",), "no value": (b"[]",), "no value, with blanks": (b" [ ]\n",)}
