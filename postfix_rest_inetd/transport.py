@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: MIT
 """A connected TCP stream to a backend, of which no operation outlasts the deadline.
 
-A socket's own timeout bounds one system call, so a backend that drips a byte at a time is never
-stopped by it. BoundedSocket sets it anew, to the time that is left, before each call. Name
-resolution has no timeout at all: getaddrinfo(3) cannot be interrupted, so it runs in a thread of
-its own, which is left behind when the deadline passes; at most one such thread exists, because the
-next request for the name waits for the same one.
+- A socket's own timeout bounds one system call, so a backend that drips a byte at a time is never
+  stopped by it. BoundedSocket sets it anew, to the time that is left, before each call.
+- Name resolution has no timeout at all: getaddrinfo(3) cannot be interrupted, so it runs in a
+  thread of its own, which is left behind when the deadline passes. The next request waits for it as
+  well, and for a second one too if that has gone on for STUCK_SEC; there are never more than
+  MAX_RESOLUTIONS. A result is for the requests that were there before it: what comes when nobody
+  waits is dropped, because the name may have moved by the time that somebody does.
+- Where a name has several addresses, an address that swallows packets costs the others
+  HEAD_START_SEC, as in RFC 8305: then the next one is tried beside it, and the first that answers
+  is used. Families take turns.
 
 Raises DeadlineError and UnreachableError, whose texts hold host, port and the system's reason.
 """
@@ -15,6 +20,8 @@ from __future__ import annotations
 import _thread
 import socket
 from os import strerror
+from select import POLLOUT, poll
+from time import monotonic
 
 from .address import parse_ip
 from .errors import InvalidDataError, UnreachableError
@@ -29,9 +36,16 @@ if TYPE_CHECKING:
     from .target import Target
 
     _Stream = socket.socket
+    Address = tuple[int, tuple[Any, ...]]
 else:
     _Stream = object
 
+# resolv.conf(5): as long as a name server is waited for, before it is asked again or another one.
+STUCK_SEC = 5
+# The unit allows 16 tasks. Four of them, each begun STUCK_SEC after the one before, are as long as
+# the usual resolver needs to give up on three name servers.
+MAX_RESOLUTIONS = 4
+HEAD_START_SEC = 0.25  # RFC 8305, 8: the Connection Attempt Delay that it recommends
 
 _PIECE_BYTES = 65536
 
@@ -106,86 +120,104 @@ class BoundedSocket(Bounded, socket.socket):
 class Resolver:
     """Resolves one name, as often as needed."""
 
-    __slots__ = ("_pending", "_target")
+    __slots__ = ("_bell", "_running", "_target")
 
     def __init__(self, target: Target) -> None:
         """Resolve nothing yet."""
         self._target = target
-        self._pending: _Resolution | None = None
+        self._running: list[_Resolution] = []
+        self._bell = _thread.allocate_lock()
+        self._bell.acquire()
 
-    def addresses(self, deadline: Deadline) -> list[tuple[int, tuple[Any, ...]]]:
+    def addresses(self, deadline: Deadline) -> list[Address]:
         """Pairs of address family and socket address, in the resolver's order.
 
         Raises:
             DeadlineError: the resolver did not answer in time.
             UnreachableError: the name has no address.
         """
-        packed = parse_ip(self._target.host) if self._target.host != "localhost" else None
-        if packed is not None:
-            family = socket.AF_INET6 if ":" in self._target.host else socket.AF_INET
-            return [(family, (self._target.host, self._target.port))]
-        deadline.stage = f"resolving the name {self._target.host}"
-        resolution = self._pending or _Resolution(self._target.host, self._target.port)
-        self._pending = resolution
-        if not resolution.done.acquire(timeout=deadline.remaining_sec()):
-            raise deadline.error()
-        self._pending = None
-        if resolution.error is not None:
-            raise UnreachableError(
-                f"the name {self._target.host} cannot be resolved: {resolution.error}"
-            )
-        return resolution.addresses
+        host = self._target.host
+        if host != "localhost" and parse_ip(host) is not None:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            return [(family, (host, self._target.port))]
+        deadline.stage = f"resolving the name {host}"
+        # What is over by now is older than this request.
+        running = self._running = [each for each in self._running if not each.is_over]
+        if not running or (
+            len(running) < MAX_RESOLUTIONS and monotonic() - running[-1].began >= STUCK_SEC
+        ):
+            self._start(running)
+        while True:
+            over = [each for each in running if each.is_over]
+            for each in over:
+                if each.error is None:
+                    return each.addresses
+            if len(over) == len(running):
+                error = over[-1].error
+                raise UnreachableError(f"the name {host} cannot be resolved: {error}")
+            if not self._bell.acquire(timeout=deadline.remaining_sec()):
+                raise deadline.error()
+
+    def _start(self, running: list[_Resolution]) -> None:
+        """Start one more, if that is possible; it must be if there is none."""
+        try:
+            running.append(_Resolution(self._target.host, self._target.port, self._bell))
+        except RuntimeError:
+            if not running:
+                raise UnreachableError("no thread can be started for name resolution") from None
 
 
 class _Resolution:
-    """One call of getaddrinfo(3) in a thread of its own; `done` can be acquired when it is over."""
+    """One call of getaddrinfo(3) in a thread of its own, which rings a bell when it is over."""
 
-    __slots__ = ("_host", "_port", "addresses", "done", "error")
+    __slots__ = ("_bell", "_host", "_port", "addresses", "began", "error", "is_over")
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, bell: _thread.LockType) -> None:
+        """Raises RuntimeError if no thread can be started; `bell` is a lock that is held."""
         self._host = host.encode("ascii")  # bytes keep Python from loading its IDNA codec
         self._port = port
-        self.addresses: list[tuple[int, tuple[Any, ...]]] = []
+        self._bell = bell
+        self.addresses: list[Address] = []
         self.error: str | None = None
-        self.done = _thread.allocate_lock()
-        self.done.acquire()
-        try:
-            _thread.start_new_thread(self._run, ())
-        except RuntimeError:
-            raise UnreachableError("no thread can be started for name resolution") from None
+        self.is_over = False
+        self.began = monotonic()
+        _thread.start_new_thread(self._run, ())
 
     def _run(self) -> None:
+        self.error = "the resolver failed"  # whatever happens, it is never an empty answer
         try:
             found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
             self.addresses = [(family, address) for family, _, _, _, address in found]
+            self.error = None
         except (OSError, UnicodeError) as error:
             self.error = _reason(error)
         finally:
-            self.done.release()
+            self.is_over = True
+            try:  # noqa: SIM105 - contextlib is one more module to load
+                self._bell.release()
+            except RuntimeError:  # another one has rung, and nobody has heard it yet
+                pass
 
 
 def connect(target: Target, resolver: Resolver, deadline: Deadline) -> BoundedSocket:
     """Connect to the first address of the target that answers.
 
-    Each address gets an equal share of the time that is left, so that one that swallows packets
-    does not take the chance from the next.
-
     Raises:
         DeadlineError, UnreachableError: as in the module's description.
     """
     addresses = resolver.addresses(deadline)
-    failures = []
-    for index, (family, address) in enumerate(addresses):
-        where = f"{address[0]} port {address[1]}"
-        deadline.stage = f"connecting to {where}"
-        share = deadline.remaining_sec() / (len(addresses) - index)
+    failures: list[str] = []
+    if len(addresses) == 1:
+        stream = _connect(*addresses[0], deadline, failures)
+    else:
+        race = _Race(_taking_turns(addresses), deadline, failures)
         try:
-            return _connect(family, address, share, deadline)
-        except TimeoutError as error:
-            # Either our share is over, or the kernel gave up (ETIMEDOUT).
-            failures.append(f"{where}: {_reason(error) or 'no answer'}")
-        except OSError as error:
-            failures.append(f"{where}: {_reason(error)}")
+            stream = race.winner()
+        finally:
+            race.close()
+    if stream is not None:
+        stream.prepare(deadline)
+        return stream
     deadline.remaining_sec()
     raise UnreachableError(
         f"cannot connect to {target.origin} ({'; '.join(failures)}); is the backend running, and "
@@ -194,19 +226,127 @@ def connect(target: Target, resolver: Resolver, deadline: Deadline) -> BoundedSo
 
 
 def _connect(
-    family: int, address: tuple[Any, ...], timeout: float, deadline: Deadline
-) -> BoundedSocket:
-    stream = BoundedSocket(family, socket.SOCK_STREAM)
+    family: int, address: tuple[Any, ...], deadline: Deadline, failures: list[str]
+) -> BoundedSocket | None:
+    """Connect to the sole address there is; None if that fails."""
+    deadline.stage = f"connecting to {_place(address)}"
+    remaining_sec = deadline.remaining_sec()
+    stream = None
     try:
-        stream.prepare(deadline)
-        stream.settimeout(timeout)
-        # The request's head and body are two small writes; Nagle would hold the second one back.
-        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        stream = _socket(family)
+        stream.settimeout(remaining_sec)
         stream.connect(address)
-    except BaseException:
-        stream.close()
-        raise
+    except OSError as error:
+        if stream is not None:
+            stream.close()
+        # What has no reason is the deadline's; the kernel has one when it gives up itself.
+        failures.append(f"{_place(address)}: {_reason(error) or 'no answer'}")
+        return None
     return stream
+
+
+def _socket(family: int) -> BoundedSocket:
+    stream = BoundedSocket(family, socket.SOCK_STREAM)
+    # With TLS a request is several small writes; Nagle would hold the later ones back.
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return stream
+
+
+def _taking_turns(addresses: list[Address]) -> list[Address]:
+    """The addresses with families in turn, beginning with the resolver's choice (RFC 8305, 4)."""
+    first = [each for each in addresses if each[0] == addresses[0][0]]
+    others = [each for each in addresses if each[0] != addresses[0][0]]
+    result = []
+    while first or others:
+        result += first[:1] + others[:1]
+        del first[:1], others[:1]
+    return result
+
+
+class _Race:
+    """Connecting to several addresses, each a head start behind the one before, until one answers.
+
+    An attempt that fails lets the next one begin at once.
+    """
+
+    __slots__ = ("_deadline", "_failures", "_poll", "_running", "_waiting")
+
+    def __init__(self, addresses: list[Address], deadline: Deadline, failures: list[str]) -> None:
+        """Begin nothing yet; `failures` gets the reason of each attempt that fails."""
+        self._waiting = addresses
+        self._deadline = deadline
+        self._failures = failures
+        self._running: dict[int, tuple[BoundedSocket, str]] = {}
+        self._poll = poll()
+
+    def winner(self) -> BoundedSocket | None:
+        """The first socket that is connected; None if none can be.
+
+        Raises:
+            DeadlineError: none was in time.
+        """
+        # With little time, all get their chance.
+        head_start = min(HEAD_START_SEC, self._deadline.remaining_sec() / len(self._waiting))
+        next_at = monotonic()
+        while self._waiting or self._running:
+            remaining = self._deadline.remaining_sec()
+            if self._waiting and (not self._running or monotonic() >= next_at):
+                self._begin(*self._waiting.pop(0))
+                next_at = monotonic() + head_start
+                continue
+            if self._waiting:
+                remaining = min(remaining, max(next_at - monotonic(), 0))
+            for fd, _ in self._poll.poll(int(remaining * 1000) + 1):
+                stream = self._end(fd)
+                if stream is not None:
+                    return stream
+                next_at = 0  # at once
+        return None
+
+    def close(self) -> None:
+        """Give up all attempts that are still running."""
+        for stream, _ in self._running.values():
+            stream.close()
+
+    def _begin(self, family: int, address: tuple[Any, ...]) -> None:
+        where = _place(address)
+        try:
+            stream = _socket(family)
+        except OSError as error:
+            self._failures.append(f"{where}: {_reason(error)}")
+            return
+        self._running[stream.fileno()] = stream, where
+        self._deadline.stage = f"connecting to {self._places()}"
+        stream.settimeout(0)
+        try:
+            stream.connect(address)
+        except BlockingIOError:  # it is on its way
+            pass
+        except OSError as error:
+            del self._running[stream.fileno()]
+            stream.close()
+            self._failures.append(f"{where}: {_reason(error)}")
+            return
+        self._poll.register(stream, POLLOUT)
+
+    def _end(self, fd: int) -> BoundedSocket | None:
+        """Take an attempt that is over out of the race; its socket if it is connected."""
+        self._poll.unregister(fd)
+        stream, where = self._running.pop(fd)
+        number = stream.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number == 0:
+            self._deadline.stage = f"connecting to {where}"
+            return stream
+        stream.close()
+        self._failures.append(f"{where}: {strerror(number)}")
+        return None
+
+    def _places(self) -> str:
+        return " and ".join([where for _, where in self._running.values()])
+
+
+def _place(address: tuple[Any, ...]) -> str:
+    return f"{address[0]} port {address[1]}"
 
 
 def _reason(error: Exception) -> str:

@@ -3,16 +3,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
 import socket
+import threading
+import time
+from pathlib import Path
 
 import pytest
+from unit.wire import table
 
+from harness.scripted_backend import black_hole
 from postfix_rest_inetd import transport
 from postfix_rest_inetd.deadline import Deadline
 from postfix_rest_inetd.errors import DeadlineError, InvalidDataError, UnreachableError
 from postfix_rest_inetd.target import Target
 
 PLENTY_SEC = 30
+UNIT = Path(__file__).parents[2] / "systemd/system/postfix-rest-@.service.d/20-sandbox.conf"
 
 
 def resolve(url):
@@ -73,15 +82,155 @@ def test_deadline_before_resolving():
         resolver.addresses(Deadline(0))
 
 
-def test_resolution_left_behind():
-    """A resolution whose deadline passed is not started again: the next request waits for it."""
-    resolver = transport.Resolver(Target("http://localhost/"))
+HOST = b"backend.test"
+
+
+class SlowResolver:
+    """Takes the place of getaddrinfo(3), whose calls end when the test says so.
+
+    The system's own is made slow in blackbox/test_deadline.py, with a name server.
+    """
+
+    def __init__(self, real):
+        self.real = real
+        self.calls = []
+        self.changed = threading.Condition()
+
+    def __call__(self, host, *arguments, **keywords):
+        """Wait, and return or raise what the test has chosen."""
+        if host != HOST:  # a thread that an earlier test has left behind
+            return self.real(host, *arguments, **keywords)
+        call = {"end": threading.Event()}
+        with self.changed:
+            self.calls.append(call)
+            self.changed.notify_all()
+        assert call["end"].wait(PLENTY_SEC)
+        if "address" not in call:
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (call["address"], 80))]
+
+    def wait_for(self, count):
+        """Return when so many calls have begun."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.calls) >= count, PLENTY_SEC)
+            assert len(self.calls) == count
+
+    def end(self, number, address=None):
+        """End a call, with an address or with an error."""
+        if address:
+            self.calls[number]["address"] = address
+        self.calls[number]["end"].set()
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """A resolver that is slow, and whose threads all end with the test."""
+    resolver = SlowResolver(socket.getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+    yield resolver
+    for number in range(len(resolver.calls)):
+        resolver.end(number)
+
+
+def name_resolver():
+    """A resolver of a name."""
+    return transport.Resolver(Target(f"http://{HOST.decode()}/"))
+
+
+def ask_in_vain(resolver):
+    """Ask with no time to wait."""
     with pytest.raises(DeadlineError):
-        resolver.addresses(Deadline(0))
-    begun = resolver._pending
-    assert begun is not None
-    assert resolver.addresses(Deadline(PLENTY_SEC)) == begun.addresses
-    assert resolver._pending is None
+        resolver.addresses(Deadline(1e-3))
+
+
+def finished(resolver, count):
+    """Wait until so many of the calls that the resolver knows of are over."""
+    deadline = Deadline(PLENTY_SEC)
+    while sum(each.is_over for each in resolver._running) < count:
+        time.sleep(min(0.001, deadline.remaining_sec()))
+
+
+def address(host):
+    """What a resolver returns for one address."""
+    return [(socket.AF_INET, (host, 80))]
+
+
+def test_a_resolution_that_goes_on(slow):
+    """The next request waits for the resolution that the one before has left behind."""
+    resolver = name_resolver()
+    ask_in_vain(resolver)
+    ask_in_vain(resolver)
+    slow.wait_for(1)
+    threading.Timer(0.05, slow.end, (0, "127.0.0.1")).start()
+    assert resolver.addresses(Deadline(PLENTY_SEC)) == address("127.0.0.1")
+    slow.wait_for(1)
+
+
+@pytest.mark.parametrize("late", ["127.0.0.9", None], ids=["an address", "an error"])
+def test_a_result_that_is_older_than_the_request(slow, late):
+    """What came when nobody waited is dropped: the name is resolved once more."""
+    resolver = name_resolver()
+    ask_in_vain(resolver)
+    slow.wait_for(1)
+    slow.end(0, late)
+    finished(resolver, 1)
+    ask_in_vain(resolver)
+    slow.wait_for(2)
+    threading.Timer(0.05, slow.end, (1, "127.0.0.1")).start()
+    assert resolver.addresses(Deadline(PLENTY_SEC)) == address("127.0.0.1")
+
+
+def test_a_resolution_that_is_stuck(slow, monkeypatch):
+    """After STUCK_SEC another one begins beside it; the first with an address is the answer."""
+    resolver = name_resolver()
+    ask_in_vain(resolver)
+    ask_in_vain(resolver)
+    slow.wait_for(1)
+    monkeypatch.setattr(transport, "STUCK_SEC", 0)
+    ask_in_vain(resolver)
+    slow.wait_for(2)
+    monkeypatch.undo()
+    slow.end(0)
+    threading.Timer(0.05, slow.end, (1, "127.0.0.1")).start()
+    assert resolver.addresses(Deadline(PLENTY_SEC)) == address("127.0.0.1")
+
+
+def test_resolutions_are_bounded(slow, monkeypatch):
+    """However many requests there are, and however stuck the resolver: no more than a few threads.
+
+    When one of them ends, there may be another one.
+    """
+    monkeypatch.setattr(transport, "STUCK_SEC", 0)
+    resolver = name_resolver()
+    for _ in range(3 * transport.MAX_RESOLUTIONS):
+        ask_in_vain(resolver)
+    slow.wait_for(transport.MAX_RESOLUTIONS)
+    slow.end(0)
+    finished(resolver, 1)
+    for _ in range(3):
+        ask_in_vain(resolver)
+    slow.wait_for(transport.MAX_RESOLUTIONS + 1)
+
+
+def test_threads_that_the_unit_allows():
+    """TasksMax= of the unit leaves room for all of them."""
+    unit = UNIT.read_text(encoding="utf-8")
+    (allowed,) = re.findall(r"^TasksMax=(\d+)$", unit, re.MULTILINE)
+    assert int(allowed) / 2 > transport.MAX_RESOLUTIONS
+
+
+def test_all_resolutions_fail(slow, monkeypatch):
+    """When no resolution is left that could have an answer, the name cannot be resolved."""
+    monkeypatch.setattr(transport, "STUCK_SEC", 0)
+    resolver = name_resolver()
+    ask_in_vain(resolver)
+    slow.wait_for(1)
+    timers = [threading.Timer(0.05 * (number + 1), slow.end, (number,)) for number in range(2)]
+    for timer in timers:
+        timer.start()
+    with pytest.raises(UnreachableError, match=r"backend.test cannot be resolved: no answer"):
+        resolver.addresses(Deadline(PLENTY_SEC))
+    slow.wait_for(2)
 
 
 def test_connect(listener):
@@ -121,6 +270,124 @@ def test_connect_after_the_deadline(listener):
     target = Target(url_of(listener))
     with pytest.raises(DeadlineError, match="while connecting to "):
         transport.connect(target, transport.Resolver(target), Deadline(0))
+
+
+class Addresses:
+    """Stands for a resolver that knows them."""
+
+    def __init__(self, *hosts, port):
+        self.known = [(socket.AF_INET, (host, port)) for host in hosts]
+
+    def addresses(self, _deadline):
+        """All of them."""
+        return list(self.known)
+
+
+def connect_to(*hosts, port, timeout_sec=PLENTY_SEC):
+    """The host that is connected to, and after how many seconds; nothing else is left open."""
+    before = os.listdir("/proc/self/fd")
+    began = time.monotonic()
+    target = Target(f"http://backend.test:{port}/")
+    try:
+        with transport.connect(
+            target, Addresses(*hosts, port=port), Deadline(timeout_sec)
+        ) as stream:
+            elapsed_sec = time.monotonic() - began
+            assert stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+            stream.deadline.remaining_sec()
+            return stream.getpeername()[0], elapsed_sec
+    finally:
+        assert os.listdir("/proc/self/fd") == before
+
+
+def test_connect_past_a_black_hole():
+    """An address that swallows packets costs a head start, and not a share of the deadline."""
+    with socket.create_server(("127.0.0.3", 0)) as server:
+        port = server.getsockname()[1]
+        with black_hole("127.0.0.2", port):
+            host, elapsed_sec = connect_to("127.0.0.2", "127.0.0.3", port=port)
+    assert host == "127.0.0.3"
+    assert transport.HEAD_START_SEC - 0.01 <= elapsed_sec < PLENTY_SEC / 4
+
+
+def test_connect_past_several_black_holes(monkeypatch):
+    """Each costs one; with little time the head starts are shorter, and all get their chance."""
+    holes = [f"127.0.0.{number}" for number in range(4, 8)]
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.create_server(("127.0.0.3", 0)))
+        port = server.getsockname()[1]
+        for hole in holes:
+            stack.enter_context(black_hole(hole, port))
+        assert connect_to(*holes, "127.0.0.3", port=port)[1] < PLENTY_SEC / 4
+        monkeypatch.setattr(transport, "HEAD_START_SEC", PLENTY_SEC)
+        host, elapsed_sec = connect_to(*holes[:2], "127.0.0.3", port=port, timeout_sec=2)
+        assert (host, elapsed_sec > 1) == ("127.0.0.3", True)
+
+
+def test_connect_past_a_refusal(monkeypatch):
+    """An address where nobody listens costs nothing: the next attempt begins at once.
+
+    So it is when another one is still running.
+    """
+    monkeypatch.setattr(transport, "HEAD_START_SEC", PLENTY_SEC)
+    with socket.create_server(("127.0.0.3", 0)) as server:
+        port = server.getsockname()[1]
+        refusing = ["127.0.0.8"] * 9
+        host, elapsed_sec = connect_to(*refusing, "127.0.0.3", port=port)
+        assert (host, elapsed_sec < PLENTY_SEC / 20) == ("127.0.0.3", True)
+
+
+def test_connect_to_the_first_of_several(monkeypatch):
+    """The resolver's first choice is used if it answers."""
+    monkeypatch.setattr(transport, "HEAD_START_SEC", PLENTY_SEC)
+    with (
+        socket.create_server(("127.0.0.3", 0)) as server,
+        socket.create_server(("127.0.0.4", server.getsockname()[1])),
+    ):
+        port = server.getsockname()[1]
+        assert connect_to("127.0.0.3", "127.0.0.4", port=port)[0] == "127.0.0.3"
+
+
+def test_no_address_answers():
+    """When the deadline passes, the error names those that could still have answered."""
+    with contextlib.ExitStack() as stack:
+        port = stack.enter_context(black_hole("127.0.0.2"))
+        stack.enter_context(black_hole("127.0.0.3", port))
+        began = time.monotonic()
+        with pytest.raises(DeadlineError) as raised:
+            connect_to("127.0.0.2", "127.0.0.8", "127.0.0.3", port=port, timeout_sec=0.3)
+        assert time.monotonic() - began < PLENTY_SEC / 4
+    places = f"127.0.0.2 port {port} and 127.0.0.3 port {port}"
+    assert f"while connecting to {places};" in str(raised.value)
+
+
+def test_every_address_refuses():
+    """The error has the reason of each."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.3", 0))
+        port = bound.getsockname()[1]
+        with pytest.raises(UnreachableError) as raised:
+            connect_to("127.0.0.3", "127.0.0.4", port=port)
+    assert str(raised.value) == (
+        f"cannot connect to http://backend.test:{port} (127.0.0.3 port {port}: Connection refused; "
+        f"127.0.0.4 port {port}: Connection refused); is the backend running, and is the target "
+        "right?"
+    )
+
+
+V4, V6 = socket.AF_INET, socket.AF_INET6
+TURNS = {
+    "one family": ([(V4, "a"), (V4, "b")], "ab"),
+    "IPv6 first": ([(V6, "a"), (V6, "b"), (V6, "c"), (V4, "d"), (V4, "e")], "adbec"),
+    "IPv4 first": ([(V4, "a"), (V6, "b"), (V6, "c")], "abc"),
+    "in turn already": ([(V6, "a"), (V4, "b"), (V6, "c")], "abc"),
+}
+
+
+@pytest.mark.parametrize("addresses, order", table(TURNS))
+def test_taking_turns(addresses, order):
+    """A family that leads nowhere delays the other one by one head start only."""
+    assert "".join(each for _, each in transport._taking_turns(addresses)) == order
 
 
 @pytest.fixture
