@@ -44,7 +44,9 @@ _VERSION = b"HTTP/1."
 # RFC 9110, 5.6.2
 _TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _HEX_DIGITS = b"0123456789ABCDEFabcdef"
-_WANTED = frozenset((b"connection", b"content-encoding", b"content-length", b"transfer-encoding"))
+_WANTED = frozenset(
+    (b"connection", b"content-encoding", b"content-length", b"keep-alive", b"transfer-encoding")
+)
 _COMPRESSIONS = (b"gzip", b"x-gzip", b"deflate", b"compress", b"x-compress", b"br", b"zstd")
 
 BROKEN_OFF = "the connection ended in the middle of the response"
@@ -129,6 +131,19 @@ class Response:
         if field is None:
             return False
         return any(each.strip(b" \t").lower() in _COMPRESSIONS for each in field.split(b","))
+
+    def keep_alive_sec(self) -> int | None:
+        """For how long the backend keeps an idle connection, if `Keep-Alive: timeout=N` says so.
+
+        RFC 2068, 19.7.1.1, has the field, and leaves its parameters open; Apache, node, Tomcat and
+        others send this one.
+        """
+        for parameter in self._fields.get(b"keep-alive", b"").split(b","):
+            name, _, value = parameter.partition(b"=")
+            if name.strip(b" \t").lower() == b"timeout":
+                digits = value.strip(b' \t"')
+                return int(digits[:_MAX_DIGITS]) if digits.isdigit() else None
+        return None
 
     def _read_head(self) -> int:
         """Read a head; returns its status, and leaves the fields that matter in `_fields`."""

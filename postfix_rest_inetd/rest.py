@@ -6,9 +6,19 @@
   but the unreserved characters of RFC 3986 is percent-encoded, byte by byte.
 - One connection, without pool, retries, redirects, proxies or cookies. It is kept between the
   requests of one handler as long as both sides like. One that has become readable while idle has
-  been closed by the backend (or holds bytes that nobody asked for) and is replaced. A lookup that
-  dies on a kept connection before the first byte of the response is sent once more on a new one; a
-  policy request never is, because it may have been counted already.
+  been closed by the backend (or holds bytes that nobody asked for) and is replaced.
+- A backend may close a kept connection just when a request is on its way. A lookup that dies on a
+  kept connection before the first byte of the response is sent once more on a new one. A policy
+  request may have been counted already: it is sent once more only if no byte of it had reached the
+  backend when that closed (RFC 9110, 9.2.2; Bounded.is_untouched). So is any request whose answer
+  on a kept connection is a 408 with which the backend has closed it, under the same condition.
+- As that can often not be proved, such a moment is avoided. A connection is not kept longer than
+  `Keep-Alive: timeout=N` allows, less MARGIN_SEC; without that, policy requests do not use one that
+  has been idle for POLICY_IDLE_SEC: less than any common server's own timeout (gunicorn has 2 s;
+  node, uvicorn and Apache 5 s; nginx 75 s). A backend that closes even earlier, or under a request,
+  gets a connection for each policy request from then on.
+- A backend may refuse a large request before it has read it all, and close. If sending fails, a
+  complete head with a 4xx or 5xx that is there is the answer; its body is not read.
 - The response is read by response.py, in the place of http.client's and urllib3's own classes,
   which would guess, decode, pool and retry.
 - A response counts only when it is complete: a head that breaks off, or a body that is shorter than
@@ -19,6 +29,7 @@
 from __future__ import annotations
 
 from select import POLLIN, poll
+from time import monotonic
 from urllib.parse import quote_from_bytes
 
 from . import model, transport
@@ -32,11 +43,18 @@ if TYPE_CHECKING:
     from .endpoint import Endpoint
     from .transport import Bounded
 
+# The way to the backend, its timers and ours.
+MARGIN_SEC = 1
+POLICY_IDLE_SEC = 1
+
 _OK = 200
+_ERRORS = 400
+_REQUEST_TIMEOUT = 408
 # A body of one-byte chunks takes six times its size. With the largest head, this bounds what is
 # received, come what may.
 _OVERHEAD = 6
 _MAX_HEAD_BYTES = 1024 * 1024
+_KEPT_HINT = "; it had been kept, and the backend ended it just when the request was on its way"
 _CERTIFICATE_HINT = "; does it ask for a client certificate (tls-cert-file)?"
 
 _BROKEN = (OSError, EOFError)
@@ -61,10 +79,24 @@ class _Connection(_HTTPConnection):  # type: ignore[misc, valid-type] # which cl
         raise OSError("the connection was closed")
 
 
+class _UntouchedError(UnreachableError):
+    """The backend has closed a kept connection without having read any of the request."""
+
+
 class Client:
     """Asks the backend of one endpoint."""
 
-    __slots__ = ("_connection", "_endpoint", "_fields", "_poll", "_resolver", "_stream", "_trust")
+    __slots__ = (
+        "_connection",
+        "_endpoint",
+        "_fields",
+        "_is_hasty",
+        "_poll",
+        "_resolver",
+        "_stream",
+        "_trust",
+        "_until",
+    )
 
     def __init__(self, endpoint: Endpoint, user_agent: str, token: bytes) -> None:
         """Connect to nothing yet.
@@ -77,6 +109,8 @@ class Client:
         self._resolver = transport.Resolver(endpoint.target)
         self._connection = _Connection(endpoint.target.host, endpoint.target.port)
         self._stream: Bounded | None = None
+        self._until: float | None = None  # when the stream must not be used any more
+        self._is_hasty = False  # has the backend closed one earlier than that?
         self._poll = poll()
         self._trust = None
         if endpoint.target.tls:
@@ -92,13 +126,16 @@ class Client:
         """
         stream = self._idle_stream()
         if stream is not None:
-            stream.answered = False
+            stream.begin(deadline)
             try:
-                return self._exchange(stream, request, request_id, deadline)
-            except UnreachableError:
-                if stream.answered or isinstance(request, model.PolicyRequest):
+                return self._exchange(stream, request, request_id, is_kept=True)
+            except UnreachableError as error:
+                self._is_hasty = True
+                if not isinstance(error, _UntouchedError) and (
+                    stream.answered or isinstance(request, model.PolicyRequest)
+                ):
                     raise
-        return self._exchange(self._connect(deadline), request, request_id, deadline)
+        return self._exchange(self._connect(deadline), request, request_id, is_kept=False)
 
     def close(self) -> None:
         """Close the connection to the backend; the next request makes a new one."""
@@ -108,7 +145,10 @@ class Client:
 
     def _idle_stream(self) -> Bounded | None:
         """The kept connection, if there is one and it is fit for use."""
+        if self._stream is not None and self._until is not None and monotonic() >= self._until:
+            self.close()
         if self._stream is not None and self._poll.poll(0):
+            self._is_hasty = True
             self.close()
         return self._stream
 
@@ -120,29 +160,28 @@ class Client:
         return stream
 
     def _exchange(
-        self, stream: Bounded, request: model.Request, request_id: str, deadline: Deadline
+        self, stream: Bounded, request: model.Request, request_id: str, *, is_kept: bool
     ) -> model.Response:
         """One request and its response; the connection is closed unless both were complete."""
-        stream.deadline = deadline
-        stream.allowance = _OVERHEAD * self._endpoint.max_response_bytes + _MAX_HEAD_BYTES
-        reusable = False
+        limit, deadline = self._endpoint.max_response_bytes, stream.deadline
+        stream.allowance = _OVERHEAD * limit + _MAX_HEAD_BYTES
+        may_be_kept = False
         try:
             response = self._send(stream, request, request_id, deadline)
             deadline.stage = "reading the response"
-            limit = self._endpoint.max_response_bytes
-            body = response.read(limit)
-            reusable = response.reusable
+            body = b"" if stream.failed else response.read(limit)
+            is_timeout = is_kept and response.status == _REQUEST_TIMEOUT
+            if is_timeout and not response.reusable and stream.is_untouched():
+                raise _UntouchedError("the backend closed the connection, with a 408")
+            may_be_kept = response.reusable and self._may_be_kept(response)
         except BackendError:
             raise
         except _BROKEN as error:
             if deadline.expired() or isinstance(error, TimeoutError):
                 raise deadline.error() from None
-            # With TLS 1.3 a refused client learns of it only after its own part of the handshake.
-            refused = self._trust is not None and not stream.answered
-            hint = _CERTIFICATE_HINT if refused and not self._endpoint.tls_cert_file else ""
-            raise _classified(error, deadline.stage, hint) from None
+            raise self._lost(stream, error, deadline.stage, is_kept=is_kept) from None
         finally:
-            if not reusable:
+            if not may_be_kept:
                 self.close()
         if response.status != _OK:
             return model.Response(response.status, b"")
@@ -154,6 +193,29 @@ class Client:
             ended_by_close=response.ended_by_close,
             compressed=response.is_compressed(),
         )
+
+    def _may_be_kept(self, response: Response) -> bool:
+        """May the connection be used again, as far as time goes? It also says until when."""
+        is_policy = self._endpoint.mode == model.POLICY
+        announced_sec = response.keep_alive_sec()
+        if announced_sec is not None:
+            idle_sec: float | None = max(announced_sec - MARGIN_SEC, announced_sec / 2)
+        else:
+            idle_sec = POLICY_IDLE_SEC if is_policy else None
+        self._until = None if idle_sec is None else monotonic() + idle_sec
+        return not (is_policy and self._is_hasty)
+
+    def _lost(
+        self, stream: Bounded, error: Exception, stage: str, *, is_kept: bool
+    ) -> UnreachableError:
+        """The error for a connection that broke while a request was on its way."""
+        if is_kept:
+            kind = _UntouchedError if stream.ended and stream.is_untouched() else UnreachableError
+            return kind(f"{_classified(error, stage)}{_KEPT_HINT}")
+        # With TLS 1.3 a refused client learns of it only after its own part of the handshake.
+        is_refused = self._trust is not None and not stream.answered
+        hint = _CERTIFICATE_HINT if is_refused and not self._endpoint.tls_cert_file else ""
+        return UnreachableError(f"{_classified(error, stage)}{hint}")
 
     def _send(
         self, stream: Bounded, request: model.Request, request_id: str, deadline: Deadline
@@ -173,10 +235,27 @@ class Client:
             connection.putrequest("GET", endpoint.target.with_query(query), **_BARE)
         connection.putheader("X-Request-Id", request_id)
         connection.endheaders(body)
-        stream.flush(self._fields)
+        try:
+            stream.flush(self._fields)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            return self._early_response(error)
         stream.acknowledge_at_once()
         deadline.stage = "waiting for the response"
         return connection.getresponse()
+
+    def _early_response(self, error: Exception) -> Response:
+        """The response of a backend that has refused a request before it had read all of it.
+
+        Raises:
+            Exception: `error`, if there is none.
+        """
+        try:
+            response: Response = self._connection.getresponse()
+        except (*_BROKEN, BackendError):
+            raise error from None
+        if response.status < _ERRORS:  # an answer to half of a request
+            raise error
+        return response
 
 
 def form_of(attributes: list[tuple[bytes, bytes]]) -> bytes:
@@ -235,9 +314,8 @@ def _constant_headers(endpoint: Endpoint, user_agent: str, token: bytes) -> dict
     return headers
 
 
-def _classified(error: Exception, stage: str, hint: str) -> UnreachableError:
+def _classified(error: Exception, stage: str) -> str:
     """What broke, without the words of the backend that an exception may repeat."""
     if isinstance(error, OSError) and error.strerror:
-        reason = error.strerror.partition(" (_ssl.c")[0]
-        return UnreachableError(f"failed while {stage}: {reason}{hint}")
-    return UnreachableError(f"failed while {stage}: the backend closed the connection{hint}")
+        return f"failed while {stage}: {error.strerror.partition(' (_ssl.c')[0]}"
+    return f"failed while {stage}: the backend closed the connection"

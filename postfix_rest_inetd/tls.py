@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from errno import EPIPE
 
 from .credentials import locate
 from .errors import ConfigError, UnreachableError
@@ -23,11 +24,33 @@ if TYPE_CHECKING:
     from .transport import BoundedSocket
 
 # X509_V_ERR_… of OpenSSL (openssl/x509_vfy.h) that more trusted certificates may mend.
+_UNEXPECTED_EOF = "UNEXPECTED_EOF_WHILE_READING"
 _UNKNOWN_ISSUER = (2, 18, 19, 20, 21)
 
 
 class BoundedTLSSocket(Bounded, ssl.SSLSocket):
     """A TLS socket that obeys a deadline."""
+
+    def receive(self) -> bytes:
+        """As of a plain socket, but an end that TLS has not announced is an EOFError.
+
+        Python raises SSLEOFError for a reset as well, and, up to some version, not for an end.
+        What OpenSSL says of an end is the same with all of them.
+        """
+        try:
+            return super().receive()
+        except ssl.SSLError as error:
+            self.ended = error.reason == _UNEXPECTED_EOF
+            if self.ended or isinstance(error, ssl.SSLEOFError):
+                raise EOFError from None
+            raise
+
+    def transmit(self, data: bytes) -> None:
+        """As of a plain socket; Python hides what the kernel says behind an SSLEOFError."""
+        try:
+            super().transmit(data)
+        except ssl.SSLEOFError:
+            raise BrokenPipeError(EPIPE, os.strerror(EPIPE)) from None
 
 
 class Trust:

@@ -21,6 +21,7 @@ import _thread
 import socket
 from os import strerror
 from select import POLLOUT, poll
+from sys import byteorder
 from time import monotonic
 
 from .address import parse_ip
@@ -45,6 +46,8 @@ STUCK_SEC = 5
 # The unit allows 16 tasks. Four of them, each begun STUCK_SEC after the one before, are as long as
 # the usual resolver needs to give up on three name servers.
 MAX_RESOLUTIONS = 4
+# linux/tcp.h: where struct tcp_info has tcpi_bytes_acked, and where that ends.
+_BYTES_ACKED, _TCP_INFO_BYTES = 120, 128
 HEAD_START_SEC = 0.25  # RFC 8305, 8: the Connection Attempt Delay that it recommends
 
 _PIECE_BYTES = 65536
@@ -58,13 +61,18 @@ class Bounded(_Stream):
 
     Attributes:
         deadline: of the request for which the stream is used at the moment.
-        answered: has anything been received since this was last set to False?
+        answered: has anything been received for the request?
+        ended: has the backend ended the connection in order, with a FIN?
+        failed: has sending the request failed?
         allowance: how many more bytes may be received.
     """
 
     deadline: Deadline
     answered: bool
+    ended: bool
+    failed: bool
     allowance: int
+    _acknowledged: int
     _outgoing: bytes
 
     def receive(self) -> bytes:
@@ -73,6 +81,8 @@ class Bounded(_Stream):
         data = self.recv(_PIECE_BYTES)
         if data:
             self.answered = True
+        else:
+            self.ended = True
         self.allowance -= len(data)
         if self.allowance < 0:
             raise InvalidDataError("the backend sends without end")
@@ -96,13 +106,46 @@ class Bounded(_Stream):
     def transmit(self, data: bytes) -> None:
         """Send all of a request, as it is."""
         self.settimeout(self.deadline.remaining_sec())
-        super().sendall(data)
+        try:
+            super().sendall(data)
+        except OSError:
+            self.failed = True
+            raise
 
     def prepare(self, deadline: Deadline) -> None:
         """Get ready for the first request."""
-        self.deadline = deadline
-        self.answered = False
         self._outgoing = b""
+        self.begin(deadline)
+
+    def begin(self, deadline: Deadline) -> None:
+        """Get ready for a request."""
+        self.deadline = deadline
+        self.answered = self.ended = self.failed = False
+        self._acknowledged = self._acknowledged_bytes()
+
+    def is_untouched(self) -> bool:
+        """Is it certain that no byte of the request was there when the backend last sent anything?
+
+        Each segment, a FIN as well, acknowledges all bytes that have reached the other kernel. So
+        what the last one has not acknowledged had not been there, for whatever program, to be read.
+        Where that segment was a FIN, or the end of TLS, the backend has closed the connection, and
+        has not read on. A RST proves nothing: the kernel does not look at what it acknowledges, and
+        it is what an end looks like of which the request lies unread in a buffer, or has been read.
+        """
+        return (
+            not self.failed
+            and self._acknowledged >= 0
+            and self._acknowledged == self._acknowledged_bytes()
+        )
+
+    def _acknowledged_bytes(self) -> int:
+        """How many bytes the other side has acknowledged in all; negative if that is not known."""
+        try:
+            info = self.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+        except OSError:  # it is no TCP
+            return -1
+        acknowledged = info[_BYTES_ACKED:_TCP_INFO_BYTES]
+        return int.from_bytes(acknowledged, byteorder) if len(info) == _TCP_INFO_BYTES else -1
 
     def acknowledge_at_once(self) -> None:
         """Do not delay the next acknowledgements; the kernel forgets this by and by.

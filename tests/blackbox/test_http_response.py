@@ -28,6 +28,8 @@ from blackbox.support import (
     user_error,
 )
 
+from harness.certificates import Authority
+from harness.handler_process import endpoint, write_config
 from harness.scripted_backend import (
     ScriptedBackend,
     answer,
@@ -358,6 +360,48 @@ def test_the_body_is_the_action_alone(handler_for, backend):
     assert handler.ask(POLICY, REQUEST[POLICY]) == INVALID[POLICY]
     (line,) = handler.log_lines(1)
     assert "it has to be the action alone, as in DUNNO" in line
+
+
+# -- an answer before the request has been read
+
+
+def early(raw: bytes):
+    """A backend that reads the beginning of a request, answers, and closes."""
+
+    def step(connection) -> None:
+        assert connection.sock.recv(100)
+        connection.send(raw)
+        connection.sock.close()  # with the rest unread: a RST follows the response
+
+    return step
+
+
+LARGE = b"n=" + b"\xff" * 500_000 + b"\n\n"
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("status", [401, 413])
+def test_an_early_refusal(tmp_path, launch, tls, status):
+    """A backend that refuses a large request before it has read it keeps its status.
+
+    More of this is in unit/test_early_response.py.
+    """
+    authority = Authority(tmp_path) if tls else None
+    keys = {"tls_ca_file": str(authority.ca_file)} if authority else {}
+
+    def on_accept(connection) -> None:
+        if authority:
+            context = authority.server("127.0.0.1")
+            connection.sock = context.wrap_socket(connection.sock, server_side=True)
+        early(response(status, b"no"))(connection)
+
+    with ScriptedBackend(on_accept=on_accept, receive_buffer=4096) as backend:
+        target = backend.url().replace("http:", "https:") if tls else backend.url()
+        config = write_config(tmp_path, endpoint(POLICY, target, **keys))
+        handler = launch("--config", config, "--endpoint", POLICY)
+        for _ in range(2):
+            assert handler.ask(POLICY, LARGE) == user_error(status)[POLICY]
+        assert len(backend.connections) == 2
 
 
 # -- temporary-statuses

@@ -3,7 +3,8 @@
 
 A kept connection that died while idle is replaced before it is used. One that dies under a request
 is another matter: a lookup is sent once more, on a fresh connection, when it died on a *kept* one
-before the first byte of the response; nothing else is ever sent twice.
+before the first byte of the response; nothing else that the backend has read is ever sent twice.
+What it cannot have read is in unit/test_kept_connection.py.
 """
 
 from __future__ import annotations
@@ -102,6 +103,45 @@ def test_a_connection_that_is_not_to_be_kept(handler_for, backend, mode, head):
     for _ in range(2):
         assert handler.ask(mode, REQUEST[mode]) == FOUND[mode]
     assert _connections(backend) == [0, 1]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_connection_that_is_kept_for_no_time(handler_for, backend, mode):
+    """A backend that announces when it will close is believed."""
+    step = answer(200, FOUND_BODY[mode], b"Connection: keep-alive", b"Keep-Alive: timeout=0")
+    backend.script(step, step)
+    handler = handler_for(mode)
+    for _ in range(2):
+        assert handler.ask(mode, REQUEST[mode]) == FOUND[mode]
+    assert _connections(backend) == [0, 1]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_backend_that_closes_without_notice(handler_for, backend, mode):
+    """After the first such surprise each policy request gets a connection; lookups risk it."""
+    body = FOUND_BODY[mode]
+    backend.script(send_and_close(response(200, body)), *[answer(200, body)] * 2)
+    handler = handler_for(mode)
+    assert handler.ask(mode, REQUEST[mode]) == FOUND[mode]
+    backend.wait_for_end_of(0)
+    for _ in range(2):
+        assert handler.ask(mode, REQUEST[mode]) == FOUND[mode]
+    assert _connections(backend) == ([0, 1, 2] if mode == POLICY else [0, 1, 1])
+
+
+def test_the_journal_of_a_kept_tls_connection(tmp_path, launch):
+    """A kept connection that dies has nothing to do with a client certificate; a new one may."""
+    authority = Authority(tmp_path)
+    with ScriptedBackend(tls=authority.server("127.0.0.1")) as backend:
+        keys = {"tls_ca_file": str(authority.ca_file)}
+        config = write_config(tmp_path, endpoint(POLICY, backend.url(), **keys))
+        handler = launch("--config", config, "--endpoint", POLICY)
+        backend.script(answer(200, b"DUNNO"), hang_up, hang_up)
+        replies = [handler.ask(POLICY, REQUEST[POLICY]) for _ in range(3)]
+    assert replies == [FOUND[POLICY], UNREACHABLE[POLICY], UNREACHABLE[POLICY]]
+    _, kept, new = handler.log_lines(3)
+    assert "it had been kept, and the backend ended it just when" in kept
+    assert ("client certificate" in kept, "client certificate" in new) == (False, True)
 
 
 DEATHS = [("closed", hang_up), ("reset", reset)]

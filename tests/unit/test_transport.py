@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import socket
+import struct
 import threading
 import time
 from pathlib import Path
@@ -410,6 +411,69 @@ def test_receive(pair):
     theirs.close()
     assert stream.receive() == b""
     assert (stream.answered, stream.allowance) == (False, 5)
+
+
+def test_not_tcp(pair):
+    """Where the kernel does not tell what has been acknowledged, nothing is proved."""
+    stream, _ = pair
+    assert not stream.is_untouched()
+
+
+@pytest.fixture
+def connected(listener):
+    """A stream that obeys a deadline, over TCP, and its other end."""
+    target = Target(url_of(listener))
+    with transport.connect(target, transport.Resolver(target), Deadline(PLENTY_SEC)) as stream:
+        theirs, _ = listener.accept()
+        with theirs:
+            stream.allowance = 1000
+            yield stream, theirs
+
+
+def test_untouched(connected):
+    """A request that arrives behind the FIN has not been read by anybody."""
+    stream, theirs = connected
+    theirs.close()
+    stream.begin(Deadline(PLENTY_SEC))
+    flush(stream, b"request")
+    assert stream.receive() == b""
+    assert (stream.ended, stream.failed, stream.is_untouched()) == (True, False, True)
+
+
+def test_touched(connected):
+    """One that arrives before it may have been, whether or not it has been read."""
+    stream, theirs = connected
+    stream.begin(Deadline(PLENTY_SEC))
+    flush(stream, b"request")
+    assert theirs.recv(100) == b"request"
+    theirs.close()
+    assert stream.receive() == b""
+    assert (stream.ended, stream.is_untouched()) == (True, False)
+
+
+def test_touched_before(connected):
+    """What counts is this request, and not that earlier ones have been acknowledged."""
+    stream, theirs = connected
+    flush(stream, b"request")
+    theirs.sendall(theirs.recv(100))
+    assert stream.receive() == b"request"
+    theirs.close()
+    stream.begin(Deadline(PLENTY_SEC))
+    flush(stream, b"another")
+    assert stream.receive() == b""
+    assert stream.is_untouched()
+
+
+def test_reset_before_the_request(connected):
+    """A RST is not an end in order, and a request that could not be sent is not judged at all."""
+    stream, theirs = connected
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    theirs.close()
+    stream.begin(Deadline(PLENTY_SEC))
+    with pytest.raises(ConnectionResetError):
+        flush(stream, b"request")
+    assert stream.receive() == b""  # the kernel tells of a RST once only
+    assert (stream.failed, stream.is_untouched()) == (True, False)
 
 
 def test_allowance(pair):
