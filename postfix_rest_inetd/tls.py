@@ -1,9 +1,20 @@
 # SPDX-License-Identifier: MIT
 """TLS to a backend: verified always, by the system's trust store or by a CA of the operator's own.
 
-Certificate and host name are checked by the ssl module's own defaults, which are the strictest
-that the Python at hand knows; nothing in the configuration weakens them. `tls-ca-file` replaces the
-trust store. The texts of the errors say which check failed and what to do about it.
+Certificate and host name are always checked; nothing in the configuration weakens that.
+`tls-ca-file` replaces the trust store. The texts of the errors say which check failed and what to
+do about it.
+
+How a chain is checked must not depend on the version of Python: a backend that is good on Debian 12
+has to be good on Debian 13, or mail is deferred after an upgrade. From 3.13 on, Python's defaults
+are VERIFY_X509_PARTIAL_CHAIN and VERIFY_X509_STRICT. Both are settled here:
+
+- PARTIAL_CHAIN is on: a certificate that the operator names is trusted, also an intermediate CA's.
+- STRICT is off. It refuses chains whose form breaks RFC 5280: a CA certificate without keyUsage, a
+  certificate without authorityKeyIdentifier. The CAs of browsers have to keep to that anyway;
+  private ones, made with a few openssl commands, often do not. Without it nobody can forge a
+  certificate who could not with it: signatures, dates, names, basicConstraints, and keyUsage where
+  it is there, are checked all the same, as in openssl s_client, curl and Postfix.
 """
 
 from __future__ import annotations
@@ -12,6 +23,7 @@ import os
 import ssl
 from errno import EPIPE
 
+from .address import parse_ip
 from .credentials import locate
 from .errors import ConfigError, UnreachableError
 from .transport import Bounded, Resolver, connect
@@ -24,6 +36,7 @@ if TYPE_CHECKING:
     from .transport import BoundedSocket
 
 # X509_V_ERR_… of OpenSSL (openssl/x509_vfy.h) that more trusted certificates may mend.
+_CHAIN_FLAGS = ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_PARTIAL_CHAIN
 _UNEXPECTED_EOF = "UNEXPECTED_EOF_WHILE_READING"
 _UNKNOWN_ISSUER = (2, 18, 19, 20, 21)
 
@@ -34,11 +47,15 @@ class BoundedTLSSocket(Bounded, ssl.SSLSocket):
     def receive(self) -> bytes:
         """As of a plain socket, but an end that TLS has not announced is an EOFError.
 
-        Python raises SSLEOFError for a reset as well, and, up to some version, not for an end.
-        What OpenSSL says of an end is the same with all of them.
+        Python 3.11 raises SSLEOFError for a reset, and SSLError for an end. 3.13 raises SSLEOFError
+        for an end, or, when a RST has followed it, what the kernel has for a RST behind a FIN:
+        EPIPE (net/ipv4/tcp_input.c, tcp_reset). What OpenSSL says of an end is always the same.
         """
         try:
             return super().receive()
+        except BrokenPipeError:
+            self.ended = True
+            raise EOFError from None
         except ssl.SSLError as error:
             self.ended = error.reason == _UNEXPECTED_EOF
             if self.ended or isinstance(error, ssl.SSLEOFError):
@@ -62,7 +79,7 @@ class Trust:
     no such directory, or if a backend's certificate is not accepted with the directory alone.
     """
 
-    __slots__ = ("_context", "_is_complete")
+    __slots__ = ("_ca_file", "_context", "_is_complete")
 
     def __init__(self, endpoint: Endpoint) -> None:
         """Read the files that the endpoint names.
@@ -72,7 +89,8 @@ class Trust:
         """
         directory = None if endpoint.tls_ca_file else _hashed_directory()
         self._is_complete = directory is None
-        self._context = _context_of(endpoint, directory)
+        self._ca_file = _locate(endpoint, "tls-ca-file", endpoint.tls_ca_file)
+        self._context = _context_of(endpoint, self._ca_file, directory)
 
     def connect(self, target: Target, resolver: Resolver, deadline: Deadline) -> BoundedTLSSocket:
         """Connect to the target.
@@ -85,13 +103,29 @@ class Trust:
             return _wrap(connect(target, resolver, deadline), self._context, target, deadline)
         except ssl.SSLCertVerificationError as error:
             if self._is_complete or error.verify_code not in _UNKNOWN_ISSUER:
-                raise UnreachableError(_handshake_reason(error, target)) from None
+                raise UnreachableError(self._refusal(error, target)) from None
         self._is_complete = True
         self._context.load_default_certs()
         try:
             return _wrap(connect(target, resolver, deadline), self._context, target, deadline)
         except ssl.SSLCertVerificationError as error:
-            raise UnreachableError(_handshake_reason(error, target)) from None
+            raise UnreachableError(self._refusal(error, target)) from None
+
+    def _refusal(self, error: ssl.SSLCertVerificationError, target: Target) -> str:
+        """Why a certificate is not accepted, and what the operator can do."""
+        advice = _ADVICE.get(error.verify_code)
+        if advice is None:
+            host = target.host
+            is_name = host == "localhost" or parse_ip(host) is None
+            ca_file = f" -CAfile {self._ca_file}" if self._ca_file else ""
+            advice = (
+                "look at it with: openssl s_client -connect "
+                f"{f'[{host}]' if ':' in host else host}:{target.port} "
+                f"{'-verify_hostname' if is_name else '-verify_ip'} {host} "
+                f"-partial_chain -verify_return_error{ca_file}"
+            )
+        reason = error.verify_message.rstrip(".")
+        return f"the certificate of {target.origin} is not accepted: {reason}; {advice}"
 
 
 def _hashed_directory() -> str | None:
@@ -106,8 +140,7 @@ def _hashed_directory() -> str | None:
     return paths.capath if any(name.endswith(".0") for name in names) else None
 
 
-def _context_of(endpoint: Endpoint, directory: str | None) -> ssl.SSLContext:
-    ca_file = _locate(endpoint, "tls-ca-file", endpoint.tls_ca_file)
+def _context_of(endpoint: Endpoint, ca_file: str | None, directory: str | None) -> ssl.SSLContext:
     cert_file = _locate(endpoint, "tls-cert-file", endpoint.tls_cert_file)
     key_file = _locate(endpoint, "tls-key-file", endpoint.tls_key_file)
     key, path = "tls-ca-file", ca_file
@@ -118,6 +151,7 @@ def _context_of(endpoint: Endpoint, directory: str | None) -> ssl.SSLContext:
             # Without a password function OpenSSL would ask for one on the terminal.
             context.load_cert_chain(cert_file, key_file, password=_no_password)
         # Python lets a stream end without TLS's own end. Then an attacker could cut a body short.
+        context.verify_flags = _CHAIN_FLAGS
         context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     except (OSError, ValueError) as error:
         raise ConfigError(
@@ -194,10 +228,6 @@ _ADVICE = {
 
 
 def _handshake_reason(error: Exception, target: Target) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        advice = _ADVICE.get(error.verify_code, "verify it with openssl s_client")
-        reason = error.verify_message.rstrip(".")
-        return f"the certificate of {target.origin} is not accepted: {reason}; {advice}"
     if isinstance(error, ssl.SSLError):
         reason = (error.reason or "the peer closed the connection").replace("_", " ").lower()
         return (

@@ -287,6 +287,87 @@ def test_a_good_end_under_tls(tmp_path, launch, authority):
         assert _ask(launch, tmp_path, POLICY, backend.url(), **keys)[0] == FOUND[POLICY]
 
 
+class PlainAuthority:
+    """A CA as a few openssl commands make it: a file, and server contexts with its certificates.
+
+    Its certificates have what they must have and no more: no keyUsage, no key identifiers.
+    """
+
+    def __init__(self, directory: Path, extensions: str = "basicConstraints=CA:TRUE") -> None:
+        self._directory = directory
+        self.ca_file = directory / "plain-ca.pem"
+        config = directory / "openssl.cnf"
+        config.write_text(
+            f"[req]\ndistinguished_name=name\nx509_extensions=ca\n[name]\n[ca]\n{extensions}\n"
+        )
+        key = directory / "plain-ca.key"
+        command = f"req -x509 -newkey rsa:2048 -nodes -subj /CN=plain -days 9 -config {config}"
+        self._openssl(f"{command} -keyout {key} -out {self.ca_file}")
+
+    def server(self, extensions: str = "subjectAltName=IP:127.0.0.1") -> ssl.SSLContext:
+        """A context with a certificate that has these extensions."""
+        here = self._directory
+        (here / "extensions").write_text(extensions)
+        request = f"req -newkey rsa:2048 -nodes -subj /CN=x -config {here / 'openssl.cnf'}"
+        self._openssl(f"{request} -keyout {here / 'leaf.key'} -out {here / 'leaf.csr'}")
+        sign = f"x509 -req -in {here / 'leaf.csr'} -CA {self.ca_file} -days 9 -CAcreateserial"
+        sign += f" -CAkey {here / 'plain-ca.key'} -extfile {here / 'extensions'}"
+        self._openssl(f"{sign} -out {here / 'leaf.pem'}")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(here / "leaf.pem", here / "leaf.key")
+        return context
+
+    @staticmethod
+    def _openssl(arguments: str) -> None:
+        subprocess.run(["openssl", *arguments.split()], check=True, timeout=60, capture_output=True)
+
+
+def test_a_plain_private_ca(tmp_path, launch):
+    """What openssl s_client accepts is accepted with every Python; what it refuses is not."""
+    plain = PlainAuthority(tmp_path)
+    keys = {"tls_ca_file": str(plain.ca_file)}
+    with ScriptedBackend(answer(404), tls=plain.server()) as backend:
+        assert _ask(launch, tmp_path, TCP, backend.url(), **keys)[0] == NOT_FOUND[TCP]
+    with ScriptedBackend(tls=plain.server("subjectAltName=IP:127.0.0.9")) as backend:
+        assert _ask(launch, tmp_path, TCP, backend.url(), **keys)[0] == UNREACHABLE[TCP]
+
+
+def test_a_certificate_of_a_server_is_not_a_ca(tmp_path, launch):
+    """A certificate that says that it is not a CA's signs nothing, even if it is trusted."""
+    plain = PlainAuthority(tmp_path, "basicConstraints=CA:FALSE")
+    with ScriptedBackend(tls=plain.server()) as backend:
+        keys = {"tls_ca_file": str(plain.ca_file)}
+        assert _ask(launch, tmp_path, TCP, backend.url(), **keys)[0] == UNREACHABLE[TCP]
+
+
+def test_an_intermediate_ca(tmp_path, launch, authority):
+    """`tls-ca-file` may name an intermediate CA: it is trusted, without the one that made it."""
+    inner = authority.intermediate(tmp_path)
+    keys = {"tls_ca_file": str(inner.ca_file)}
+    with ScriptedBackend(answer(404), tls=inner.server("127.0.0.1")) as backend:
+        assert _ask(launch, tmp_path, TCP, backend.url(), **keys)[0] == NOT_FOUND[TCP]
+    with ScriptedBackend(tls=authority.server("127.0.0.1")) as backend:
+        assert _ask(launch, tmp_path, TCP, backend.url(), **keys)[0] == UNREACHABLE[TCP]
+
+
+def test_the_command_that_tells_more(tmp_path, launch):
+    """Where nothing better is known, the journal has a command that shows the same failure."""
+    plain = PlainAuthority(tmp_path)
+    context = plain.server("subjectAltName=IP:127.0.0.1\nextendedKeyUsage=clientAuth")
+    with ScriptedBackend(default=answer(404), tls=context) as backend:
+        keys = {"tls_ca_file": str(plain.ca_file)}
+        reply, handler = _ask(launch, tmp_path, TCP, backend.url(), **keys)
+        (line,) = handler.log_lines(1)
+        command = line.partition("look at it with: ")[2].split()
+        told = line.partition("is not accepted: ")[2].partition(";")[0]
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
+        )
+    assert reply == UNREACHABLE[TCP]
+    assert (command[:2], done.returncode != 0) == (["openssl", "s_client"], True)
+    assert told in done.stderr.decode()
+
+
 FILES = [
     ("tls_ca_file", "missing.pem", None),
     ("tls_ca_file", "empty.pem", b""),

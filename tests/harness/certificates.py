@@ -26,12 +26,16 @@ class ClientCertificate(NamedTuple):
 class Authority:
     """A certification authority whose certificate lies at `ca_file`."""
 
-    def __init__(self, directory: Path, name: str = "ca") -> None:
+    def __init__(self, directory: Path, name: str = "ca", parent: trustme.CA | None = None) -> None:
         self._directory = directory
         self._name = name
-        self._ca = trustme.CA()
+        self._ca = parent.create_child_ca() if parent else trustme.CA()
         self.ca_file = directory / f"{name}.pem"
         self._ca.cert_pem.write_to_path(str(self.ca_file))
+
+    def intermediate(self, directory: Path) -> Authority:
+        """An authority whose certificate this one has made."""
+        return Authority(directory, "intermediate", self._ca)
 
     def server(
         self, *names: str, expired: bool = False, days: float | None = None
