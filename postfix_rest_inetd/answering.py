@@ -61,10 +61,13 @@ def answer(in_force: InForce, endpoint: Endpoint, codec: Codec, request: model.R
 
 def _ask(in_force: InForce, made: Answer, codec: Codec) -> tuple[model.Reply, bytes]:
     measured = made.measured
+    deadline = Deadline(made.endpoint.request_timeout / 1000)
     try:
-        response = _response(in_force, made)
+        response = _response(in_force, made, deadline)
         measured.status = response.status
         reply = verdict.of_response(made.endpoint, response)
+        deadline.stage = "reading what is in the response"
+        deadline.remaining_sec()
         return reply, codec.encode(reply)
     except BackendError as error:
         measured.detail = str(error)
@@ -72,10 +75,9 @@ def _ask(in_force: InForce, made: Answer, codec: Codec) -> tuple[model.Reply, by
         return reply, codec.encode(reply)
 
 
-def _response(in_force: InForce, made: Answer) -> model.Response:
+def _response(in_force: InForce, made: Answer, deadline: Deadline) -> model.Response:
     """What the backend answers; with a new token, if it has refused one that is no longer right."""
     began = monotonic_ns()
-    deadline = Deadline(made.endpoint.request_timeout / 1000)
     request_id = made.measured.request_id
     try:
         response = in_force.ask(made.request, request_id, deadline)

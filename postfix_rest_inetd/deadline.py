@@ -2,7 +2,9 @@
 """A deadline: the point in time by which a request must have been answered.
 
 A timeout bounds a single system call, and a backend that sends a byte now and then never exceeds
-it. So everything that waits asks the deadline for the time that is left just before it waits.
+it. So everything that waits asks the deadline for the time that is left just before it waits. What
+computes cannot be interrupted: how much it gets to do is bounded (max-response-bytes), and it is
+looked at once more when the reply is there.
 """
 
 from __future__ import annotations

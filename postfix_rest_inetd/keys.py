@@ -22,6 +22,9 @@ MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 MAX_HEADERS = 100  # what Apache httpd takes (LimitRequestFields), and others take fewer
 MAX_ALLOWED_ACTIONS = 1000  # Postfix knows fewer verbs, and 200 codes
 MAX_TEMPORARY_STATUSES = 100  # there are not more from 400 to 499
+# The largest reply that Postfix takes is one of 100000 bytes (socketmap_table(5)). In JSON it is
+# at most six times as long, each byte being written as \u00XX. Reading more is of no use.
+USEFUL_RESPONSE_BYTES = 1024 * 1024
 
 _MAX_UNIX_PATH_BYTES = 107  # sockaddr_un.sun_path, less its NUL
 _TOKEN_PUNCTUATION = "!#$%&'*+-.^_`|~"  # noqa: S105 - RFC 9110 section 5.6.2, nothing secret
@@ -143,8 +146,8 @@ def request_timeout(value: object) -> int:
 
 
 def max_response_bytes(value: object) -> int:
-    """How large the body of a response may be."""
-    return _integer(value, 1, MAX_RESPONSE_BYTES)
+    """How large the body of a response may be: at most what a reply to Postfix can carry."""
+    return min(_integer(value, 1, MAX_RESPONSE_BYTES), USEFUL_RESPONSE_BYTES)
 
 
 def hibernate_after(value: object) -> int:
@@ -289,7 +292,7 @@ DEFAULTS = {
     "temporary-statuses": frozenset(),
     "access-table": False,
     "log-keys": True,
-    "max-response-bytes": 1024 * 1024,
+    "max-response-bytes": USEFUL_RESPONSE_BYTES,
     "empty-body": "not-found",
     "hibernate-after": 10,
 }

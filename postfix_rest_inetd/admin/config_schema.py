@@ -188,7 +188,9 @@ def _properties() -> dict[str, Schema]:
         },
         "log-keys": {"type": "boolean", "description": "May addresses appear in the journal?"},
         "max-response-bytes": _number(
-            "The largest body of a response.", 1, keys.MAX_RESPONSE_BYTES
+            "The largest body of a response; above 1 MiB it has no effect.",
+            1,
+            keys.MAX_RESPONSE_BYTES,
         ),
         "empty-body": {
             "enum": ["not-found", "temporary"],

@@ -66,6 +66,7 @@ class Client:
             record.note("response", f"HTTP status {response.status}")
             reply = verdict.of_response(endpoint, response)
             wire = codec.encode(reply)
+            deadline.remaining_sec()
         except BackendError as error:
             record.note("failure", str(error))
             reply = verdict.of_failure(endpoint, error.outcome)

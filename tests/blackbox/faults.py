@@ -36,6 +36,26 @@ def broken_function(module: str, path: str, text: str = "") -> tuple[str, str]:
     return "-c", _CODE.format(arguments=arguments)
 
 
+_SLOW_CODE = """
+import importlib, json, runpy, sys, time
+module, name, seconds = json.loads({arguments!r})
+owner = importlib.import_module(module)
+function = getattr(owner, name)
+def slow(*arguments, **keywords):
+    time.sleep(seconds)
+    return function(*arguments, **keywords)
+setattr(owner, name, slow)
+sys.argv[0] = "postfix_rest_inetd"
+runpy.run_module("postfix_rest_inetd", run_name="__main__", alter_sys=True)
+"""
+
+
+def slow_function(module: str, name: str, seconds: float) -> tuple[str, str]:
+    """The interpreter's arguments for a handler in which MODULE's NAME takes SECONDS longer."""
+    arguments = json.dumps([f"postfix_rest_inetd.{module}", name, seconds])
+    return "-c", _SLOW_CODE.format(arguments=arguments)
+
+
 def without_module(name: str) -> tuple[str, str]:
     """The interpreter's arguments for a handler that finds no module NAME."""
     return "-c", (

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from blackbox.faults import slow_function
 from blackbox.support import (
     FOUND,
     FOUND_BODY,
@@ -162,6 +163,17 @@ def test_a_backend_that_never_accepts(tmp_path, launch, mode):
         config = write_config(tmp_path, endpoint(mode, target, request_timeout=TIMEOUT_MS))
         handler = launch("--config", config, "--endpoint", mode)
         assert_times_out(handler, mode)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_response_that_takes_long_to_be_understood(handler_for, backend, mode):
+    """Who has answered too late has not answered, even if the time was spent on the response."""
+    code = slow_function("verdict", "of_response", 2 * TIMEOUT_MS / 1000)
+    backend.script(*[answer(200, FOUND_BODY[mode])] * 2)
+    handler = handler_for(mode, request_timeout=TIMEOUT_MS, launch_with={"code": code})
+    for number in (1, 2):
+        assert handler.ask(mode, REQUEST[mode]) == TIMED_OUT[mode]
+        assert "while reading what is in the response" in handler.log_lines(number)[-1]
 
 
 HANDSHAKES = [

@@ -68,7 +68,12 @@ GOOD = {
     "access-table": [True, False],
     "log-keys": [True, False],
     "empty-body": ["not-found", "temporary"],
-    "max-response-bytes": [1, 1024 * 1024, 16 * 1024 * 1024],
+    "max-response-bytes": [
+        1,
+        1024 * 1024,
+        (1024 * 1024 + 1, 1024 * 1024),
+        (16 * 1024 * 1024, 1024 * 1024),
+    ],
     "hibernate-after": [0, 1, 86_400],
 }
 
