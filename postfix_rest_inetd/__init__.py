@@ -8,7 +8,7 @@ one short-lived process of this package, which ends with the connection. The dat
       -> handler          the loop over one connection; when idle: restart, and __main__ again
       -> connection       bytes from fd 0
       -> protocols.*      bytes to Request: codecs without I/O
-      -> rest, transport  Request to HTTP, all of it before a Deadline
+      -> rest             Request to HTTP, before a Deadline; by resolver, transport and tls
       -> response         HTTP to Response
       -> verdict          Response or error to Reply: a pure function
       -> protocols.*      Reply to bytes

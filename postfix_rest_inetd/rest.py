@@ -35,6 +35,7 @@ from urllib.parse import quote_from_bytes
 from . import model, transport
 from .errors import BackendError, InvalidDataError, UnreachableError
 from .lean import http_connection
+from .resolver import Resolver
 from .response import Response
 
 TYPE_CHECKING = False
@@ -106,7 +107,7 @@ class Client:
         """
         self._endpoint = endpoint
         self._fields = _rendered(_constant_headers(endpoint, user_agent, token))
-        self._resolver = transport.Resolver(endpoint.target)
+        self._resolver = Resolver(endpoint.target)
         self._connection = _Connection(endpoint.target.host, endpoint.target.port)
         self._stream: Bounded | None = None
         self._until: float | None = None  # when the stream must not be used any more

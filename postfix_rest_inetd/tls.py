@@ -26,12 +26,13 @@ from errno import EPIPE
 from .address import parse_ip
 from .credentials import locate
 from .errors import ConfigError, UnreachableError
-from .transport import Bounded, Resolver, connect
+from .transport import Bounded, connect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .deadline import Deadline
     from .endpoint import Endpoint
+    from .resolver import Resolver
     from .target import Target
     from .transport import BoundedSocket
 

@@ -23,6 +23,7 @@ from postfix_rest_inetd import config, credentials, entry, model, rest, tls, tra
 from postfix_rest_inetd.admin.check_finding import ERROR, GOOD, WARNING, Finding, commands
 from postfix_rest_inetd.deadline import Deadline
 from postfix_rest_inetd.errors import BackendError, ConfigError
+from postfix_rest_inetd.resolver import Resolver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +78,7 @@ def _connect(endpoint: Endpoint, steps: list[str]) -> Iterator[Finding]:
     target = endpoint.target
     deadline = Deadline(endpoint.request_timeout / 1000)
     began = monotonic()
-    resolver = transport.Resolver(target)
+    resolver = Resolver(target)
     addresses = resolver.addresses(deadline)
     shown = ", ".join(dict.fromkeys(str(address[0]) for _, address in addresses))
     if shown != target.host:

@@ -157,7 +157,7 @@ ANSWERING = {
     "errors",
 }
 ANSWERING |= {"handler", "handover", "in_force", "json_reader", "keys", "lean", "protocols"}
-ANSWERING |= {"response", "rest", "target", "transport", "verdict"}
+ANSWERING |= {"resolver", "response", "rest", "target", "transport", "verdict"}
 
 
 @pytest.mark.parametrize("mode", MODES)

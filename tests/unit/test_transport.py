@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Name resolution and connecting, with the system's own resolver and sockets on loopback."""
+"""Connecting, sending and receiving, with the system's own sockets on loopback."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import socket
 import struct
-import threading
 import time
-from pathlib import Path
 
 import pytest
 from unit.wire import table
@@ -19,15 +16,10 @@ from harness.scripted_backend import black_hole
 from postfix_rest_inetd import transport
 from postfix_rest_inetd.deadline import Deadline
 from postfix_rest_inetd.errors import DeadlineError, InvalidDataError, UnreachableError
+from postfix_rest_inetd.resolver import Resolver
 from postfix_rest_inetd.target import Target
 
 PLENTY_SEC = 30
-UNIT = Path(__file__).parents[2] / "systemd/system/postfix-rest-@.service.d/20-sandbox.conf"
-
-
-def resolve(url):
-    """The addresses of a target."""
-    return transport.Resolver(Target(url)).addresses(Deadline(PLENTY_SEC))
 
 
 @pytest.fixture
@@ -42,203 +34,11 @@ def url_of(server, host="127.0.0.1"):
     return f"http://{host}:{server.getsockname()[1]}/"
 
 
-@pytest.mark.parametrize(
-    "url, address",
-    [
-        ("http://127.0.0.1:81/", (socket.AF_INET, ("127.0.0.1", 81))),
-        ("http://[::1]/", (socket.AF_INET6, ("::1", 80))),
-    ],
-)
-def test_literal(url, address):
-    """An IP literal is its own address: nobody is asked."""
-    assert resolve(url) == [address]
-
-
-def test_localhost_is_a_name():
-    """A target's localhost is whatever the system's resolver says, not 127.0.0.1 by definition."""
-    found = socket.getaddrinfo("localhost", 81, type=socket.SOCK_STREAM)
-    assert resolve("http://localhost:81/") == [(family, where) for family, _, _, _, where in found]
-
-
-def test_resolving_again():
-    """One resolver can be asked as often as needed."""
-    resolver = transport.Resolver(Target("http://localhost/"))
-    answers = [resolver.addresses(Deadline(PLENTY_SEC)) for _ in range(3)]
-    assert answers[0]
-    assert answers == [answers[0]] * 3
-
-
-@pytest.mark.parametrize("host", ["a..b", ".", "x" * 64 + ".invalid"])
-def test_name_without_address(host):
-    """A name that cannot be resolved is unreachable; the text has the name and the reason."""
-    with pytest.raises(UnreachableError) as raised:
-        resolve(f"http://{host}/")
-    assert str(raised.value).startswith(f"the name {host} cannot be resolved: ")
-
-
-def test_deadline_before_resolving():
-    """When no time is left the resolver is not waited for; the error says what it was."""
-    resolver = transport.Resolver(Target("http://localhost/"))
-    with pytest.raises(DeadlineError, match="while resolving the name localhost"):
-        resolver.addresses(Deadline(0))
-
-
-HOST = b"backend.test"
-
-
-class SlowResolver:
-    """Takes the place of getaddrinfo(3), whose calls end when the test says so.
-
-    The system's own is made slow in blackbox/test_deadline.py, with a name server.
-    """
-
-    def __init__(self, real):
-        self.real = real
-        self.calls = []
-        self.changed = threading.Condition()
-
-    def __call__(self, host, *arguments, **keywords):
-        """Wait, and return or raise what the test has chosen."""
-        if host != HOST:  # a thread that an earlier test has left behind
-            return self.real(host, *arguments, **keywords)
-        call = {"end": threading.Event()}
-        with self.changed:
-            self.calls.append(call)
-            self.changed.notify_all()
-        assert call["end"].wait(PLENTY_SEC)
-        if "address" not in call:
-            raise socket.gaierror(socket.EAI_AGAIN, "no answer")
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (call["address"], 80))]
-
-    def wait_for(self, count):
-        """Return when so many calls have begun."""
-        with self.changed:
-            assert self.changed.wait_for(lambda: len(self.calls) >= count, PLENTY_SEC)
-            assert len(self.calls) == count
-
-    def end(self, number, address=None):
-        """End a call, with an address or with an error."""
-        if address:
-            self.calls[number]["address"] = address
-        self.calls[number]["end"].set()
-
-
-@pytest.fixture
-def slow(monkeypatch):
-    """A resolver that is slow, and whose threads all end with the test."""
-    resolver = SlowResolver(socket.getaddrinfo)
-    monkeypatch.setattr(socket, "getaddrinfo", resolver)
-    yield resolver
-    for number in range(len(resolver.calls)):
-        resolver.end(number)
-
-
-def name_resolver():
-    """A resolver of a name."""
-    return transport.Resolver(Target(f"http://{HOST.decode()}/"))
-
-
-def ask_in_vain(resolver):
-    """Ask with no time to wait."""
-    with pytest.raises(DeadlineError):
-        resolver.addresses(Deadline(1e-3))
-
-
-def finished(resolver, count):
-    """Wait until so many of the calls that the resolver knows of are over."""
-    deadline = Deadline(PLENTY_SEC)
-    while sum(each.is_over for each in resolver._running) < count:
-        time.sleep(min(0.001, deadline.remaining_sec()))
-
-
-def address(host):
-    """What a resolver returns for one address."""
-    return [(socket.AF_INET, (host, 80))]
-
-
-def test_a_resolution_that_goes_on(slow):
-    """The next request waits for the resolution that the one before has left behind."""
-    resolver = name_resolver()
-    ask_in_vain(resolver)
-    ask_in_vain(resolver)
-    slow.wait_for(1)
-    threading.Timer(0.05, slow.end, (0, "127.0.0.1")).start()
-    assert resolver.addresses(Deadline(PLENTY_SEC)) == address("127.0.0.1")
-    slow.wait_for(1)
-
-
-@pytest.mark.parametrize("late", ["127.0.0.9", None], ids=["an address", "an error"])
-def test_a_result_that_is_older_than_the_request(slow, late):
-    """What came when nobody waited is dropped: the name is resolved once more."""
-    resolver = name_resolver()
-    ask_in_vain(resolver)
-    slow.wait_for(1)
-    slow.end(0, late)
-    finished(resolver, 1)
-    ask_in_vain(resolver)
-    slow.wait_for(2)
-    threading.Timer(0.05, slow.end, (1, "127.0.0.1")).start()
-    assert resolver.addresses(Deadline(PLENTY_SEC)) == address("127.0.0.1")
-
-
-def test_a_resolution_that_is_stuck(slow, monkeypatch):
-    """After STUCK_SEC another one begins beside it; the first with an address is the answer."""
-    resolver = name_resolver()
-    ask_in_vain(resolver)
-    ask_in_vain(resolver)
-    slow.wait_for(1)
-    monkeypatch.setattr(transport, "STUCK_SEC", 0)
-    ask_in_vain(resolver)
-    slow.wait_for(2)
-    monkeypatch.undo()
-    slow.end(0)
-    threading.Timer(0.05, slow.end, (1, "127.0.0.1")).start()
-    assert resolver.addresses(Deadline(PLENTY_SEC)) == address("127.0.0.1")
-
-
-def test_resolutions_are_bounded(slow, monkeypatch):
-    """However many requests there are, and however stuck the resolver: no more than a few threads.
-
-    When one of them ends, there may be another one.
-    """
-    monkeypatch.setattr(transport, "STUCK_SEC", 0)
-    resolver = name_resolver()
-    for _ in range(3 * transport.MAX_RESOLUTIONS):
-        ask_in_vain(resolver)
-    slow.wait_for(transport.MAX_RESOLUTIONS)
-    slow.end(0)
-    finished(resolver, 1)
-    for _ in range(3):
-        ask_in_vain(resolver)
-    slow.wait_for(transport.MAX_RESOLUTIONS + 1)
-
-
-def test_threads_that_the_unit_allows():
-    """TasksMax= of the unit leaves room for all of them."""
-    unit = UNIT.read_text(encoding="utf-8")
-    (allowed,) = re.findall(r"^TasksMax=(\d+)$", unit, re.MULTILINE)
-    assert int(allowed) / 2 > transport.MAX_RESOLUTIONS
-
-
-def test_all_resolutions_fail(slow, monkeypatch):
-    """When no resolution is left that could have an answer, the name cannot be resolved."""
-    monkeypatch.setattr(transport, "STUCK_SEC", 0)
-    resolver = name_resolver()
-    ask_in_vain(resolver)
-    slow.wait_for(1)
-    timers = [threading.Timer(0.05 * (number + 1), slow.end, (number,)) for number in range(2)]
-    for timer in timers:
-        timer.start()
-    with pytest.raises(UnreachableError, match=r"backend.test cannot be resolved: no answer"):
-        resolver.addresses(Deadline(PLENTY_SEC))
-    slow.wait_for(2)
-
-
 def test_connect(listener):
     """A connection leads to the target, has no delay of small writes, and knows its deadline."""
     deadline = Deadline(PLENTY_SEC)
     target = Target(url_of(listener))
-    with transport.connect(target, transport.Resolver(target), deadline) as stream:
+    with transport.connect(target, Resolver(target), deadline) as stream:
         assert stream.getpeername() == listener.getsockname()
         assert stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
         assert stream.deadline is deadline
@@ -249,7 +49,7 @@ def test_connect_to_the_next_address(listener):
     """Where one address of a name refuses, the next one is tried."""
     target = Target(url_of(listener, "localhost"))
     deadline = Deadline(PLENTY_SEC)
-    with transport.connect(target, transport.Resolver(target), deadline) as stream:
+    with transport.connect(target, Resolver(target), deadline) as stream:
         assert stream.getpeername() == listener.getsockname()
 
 
@@ -259,7 +59,7 @@ def test_nobody_listens(listener):
     port = target.port
     listener.close()
     with pytest.raises(UnreachableError) as raised:
-        transport.connect(target, transport.Resolver(target), Deadline(PLENTY_SEC))
+        transport.connect(target, Resolver(target), Deadline(PLENTY_SEC))
     assert str(raised.value) == (
         f"cannot connect to http://127.0.0.1:{port} (127.0.0.1 port {port}: Connection refused); "
         "is the backend running, and is the target right?"
@@ -270,7 +70,7 @@ def test_connect_after_the_deadline(listener):
     """When no time is left nothing is connected to."""
     target = Target(url_of(listener))
     with pytest.raises(DeadlineError, match="while connecting to "):
-        transport.connect(target, transport.Resolver(target), Deadline(0))
+        transport.connect(target, Resolver(target), Deadline(0))
 
 
 class Addresses:
@@ -423,7 +223,7 @@ def test_not_tcp(pair):
 def connected(listener):
     """A stream that obeys a deadline, over TCP, and its other end."""
     target = Target(url_of(listener))
-    with transport.connect(target, transport.Resolver(target), Deadline(PLENTY_SEC)) as stream:
+    with transport.connect(target, Resolver(target), Deadline(PLENTY_SEC)) as stream:
         theirs, _ = listener.accept()
         with theirs:
             stream.allowance = 1000
