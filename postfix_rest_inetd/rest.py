@@ -210,13 +210,15 @@ class Client:
         self, stream: Bounded, error: Exception, stage: str, *, is_kept: bool
     ) -> UnreachableError:
         """The error for a connection that broke while a request was on its way."""
+        what = _classified(error, stage)
+        if stream.answered:
+            return UnreachableError(what)
         if is_kept:
             kind = _UntouchedError if stream.ended and stream.is_untouched() else UnreachableError
-            return kind(f"{_classified(error, stage)}{_KEPT_HINT}")
+            return kind(f"{what}{_KEPT_HINT}")
         # With TLS 1.3 a refused client learns of it only after its own part of the handshake.
-        is_refused = self._trust is not None and not stream.answered
-        hint = _CERTIFICATE_HINT if is_refused and not self._endpoint.tls_cert_file else ""
-        return UnreachableError(f"{_classified(error, stage)}{hint}")
+        is_refused = self._trust is not None and not self._endpoint.tls_cert_file
+        return UnreachableError(f"{what}{_CERTIFICATE_HINT if is_refused else ''}")
 
     def _send(
         self, stream: Bounded, request: model.Request, request_id: str, deadline: Deadline
@@ -254,7 +256,8 @@ class Client:
             response: Response = self._connection.getresponse()
         except (*_BROKEN, BackendError):
             raise error from None
-        if response.status < _ERRORS:  # an answer to half of a request
+        # Neither an answer to half of a request, nor one to the wait for it.
+        if response.status < _ERRORS or response.status == _REQUEST_TIMEOUT:
             raise error
         return response
 

@@ -65,6 +65,7 @@ def test_refusal(ask, raw, status):
 NO_ANSWERS = {
     "an action": response(200, b"DUNNO"),
     "a redirect": response(302, b""),
+    "the end of a wait for a request": response(408, b"", b"Connection: close"),
     "a part of a head": b"HTTP/1.1 413 Content Too Large\r\nContent-Le",
     "no HTTP": b"go away\r\n",
     "nothing": b"",
