@@ -350,6 +350,17 @@ def test_an_intermediate_ca(tmp_path, launch, authority):
         assert _ask(launch, tmp_path, TCP, backend.url(), **keys)[0] == UNREACHABLE[TCP]
 
 
+def test_a_certificate_of_the_backend_alone(tmp_path, launch):
+    """`tls-ca-file` may name the backend's own certificate; it is for its names only, as ever."""
+    plain = PlainAuthority(tmp_path)
+    context = plain.server()
+    keys = {"tls_ca_file": str(tmp_path / "leaf.pem")}
+    with ScriptedBackend(answer(404), tls=context) as backend:
+        assert _ask(launch, tmp_path, TCP, backend.url(), **keys)[0] == NOT_FOUND[TCP]
+        target = backend.url().replace("127.0.0.1", "localhost")
+        assert _ask(launch, tmp_path, TCP, target, **keys)[0] == UNREACHABLE[TCP]
+
+
 def test_the_command_that_tells_more(tmp_path, launch):
     """Where nothing better is known, the journal has a command that shows the same failure."""
     plain = PlainAuthority(tmp_path)
