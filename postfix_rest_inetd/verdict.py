@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _OK = 200
 _NOT_FOUND = 404
 _GZIP = b"\x1f\x8b"  # RFC 1952, 2.3.1
-_ACTION = b"action="
+_ACTION = "action="
 
 _FAILURES = {
     model.TIMEOUT: "REST request timed out",
@@ -167,11 +167,6 @@ def _unreadable(response: model.Response, why: str) -> InvalidDataError:
 
 
 def _action(endpoint: Endpoint, response: model.Response) -> model.Reply:
-    if response.body.lstrip()[: len(_ACTION)].lower() == _ACTION:
-        raise InvalidDataError(
-            "the body of the response begins with action=, which is not a part of it: it has to "
-            "be the action alone, as in DUNNO"
-        )
     try:
         text = response.body.decode()
     except UnicodeDecodeError:
@@ -180,6 +175,11 @@ def _action(endpoint: Endpoint, response: model.Response) -> model.Reply:
 
 
 def _checked(text: str, endpoint: Endpoint, response: model.Response) -> str:
+    if text.lstrip()[: len(_ACTION)].lower() == _ACTION:
+        raise InvalidDataError(
+            "the action begins with action=, which is not a part of it: it has to be the action "
+            "alone, as in DUNNO"
+        )
     try:
         return checked_action(text, endpoint.allowed_actions)
     except ValueError as error:

@@ -54,6 +54,7 @@ BAD = [
     ["DUNNO", "REJECT"],
     ["REJECT", ""],
     ["{}"],
+    ["action=DUNNO"],
     ["x" * 4097],
 ]
 
