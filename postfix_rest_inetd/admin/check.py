@@ -3,11 +3,11 @@
 
 Its parts, each a module check_*.py that yields findings:
 
-    config      the configuration: all of its problems, with line and column
+    config      the configuration: all of its problems, with line and column; risks; urllib3
     files       the files that it names, and the rights of the handlers
     sockets     systemd's socket units, and who listens
     postfix     the tables and policy services of Postfix that lead here
-    probe       (--probe) the backends
+    probe       (--probe) the backends, the endpoints as Postfix asks them, and recent failures
 
 All of them concern the installed configuration. Another file (`--config`) is nobody's yet: only
 `config` and `files` apply to it, unless `--only` asks for more.
@@ -21,14 +21,18 @@ from __future__ import annotations
 
 import argparse
 import os
+import time
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import config
 from postfix_rest_inetd.admin import (
+    check_capacity,
     check_config,
     check_files,
     check_postfix,
     check_print,
+    check_python,
+    check_risks,
     check_units,
     postfix_references,
     systemd_units,
@@ -59,7 +63,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_config_option(parser)
     parser.add_argument(
-        "--probe", action="store_true", help="ask each backend for something that cannot exist"
+        "--probe",
+        action="store_true",
+        help="ask each backend and each socket for something that cannot exist, and tell of the "
+        "failures of the last hour",
     )
     parser.add_argument(
         "--only",
@@ -67,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PART[,PART]",
         help=f"no more than these: {', '.join(PARTS)}",
     )
-    parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings, too")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings as well")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -103,6 +110,9 @@ def _findings(path: str, parts: frozenset[str]) -> Iterator[Finding]:
     loaded, found = check_config.load(path)
     if "config" in parts or loaded is None:
         yield from found
+    if "config" in parts:
+        yield from check_python.findings()
+        yield from check_risks.findings([] if loaded is None else loaded.endpoints)
     if "files" in parts:
         yield from _files(path, loaded)
     listeners = Listeners()
@@ -110,19 +120,22 @@ def _findings(path: str, parts: frozenset[str]) -> Iterator[Finding]:
         yield from _sockets(loaded, listeners)
     if loaded is None or not loaded.endpoints:
         return
-    postfix: Settings | None = None
-    notes: list[Finding] = []
     if not parts.isdisjoint(("postfix", "probe")):
-        postfix, notes = check_postfix.settings_or_note()
+        in_use = _is_installed(path) or "sockets" in parts
+        yield from _asked(loaded, parts, listeners, in_use=in_use)
+
+
+def _asked(
+    loaded: config.Config, parts: frozenset[str], listeners: Listeners, *, in_use: bool
+) -> Iterator[Finding]:
+    """Who asks the endpoints, and what they answer; do handlers use this configuration?"""
+    postfix, notes = check_postfix.settings_and_notes()
     if "postfix" in parts:
         yield from notes
-        if postfix is not None:
+        if postfix:
             yield from _postfix(loaded.endpoints, listeners, postfix)
     if "probe" in parts:
-        from postfix_rest_inetd.admin import check_probe
-
-        names = {} if postfix is None else _map_names(loaded.endpoints, postfix)
-        yield from check_probe.findings(loaded, names)
+        yield from _probe(loaded, listeners if in_use else None, postfix)
 
 
 def _has_units() -> bool:
@@ -150,20 +163,49 @@ def _sockets(loaded: config.Config | None, listeners: Listeners) -> Iterator[Fin
 
 
 def _postfix(
-    endpoints: list[Endpoint], listeners: Listeners, settings: Settings
+    endpoints: list[Endpoint], listeners: Listeners, instances: list[Settings]
 ) -> Iterator[Finding]:
     has_units = _has_units()
     ours = check_units.open_addresses() if has_units else frozenset()
-    yield from check_postfix.findings(endpoints, listeners, settings, ours)
+    yield from check_postfix.findings(endpoints, listeners, instances, ours)
     if has_units:
-        yield from check_postfix.capacity(check_units.serving(endpoints), endpoints, settings)
+        serving = check_units.serving(endpoints)
+        yield from check_capacity.findings(serving, endpoints, instances)
 
 
-def _map_names(endpoints: list[Endpoint], postfix: Settings) -> dict[Endpoint, str]:
-    """A name of a map that Postfix asks each socketmap endpoint for."""
-    return {
-        target: reference.map_name
-        for reference in postfix_references.find(postfix)
-        for target in [check_postfix.endpoint_of(reference, endpoints, postfix)]
-        if target is not None and reference.map_name
-    }
+def _probe(
+    loaded: config.Config, listeners: Listeners | None, postfix: list[Settings]
+) -> Iterator[Finding]:
+    """Ask the backends; and where the configuration is one in use, its sockets and the journal."""
+    names = _map_names(loaded.endpoints, postfix)
+    failed = set()
+    if check_python.is_usable():
+        from postfix_rest_inetd.admin import check_probe
+
+        for finding in check_probe.findings(loaded, names):
+            yield finding
+            if finding.severity == ERROR:
+                failed.add(finding.where.removesuffix(": backend"))
+    if listeners is not None:
+        from postfix_rest_inetd.admin import check_failures, check_questions
+
+        began = time.time()
+        for finding in check_questions.findings(loaded.endpoints, listeners, names):
+            # That a handler fails where we do is no news.
+            if finding.severity != ERROR or finding.where.removesuffix(": socket") not in failed:
+                yield finding
+        yield from check_failures.findings(loaded.endpoints, began)
+
+
+def _map_names(endpoints: list[Endpoint], postfix: list[Settings]) -> dict[Endpoint, list[str]]:
+    """The names of the maps that Postfix asks each socketmap endpoint for."""
+    names: dict[Endpoint, list[str]] = {}
+    for settings in postfix:
+        for reference in postfix_references.find(settings):
+            target = check_postfix.endpoint_of(reference, endpoints, settings)
+            if target is None or reference.map_name is None:
+                continue
+            known = names.setdefault(target, [])
+            if reference.map_name not in known:
+                known.append(reference.map_name)
+    return names

@@ -12,8 +12,8 @@ import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
-from postfix_rest_inetd import credentials, rest
-from postfix_rest_inetd.admin import check_access, check_config
+from postfix_rest_inetd import credentials
+from postfix_rest_inetd.admin import check_access, check_config, check_python
 from postfix_rest_inetd.admin.check_finding import ERROR, NOTE, WARNING, Finding, commands
 from postfix_rest_inetd.errors import ConfigError
 
@@ -37,8 +37,12 @@ class _File(NamedTuple):
 def usable(path: str, loaded: Config, content: bytes | None = None) -> Iterator[Finding]:
     """Whether the files that the endpoints name can be used by the user who runs this.
 
-    With a `content`, that is what will be at `path`.
+    With a `content`, that is what will be at `path`. Without urllib3, nothing can be tried.
     """
+    if not check_python.is_usable():
+        return
+    from postfix_rest_inetd import rest
+
     for endpoint in loaded.endpoints:
         try:
             rest.Client(endpoint, loaded.user_agent, credentials.auth_token_of(endpoint))

@@ -2,11 +2,10 @@
 """`check --probe`: does the backend of each endpoint answer, and as it should?
 
 Each step that a handler takes is taken one after the other and timed: resolving the name,
-connecting, TLS, and one request, within the request-timeout of the endpoint. The request is one
-that changes nothing: a lookup of a key that cannot exist, because its domain is in `.invalid`
-(RFC 2606), or a policy request for such a sender and recipient. A backend for policies may log it.
+connecting, TLS, and one request (check_request.py) for each map that Postfix uses, within the
+request-timeout of the endpoint.
 
-It is this process that asks, not a handler in its sandbox.
+It is this process that asks, not a handler in its sandbox: check_questions.py has that.
 """
 
 from __future__ import annotations
@@ -19,8 +18,9 @@ from binascii import hexlify
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd import config, credentials, entry, model, rest, tls, transport, verdict
-from postfix_rest_inetd.admin.check_finding import ERROR, GOOD, WARNING, Finding, commands
+from postfix_rest_inetd import credentials, entry, model, rest, tls, transport, verdict
+from postfix_rest_inetd.admin import check_request
+from postfix_rest_inetd.admin.check_finding import ERROR, GOOD, NOTE, WARNING, Finding, commands
 from postfix_rest_inetd.deadline import Deadline
 from postfix_rest_inetd.errors import BackendError, ConfigError
 from postfix_rest_inetd.resolver import Resolver
@@ -28,31 +28,16 @@ from postfix_rest_inetd.resolver import Resolver
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from postfix_rest_inetd.config import Config
     from postfix_rest_inetd.endpoint import Endpoint
 
-DOMAIN = "postfix-rest-inetd.invalid"
-ADDRESS = f"check@{DOMAIN}"
-_CLIENT = "192.0.2.1"  # RFC 5737: an address of nobody's
-MAP_NAME = "check"
 RENEWAL_DAYS = 14
+_TOKEN = (401, 403)  # about the token, whichever map
 _SLOW_PART = 0.5  # of the request-timeout
 
-_POLICY = {
-    "request": "smtpd_access_policy",
-    "protocol_state": "RCPT",
-    "protocol_name": "ESMTP",
-    "helo_name": DOMAIN,
-    "queue_id": "",
-    "sender": ADDRESS,
-    "recipient": ADDRESS,
-    "client_address": _CLIENT,
-    "client_name": "unknown",
-    "instance": "postfix-rest-inetd-check",
-}
 
-
-def findings(loaded: config.Config, map_names: dict[Endpoint, str]) -> Iterator[Finding]:
-    """What each backend did; `map_names` are those that Postfix asks for, by endpoint."""
+def findings(loaded: Config, in_use: dict[Endpoint, list[str]]) -> Iterator[Finding]:
+    """What each backend did; `in_use` are the maps that Postfix asks for, by endpoint."""
     for endpoint in loaded.endpoints:
         try:
             token = credentials.auth_token_of(endpoint)
@@ -62,12 +47,16 @@ def findings(loaded: config.Config, map_names: dict[Endpoint, str]) -> Iterator[
         steps: list[str] = []
         try:
             yield from _connect(endpoint, steps)
-            yield from _ask(endpoint, client, map_names.get(endpoint, MAP_NAME), steps)
+            names = check_request.map_names(endpoint, in_use)
+            for map_name in names:
+                is_used = endpoint.mode != model.SOCKETMAP_LOOKUP or endpoint in in_use
+                yield from _ask(endpoint, client, map_name, steps, is_used=is_used)
+                steps = []
         except BackendError as error:
             what = f"{'; '.join(steps)}; then " if steps else ""
             advice = ""
             if error.outcome == model.INVALID_DATA:
-                advice = f"See what it sends:\n{commands(_query(endpoint, map_names))}"
+                advice = f"See what it sends:\n{commands(_query(endpoint, in_use))}"
             yield Finding(ERROR, _where(endpoint), f"{what}{error}", advice)
         finally:
             client.close()
@@ -101,10 +90,10 @@ def _connect(endpoint: Endpoint, steps: list[str]) -> Iterator[Finding]:
 
 
 def _ask(
-    endpoint: Endpoint, client: rest.Client, map_name: str, steps: list[str]
+    endpoint: Endpoint, client: rest.Client, map_name: str, steps: list[str], *, is_used: bool
 ) -> Iterator[Finding]:
     """Send the request and judge the response as a handler does."""
-    request = _request(endpoint, map_name)
+    request = check_request.request(endpoint, map_name)
     request_id = hexlify(os.urandom(16)).decode()
     deadline = Deadline(endpoint.request_timeout / 1000)
     began = monotonic()
@@ -115,7 +104,7 @@ def _ask(
     steps.append(f"status {response.status} ({elapsed * 1000:.0f} ms)")
     reply = verdict.of_response(endpoint, response)
     seen = f"{'; '.join(steps)}: "
-    asked = "a policy request" if endpoint.mode == model.POLICY else f"the key {_key(endpoint)}"
+    asked = check_request.shown(endpoint, map_name)
     if reply.outcome in (model.NOT_FOUND, model.ACTION):
         answered = "not found" if reply.outcome == model.NOT_FOUND else f"action {reply.text}"
         yield Finding(GOOD, _where(endpoint), f"{seen}{answered}, for {asked}")
@@ -123,6 +112,9 @@ def _ask(
         what = f"{seen}a value was found for {asked}, which cannot exist"
         advice = "Does the backend answer every key? Then Postfix accepts mail for everybody."
         yield Finding(WARNING, _where(endpoint), what, advice)
+    elif reply.outcome == model.USER_ERROR and response.status not in _TOKEN and not is_used:
+        what = f"{seen}refused, for {asked}, which Postfix does not use"
+        yield Finding(NOTE, _where(endpoint), what)
     else:
         advice = entry.advice(reply.outcome, measured)
         what = f"{seen}{reply.outcome.replace('-', ' ')}, for {asked}"
@@ -134,25 +126,13 @@ def _ask(
         yield Finding(WARNING, _where(endpoint), what, advice)
 
 
-def _request(endpoint: Endpoint, map_name: str) -> model.Request:
-    if endpoint.mode == model.POLICY:
-        return model.PolicyRequest([(k.encode(), v.encode()) for k, v in _POLICY.items()])
-    name = map_name.encode() if endpoint.mode == model.SOCKETMAP_LOOKUP else None
-    return model.LookupRequest(_key(endpoint).encode(), name)
-
-
-def _key(endpoint: Endpoint) -> str:
-    """A key that is neither a domain nor an address of anybody's, and could be either."""
-    return DOMAIN if endpoint.mode == model.TCP_LOOKUP else ADDRESS
-
-
-def _query(endpoint: Endpoint, map_names: dict[Endpoint, str]) -> str:
+def _query(endpoint: Endpoint, in_use: dict[Endpoint, list[str]]) -> str:
     """The command that shows such a request and its response, byte by byte."""
     words = ["postfix-rest-inetd", "query", endpoint.name, "--direct", "-v"]
     if endpoint.mode != model.POLICY:
-        words.insert(3, _key(endpoint))
+        words.insert(3, check_request.key(endpoint))
     if endpoint.mode == model.SOCKETMAP_LOOKUP:
-        words += ["--map", map_names.get(endpoint, MAP_NAME)]
+        words += ["--map", check_request.map_names(endpoint, in_use)[0]]
     return shlex.join(words)
 
 

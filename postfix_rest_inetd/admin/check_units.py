@@ -11,8 +11,10 @@ import os
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import generator, model
+from postfix_rest_inetd.address import WILDCARDS
 from postfix_rest_inetd.admin import systemd_units
 from postfix_rest_inetd.admin.check_finding import ERROR, NOTE, WARNING, Finding, commands
+from postfix_rest_inetd.admin.listeners import is_local, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,13 +32,18 @@ def findings(endpoints: list[Endpoint] | None, listeners: Listeners) -> Iterator
     instances = _instances(endpoints or [])
     names = sorted({*instances, *systemd_units.known_sockets()})
     units = systemd_units.units(names)
+    yield from _generator()
     for unit in units:
-        if unit.active == "failed":
+        if unit.active == "failed" and endpoints is not None and unit.name not in instances:
+            yield _failed_for_nobody(unit)
+        elif unit.active == "failed":
             yield _failed(unit, instances.get(unit.name, []), listeners)
-        if unit.refused:
+        if systemd_units.is_refusing(unit):
             yield _refused(unit)
     if endpoints is None:
         return
+    yield from _left_failed()
+    yield from _elsewhere(endpoints)
     for kind in systemd_units.KINDS:
         own = [unit for unit in units if unit.kind == kind]
         yield from _rivals(own)
@@ -81,12 +88,47 @@ def without_units(endpoints: list[Endpoint], listeners: Listeners) -> Iterator[F
             yield Finding(NOTE, endpoint.name, what, advice)
 
 
+def _generator() -> Iterator[Finding]:
+    """The program that gives all sockets their addresses."""
+    path, is_usable = systemd_units.generator()
+    if not path:
+        what = "is missing, so no socket gets an address"
+        yield Finding(ERROR, "generator", what, "Install the package again.")
+    elif os.path.realpath(path) == os.devnull:
+        what = "is masked, so no socket gets an address"
+        yield Finding(ERROR, path, what, commands(f"rm {path}", _RELOAD))
+    elif not is_usable:
+        what = "cannot be run by systemd, so no socket gets an address"
+        yield Finding(ERROR, path, what, commands(f"chmod 0755 {path}", _RELOAD))
+
+
+def _left_failed() -> Iterator[Finding]:
+    """Services that tell of a trouble that may be over: they stay failed until somebody acts."""
+    for name in systemd_units.failed_services():
+        what = "has failed, and stays so although the configuration is good by now"
+        if not name.endswith("-config.service"):
+            what = "has failed; its journal says why"
+        yield Finding(WARNING, name, what, commands(f"systemctl reset-failed {name}"))
+
+
+def _elsewhere(endpoints: list[Endpoint]) -> Iterator[Finding]:
+    """Addresses that this machine does not have; with FreeBind=, a socket can listen there."""
+    for endpoint in endpoints:
+        ip = endpoint.address.ip
+        if ip is not None and ip not in WILDCARDS and not is_local(ip):
+            what = f"this machine has no address {str(endpoint.address).rpartition(':')[0]}, so "
+            what += f"nobody can connect to {endpoint.address}, though a socket may listen there"
+            advice = "Correct bind-address, unless the machine gets this address later."
+            yield Finding(WARNING, endpoint.name, what, advice)
+
+
 def _failed(unit: Unit, endpoints: list[Endpoint], listeners: Listeners) -> Finding:
     if unit.instance != "all" and any(e.address.path is not None for e in endpoints):
         what = "has failed: an endpoint with a bind-path is served by @all only"
         template = f"{unit.kind}@"
         advice = commands(
             f"systemctl disable --now {unit.name}",
+            f"systemctl reset-failed {unit.name}",
             f"systemctl enable {template}.socket",
             f"systemctl restart {template}all.socket",
         )
@@ -107,11 +149,29 @@ def _failed(unit: Unit, endpoints: list[Endpoint], listeners: Listeners) -> Find
     return Finding(ERROR, unit.name, f"has failed: {why}", advice)
 
 
+def _failed_for_nobody(unit: Unit) -> Finding:
+    what = "has failed, and config.json has no endpoint for it"
+    steps = (f"systemctl disable --now {unit.name}", f"systemctl reset-failed {unit.name}")
+    return Finding(ERROR, unit.name, what, commands(*steps))
+
+
 def _refused(unit: Unit) -> Finding:
     what = f"has refused {unit.refused} connections: MaxConnections={unit.max_connections}"
-    advice = "Postfix takes that for a failure. Set a larger MaxConnections= in\n"
-    advice += commands("/etc/systemd/system/postfix-rest-@.socket.d/50-local.conf")
-    return Finding(WARNING, unit.name, what, advice)
+    advice = "Postfix takes that for a failure. Take more:\n"
+    more = raising_max_connections(unit, 2 * unit.max_connections)
+    return Finding(WARNING, unit.name, what, advice + more)
+
+
+def raising_max_connections(unit: Unit, number: int) -> str:
+    """The commands that give a unit more connections, whatever other drop-ins say."""
+    directory = f"/etc/systemd/system/{unit.kind}@.socket.d"
+    text = f"[Socket]\\nMaxConnections={number}\\n"
+    return commands(
+        f"mkdir -p {directory}",
+        f"printf '{text}' >{directory}/90-max-connections.conf",
+        _RELOAD,
+        _restart(unit),
+    )
 
 
 def _rivals(units: list[Unit]) -> Iterator[Finding]:
@@ -121,7 +181,8 @@ def _rivals(units: list[Unit]) -> Iterator[Finding]:
     if every and named:
         what = f"is enabled, and so is {', '.join(named)}: they exclude each other"
         advice = "At a boot, only one of them starts. Keep one:\n"
-        advice += commands(f"systemctl disable {' '.join(named)}")
+        others = f"systemctl disable --now {' '.join(named)}"
+        advice += commands(others, f"systemctl start {every.name}")
         yield Finding(WARNING, every.name, what, advice)
 
 
@@ -157,8 +218,9 @@ def _stale(
         if not unit.is_active or endpoints is None:
             continue
         yield from _stolen(unit, endpoints, listeners)
-        wanted = {str(endpoint.address) for endpoint in endpoints}
-        loaded = {address for address in unit.listen if not _is_extra(address, wanted)}
+        wanted = {resolved(str(endpoint.address)) for endpoint in endpoints}
+        listen = map(resolved, unit.listen)
+        loaded = {address for address in listen if not _is_extra(address, wanted)}
         silent = [str(e.address) for e in endpoints if listeners.at(e.address) is None]
         if wanted != loaded:
             what = "is not what config.json says: "
@@ -234,6 +296,7 @@ def _waiting(
             advice += f"choose another address for {endpoint.name}."
             yield Finding(WARNING, f"{kind}@all.socket", what, advice)
     template, unit = f"{kind}@.socket", f"{kind}@all.socket"
+    unmask = systemd_units.unmasking([unit])
     startable = [u.name for u in enabled if _of([u], instances) & set(idle)]
     reload = [_RELOAD] if _is_unloaded(idle, units) else []
     if startable:
@@ -241,14 +304,19 @@ def _waiting(
         advice = commands(*reload, f"systemctl start {' '.join(startable)}")
         yield Finding(WARNING, startable[0], what, advice)
     elif idle:
-        what = f"neither enabled nor started: nobody listens for {_names(idle)}"
-        advice = commands(*reload, f"systemctl enable {template}", f"systemctl start {unit}")
+        state = "masked" if unmask else "neither enabled nor started"
+        what = f"{state}: nobody listens for {_names(idle)}"
+        steps = (*unmask, *reload, f"systemctl enable {template}", f"systemctl start {unit}")
+        advice = commands(*steps)
         yield Finding(WARNING, unit, what, advice)
     for lost in active:
         if not _of([lost], instances) <= at_boot:
             enabling = template if lost.instance == "all" else lost.name
-            what = "is active, but not enabled: it is gone after the next boot"
-            yield Finding(WARNING, lost.name, what, commands(f"systemctl enable {enabling}"))
+            unmask = systemd_units.unmasking([lost.name])
+            state = "masked" if unmask else "not enabled"
+            what = f"is active, but {state}: it is gone after the next boot"
+            advice = commands(*unmask, f"systemctl enable {enabling}")
+            yield Finding(WARNING, lost.name, what, advice)
 
 
 def _of(units: list[Unit], instances: dict[str, list[Endpoint]]) -> set[Endpoint]:
@@ -258,8 +326,8 @@ def _of(units: list[Unit], instances: dict[str, list[Endpoint]]) -> set[Endpoint
 
 def _is_unloaded(endpoints: list[Endpoint], units: list[Unit]) -> bool:
     """Has the generator not seen these endpoints yet?"""
-    loaded = {address for unit in units for address in unit.listen}
-    return any(str(endpoint.address) not in loaded for endpoint in endpoints)
+    loaded = {resolved(address) for unit in units for address in unit.listen}
+    return any(resolved(str(endpoint.address)) not in loaded for endpoint in endpoints)
 
 
 def _names(endpoints: list[Endpoint]) -> str:

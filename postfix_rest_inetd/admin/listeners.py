@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import struct
 from typing import NamedTuple
 
@@ -16,6 +17,23 @@ from postfix_rest_inetd.address import WILDCARDS, LocalAddress
 _TCP_LISTEN = "0A"
 _ACCEPTS_CONNECTIONS = 0x10000  # __SO_ACCEPTON, the flag of a unix socket that listens
 _SOCKET_LINK = re.compile(r"socket:\[(\d+)\]")
+
+
+def resolved(path: str) -> str:
+    """A path without symbolic links on the way, such as /var/run; the last part stays as it is."""
+    directory, slash, name = path.rpartition("/")
+    return f"{os.path.realpath(f'{directory}{slash}').rstrip('/')}/{name}" if slash else path
+
+
+def is_local(packed: bytes) -> bool:
+    """Is it an address of this machine?"""
+    family = socket.AF_INET if len(packed) == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((socket.inet_ntop(family, packed), 0))
+    except OSError:
+        return False
+    return True
 
 
 class Holder(NamedTuple):
@@ -46,7 +64,9 @@ class Listeners:
         if address in self._inodes:
             return address
         if address.ip is None:
-            return None
+            real = resolved(address.path or "")
+            sockets = (place for place in self._inodes if place.path is not None)
+            return next((place for place in sockets if resolved(place.path or "") == real), None)
         # [::] takes in IPv4 as well, unless it says otherwise, which /proc does not tell.
         wildcards = (LocalAddress(ip, address.port) for ip in WILDCARDS)
         return next((place for place in wildcards if place in self._inodes), None)

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """What Postfix is configured to do, as postconf(1) tells: parameters and services.
 
-Values have their $parameters expanded. Overrides of single services (`-o` in master.cf) are apart.
-Of several instances of Postfix, this is the default one.
+Values have their $parameters expanded, by Postfix itself. A parameter of the administrator's own is
+only a part of others' values; what Postfix looks up are its built-in parameters and the restriction
+classes. Overrides of single services (`-o` in master.cf) are apart.
+
+There can be several instances of Postfix (postmulti(1)), each with settings of its own.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 _SEC = 30
 _DURATION = re.compile(r"(\d+)([smhdw]?)")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_LOOKED_UP = ("-C", "builtin,service")
+_UNUSED = re.compile(r"^\S*postconf: warning: \S*main\.cf: unused parameter: ([^\s=]+)=(.*)$")
 
 
 class Service(NamedTuple):
@@ -30,16 +35,22 @@ class Service(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """All of it.
+    """All of one instance.
 
     Attributes:
-        parameters: main.cf, and the defaults of what does not stand there.
+        parameters: what Postfix looks up, from main.cf or by default; restriction classes as well.
         overrides: by service and parameter.
+        unknown: what stands in main.cf and is used by nothing: names, and values as they stand.
+        instance: its name, or its configuration directory; empty for the default one.
+        directory: the configuration directory; empty for the default one.
     """
 
     parameters: dict[str, str]
     overrides: dict[tuple[str, str], str]
     services: list[Service]
+    unknown: tuple[tuple[str, str], ...] = ()
+    instance: str = ""
+    directory: str = ""
 
     def value(self, parameter: str, service: str = "") -> str:
         """The value of a parameter, for one service or for all of them."""
@@ -50,6 +61,11 @@ class Settings(NamedTuple):
         wanted = set(commands)
         return [service for service in self.services if service.command in wanted]
 
+    @property
+    def shown(self) -> str:
+        """What the instance is called in a finding."""
+        return f"Postfix {self.instance}".rstrip()
+
 
 class PostfixError(Exception):
     """Postfix cannot be asked; the text says why."""
@@ -57,30 +73,40 @@ class PostfixError(Exception):
 
 def is_installed() -> bool:
     """Is there a Postfix that can be asked?"""
-    return _postconf() is not None
+    return _program("postconf") is not None
 
 
-def read() -> Settings:
-    """The settings of this machine's Postfix.
+def instances() -> list[tuple[str, str]]:
+    """Name and configuration directory of each instance; both are empty for the default one."""
+    try:
+        lines = _output("postmulti", "-l")[0]
+    except PostfixError:  # the default one can still be asked
+        return [("", "")]
+    # NAME GROUP ENABLED DIRECTORY, a - for what has no name; the default instance comes first.
+    found = [line.split(maxsplit=3) for line in lines]
+    others = [fields for fields in found if len(fields) == 4][1:]
+    return [("", ""), *((name if name != "-" else path, path) for name, _, _, path in others)]
+
+
+def read(instance: str = "", directory: str = "") -> Settings:
+    """The settings of an instance of this machine's Postfix.
 
     Raises:
         PostfixError: postconf(1) does not tell.
     """
-    parameters = dict(_pair(line) for line in _output("-x"))
-    overrides = {}
-    for line in _output("-Px"):
-        place, value = _pair(line)
-        service, _, parameter = place.rpartition("/")
-        overrides[service, parameter] = value
-    limit = _number(parameters.get("default_process_limit", ""), 100)
-    # postconf(5), compatibility_level: the default of the column is `y` below 1.
-    chroot_default = parameters.get("compatibility_level", "").startswith("0")
-    services = [
-        _service(line.split(), limit, chroot_default=chroot_default)
-        for line in _output("-M")
-        if len(line.split()) > 7
-    ]
-    return Settings(parameters, overrides, services)
+    lines, warnings = _postconf(directory, "-x", *_LOOKED_UP)
+    parameters = dict(map(_pair, lines))
+    own = dict(map(_pair, _postconf(directory, "-x", "-C", "user")[0]))
+    classes = re.split(r"[\s,]+", parameters.get("smtpd_restriction_classes", ""))
+    parameters.update({name: own[name] for name in classes if name in own})
+    return Settings(
+        parameters,
+        _overrides(directory, parameters, own),
+        _services(directory, parameters),
+        tuple((match[1], match[2]) for line in warnings if (match := _UNUSED.match(line))),
+        instance,
+        directory,
+    )
 
 
 def present(parameter: str) -> str | None:
@@ -104,6 +130,38 @@ def seconds(duration: str, default: int) -> int:
     return int(match[1]) * _UNITS[match[2]] if match else default
 
 
+def _overrides(
+    directory: str, parameters: dict[str, str], own: dict[str, str]
+) -> dict[tuple[str, str], str]:
+    """What services have of their own, directly or by way of a parameter of the administrator's."""
+    overrides: dict[tuple[str, str], str] = {}
+    indirect: dict[str, list[str]] = {}
+    for line in _postconf(directory, "-Px")[0]:
+        place, value = _pair(line)
+        service, _, parameter = place.rpartition("/")
+        if parameter in parameters:
+            overrides[service, parameter] = value
+        elif parameter in own:
+            indirect.setdefault(service, []).extend(("-o", f"{parameter}={value}"))
+    for service, options in indirect.items():
+        seen = map(_pair, _postconf(directory, "-x", *options)[0])
+        for parameter, value in seen:
+            if parameters.get(parameter, value) != value:
+                overrides.setdefault((service, parameter), value)
+    return overrides
+
+
+def _services(directory: str, parameters: dict[str, str]) -> list[Service]:
+    limit = _number(parameters.get("default_process_limit", ""), 100)
+    # postconf(5), compatibility_level: the default of the column is `y` below 1.
+    chroot_default = parameters.get("compatibility_level", "").startswith("0")
+    return [
+        _service(line.split(), limit, chroot_default=chroot_default)
+        for line in _postconf(directory, "-M")[0]
+        if len(line.split()) > 7
+    ]
+
+
 def _service(fields: list[str], limit: int, *, chroot_default: bool) -> Service:
     name, kind, _private, _unprivileged, chroot, _wakeup, processes, command, *_ = fields
     return Service(
@@ -124,25 +182,33 @@ def _number(text: str, default: int) -> int:
     return int(text) if text.isdecimal() else default
 
 
-def _postconf() -> str | None:
-    return shutil.which("postconf") or shutil.which("postconf", path="/usr/sbin:/usr/local/sbin")
+def _program(name: str) -> str | None:
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
 
 
-def _output(option: str) -> list[str]:
-    program = _postconf()
+def _postconf(directory: str, *options: str) -> tuple[list[str], list[str]]:
+    return _output("postconf", *(("-c", directory) if directory else ()), *options)
+
+
+def _output(name: str, *options: str) -> tuple[list[str], list[str]]:
+    """The lines of standard output and standard error."""
+    program = _program(name)
     if program is None:
-        raise PostfixError("there is no postconf(1)")
+        raise PostfixError(f"there is no {name}(1)")
+    shown = f"{name} {' '.join(options)}"
     try:
         done = subprocess.run(  # noqa: S603 - no shell
-            [program, option],
+            [program, *options],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
             timeout=_SEC,
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise PostfixError(f"postconf {option} does not work: {error}") from None
+        raise PostfixError(f"{shown} does not work: {error}") from None
+    output, errors = (
+        text.decode(errors="backslashreplace").splitlines() for text in (done.stdout, done.stderr)
+    )
     if done.returncode != 0:
-        reason = done.stderr.decode(errors="backslashreplace").strip() or "no reason given"
-        raise PostfixError(f"postconf {option} fails: {reason}")
-    return done.stdout.decode(errors="backslashreplace").splitlines()
+        raise PostfixError(f"{shown} fails: {' '.join(errors) or 'no reason given'}")
+    return output, errors

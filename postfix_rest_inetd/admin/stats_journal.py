@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin import stats_entry
-from postfix_rest_inetd.journal import IDENTIFIER
+from postfix_rest_inetd.journal import IDENTIFIER, WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +64,10 @@ class Journal:
     def this_boot_only(self) -> None:
         """Leave out the entries of earlier boots."""
         self._reader.this_boot()
+
+    def failures_only(self) -> None:
+        """Leave out the entries about what went as it should, by their priorities (entry.py)."""
+        self._reader.log_level(WARNING)
 
     def seek_time(self, when: float) -> None:
         """Go to the first entry of that time (seconds since 1970) or later."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import shutil
+import stat
 import subprocess
 from typing import NamedTuple
 
@@ -17,12 +19,24 @@ KINDS = ("postfix-rest-tcp", "postfix-rest-socketmap", "postfix-rest-policy")
 GENERATED = "/run/systemd/generator"
 
 _UNIT_PATH = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system")
+_GENERATOR = "postfix-rest-inetd-generator"
+# systemd.generator(7): the first one that is found counts, and a link to /dev/null is none.
+_GENERATOR_PATH = (
+    *(f"{top}/systemd/system-generators" for top in ("/run", "/etc", "/usr/local/lib", "/usr/lib")),
+    "/lib/systemd/system-generators",
+)
 _SEC = 20
 _SOCKETS = "postfix-rest-*.socket"
+_SERVICES = (
+    "postfix-rest-inetd-config.service",
+    "revive-postfix-rest@*.service",
+    "export-postfix-rest-metrics.service",
+)
+_MONOTONIC = re.compile(r"\[\s*([0-9]+\.[0-9]+)\]")
 _WANTS = "/etc/systemd/system/*.wants/postfix-rest-*@?*.socket"
 _PROPERTIES = (
     "Id ActiveState UnitFileState Listen NeedDaemonReload NRefused MaxConnections "
-    "DropInPaths FragmentPath"
+    "DropInPaths FragmentPath ActiveEnterTimestampMonotonic"
 )
 _HOMES = ("/home", "/root", "/run/user")
 _TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - named, not used
@@ -39,6 +53,7 @@ class Unit(NamedTuple):
     refused: int
     max_connections: int
     files: tuple[str, ...]
+    started_usec: int = 0  # of the monotonic clock
 
     @property
     def kind(self) -> str:
@@ -164,6 +179,53 @@ def last_failure(unit: str) -> str:
     return reasons[-1].rstrip(".") if reasons else ""
 
 
+def is_refusing(unit: Unit) -> bool:
+    """Has a unit refused connections since it was started last?
+
+    systemd's own count is never set back, so the journal decides, if it can be read.
+    """
+    if not unit.refused:
+        return False
+    text = _output(
+        *("journalctl", "--quiet", "--no-pager", "--output=short-monotonic", "--boot"),
+        *("--lines=1", f"--unit={unit.name}", "--grep=Too many incoming connections", "_PID=1"),
+    )
+    match = _MONOTONIC.match(text)
+    return match is None or float(match[1]) * 1_000_000 > unit.started_usec
+
+
+def unmasking(names: list[str]) -> list[str]:
+    """The commands that unmask units, or the templates that they are made from."""
+    templates = [re.sub("@.*", "@.socket", name) for name in names]
+    return [
+        f"systemctl unmask{option} {name}"
+        for directory, option in (("/etc", ""), ("/run", " --runtime"))
+        for name in dict.fromkeys([*templates, *names])
+        if os.path.realpath(f"{directory}/systemd/system/{name}") == os.devnull
+    ]
+
+
+def generator() -> tuple[str, bool]:
+    """The path of the generator, empty where there is none, and whether systemd can run it."""
+    paths = (f"{directory}/{_GENERATOR}" for directory in _GENERATOR_PATH)
+    path = next((path for path in paths if os.path.lexists(path)), "")
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return path, False
+    # Root may run what anybody may run.
+    return path, stat.S_ISREG(mode) and bool(mode & 0o111)
+
+
+def failed_services() -> list[str]:
+    """Services of ours, other than handlers, that have failed and stay so until somebody acts."""
+    listed = _output(
+        *("systemctl", "list-units", "--all", "--plain", "--no-legend", "--full"),
+        *("--state=failed", *_SERVICES),
+    )
+    return [line.split()[0] for line in listed.splitlines() if line.strip()]
+
+
 def _unit(block: str) -> Unit:
     values: dict[str, str] = {}
     listen = []
@@ -181,6 +243,7 @@ def _unit(block: str) -> Unit:
         refused=_number(values.get("NRefused", "")),
         max_connections=_number(values.get("MaxConnections", "")),
         files=(values.get("FragmentPath", ""), *values.get("DropInPaths", "").split()),
+        started_usec=_number(values.get("ActiveEnterTimestampMonotonic", "")),
     )
 
 

@@ -29,7 +29,7 @@ def probe(target: str, mode: str = TCP, map_name: str = "", **keys: object) -> l
     """What is found for an endpoint with this target: severity, what, advice."""
     document = {"endpoints": [entry(mode=mode, target=target, name="e", **keys)]}
     loaded = config.parse(json.dumps(document).encode(), "config.json")
-    names = {loaded.endpoints[0]: map_name} if map_name else {}
+    names = {loaded.endpoints[0]: map_name.split()} if map_name else {}
     found = list(check_probe.findings(loaded, names))
     assert {finding.where for finding in found} == {"e: backend"}
     return [[finding.severity, finding.what, finding.advice] for finding in found]
@@ -56,15 +56,25 @@ def test_good(mode: str) -> None:
 
 
 def test_map_name() -> None:
-    """A socketmap is asked for the map that Postfix asks for."""
-    with ScriptedBackend(answer(404), answer(404)) as backend:
-        probe(backend.url(), SOCKETMAP, "aliases")
+    """A socketmap is asked for the maps that Postfix asks for, or for one that is made up."""
+    with ScriptedBackend(answer(404), answer(404), answer(404)) as backend:
+        probe(backend.url(), SOCKETMAP, "aliases boxes")
         probe(backend.url(), SOCKETMAP)
         asked = [request.target for request in backend.requests]
     assert [target.partition(b"&")[0] for target in asked] == [
         b"/lookup?name=aliases",
+        b"/lookup?name=boxes",
         b"/lookup?name=check",
     ]
+
+
+@pytest.mark.parametrize("status, severity", [(400, "note"), (401, "error"), (500, "error")])
+def test_a_map_that_nobody_uses(status: int, severity: str) -> None:
+    """A backend need not know the map that is made up; the token and its health are its own."""
+    with ScriptedBackend(answer(status), answer(status)) as backend:
+        ((made_up, _, _),) = probe(backend.url(), SOCKETMAP)
+        ((used, _, _),) = probe(backend.url(), SOCKETMAP, "aliases")
+    assert (made_up, used) == (severity, "error")
 
 
 def test_name(authority: Authority) -> None:

@@ -14,7 +14,7 @@ from unit.endpoints import POLICY, SOCKETMAP, TCP, entry
 from unit.wire import table
 
 from postfix_rest_inetd import config
-from postfix_rest_inetd.admin import check_postfix, postfix_references
+from postfix_rest_inetd.admin import check_capacity, check_postfix, postfix_references
 from postfix_rest_inetd.admin.listeners import Listeners
 from postfix_rest_inetd.admin.postfix_settings import Service, Settings, seconds
 from postfix_rest_inetd.admin.systemd_units import Unit
@@ -58,12 +58,16 @@ FORMS = {
     "another host": ("tcp:192.0.2.1:9001", TCP, [], None),
     "another host's name": ("tcp:rest.example:9001", TCP, [], None),
     "proxy": ("proxy:tcp:127.0.0.1:9001", TCP, IPV4, None),
-    "socketmap": ("socketmap:inet:127.0.0.1:9001:a:b", SOCKETMAP, IPV4, "a:b"),
+    "a port alone": ("tcp:9001", TCP, BOTH, None),
+    "IPv4 in brackets": ("tcp:[127.0.0.1]:9001", TCP, IPV4, None),
+    "debug": ("debug:tcp:127.0.0.1:9001", TCP, IPV4, None),
+    "socketmap": ("socketmap:inet:127.0.0.1:9001:a", SOCKETMAP, IPV4, "a"),
+    "socketmap with a port alone": ("socketmap:inet:9001:a", SOCKETMAP, BOTH, "a"),
+    "socketmap without a host": ("socketmap:inet::9001:a", SOCKETMAP, BOTH, "a"),
     "socketmap over IPv6": ("socketmap:inet:[::1]:9001:m", SOCKETMAP, ["[::1]:9001"], "m"),
-    "no name": ("socketmap:inet:127.0.0.1:9001", SOCKETMAP, IPV4, None),
     "an empty name": ("socketmap:inet:127.0.0.1:9001:", SOCKETMAP, IPV4, None),
     "a path": ("socketmap:unix:private/rest:m", SOCKETMAP, "private/rest", "m"),
-    "a path without a name": ("socketmap:unix:private/rest", SOCKETMAP, "private/rest", None),
+    "an old name of unix:": ("socketmap:local:private/rest:m", SOCKETMAP, "private/rest", "m"),
 }
 
 
@@ -78,7 +82,12 @@ def test_tables(around, text, mode, place, map_name):
 POLICIES = {
     "a word": ("check_policy_service inet:127.0.0.1:9001, permit", 100),
     "in braces": ("check_policy_service { inet:127.0.0.1:9001, timeout=10s }", 10),
-    "minutes": ("permit, check_policy_service {inet:127.0.0.1:9001,timeout = 2m}", 120),
+    "minutes": ("permit, check_policy_service {inet:127.0.0.1:9001,{timeout = 2m}}", 120),
+    "inner braces before it": (
+        "check_policy_service { inet:127.0.0.1:9001, { default_action=DUNNO }, timeout=1s }",
+        1,
+    ),
+    "in capitals": ("CHECK_POLICY_SERVICE inet:127.0.0.1:9001", 100),
     "a comma before it": ("check_policy_service,inet:127.0.0.1:9001", 100),
 }
 
@@ -108,7 +117,70 @@ def test_one_table_in_several_parameters():
     text = "tcp:127.0.0.1:9001"
     (found,) = postfix_references.find(settings(virtual_alias_maps=text, transport_maps=text))
     assert found.parameters == ("virtual_alias_maps", "transport_maps")
-    assert found.programs == {"cleanup", "smtpd", "trivial-rewrite"}
+    services = {service.name for service in found.askers}
+    assert services == {"smtp/inet", "submission/inet", "cleanup/unix", "rewrite/unix"}
+
+
+POLICY_FORMS = {
+    "of its own": ("{ inet:9001, default_action=DUNNO }", "DUNNO"),
+    "in braces of its own": (
+        "{ inet:9001, { default_action = 450 4.3.5 later } }",
+        "450 4.3.5 later",
+    ),
+    "of all": ("inet:9001", "451 4.3.5 Server configuration problem"),
+}
+
+
+@pytest.mark.parametrize("specification, action", table(POLICY_FORMS))
+def test_default_action(specification, action):
+    """What Postfix does without a reply: a policy service's own action, or that of all."""
+    everybody = "451 4.3.5 Server configuration problem"
+    given = settings(
+        smtpd_policy_service_default_action=everybody,
+        smtpd_data_restrictions=f"check_policy_service {specification}",
+    )
+    (found,) = postfix_references.find(given)
+    assert found.default_action == action
+    assert [str(address) for address in found.addresses] == BOTH
+
+
+USERS = {
+    "sender_dependent_relayhost_maps": {"rewrite/unix"},
+    "sender_dependent_default_transport_maps": {"rewrite/unix"},
+    "relocated_maps": {"rewrite/unix"},
+    "recipient_bcc_maps": {"cleanup/unix"},
+    "smtpd_sender_login_maps": {"smtp/inet", "submission/inet"},
+    "relay_recipient_maps": {"smtp/inet", "submission/inet"},
+    "mydestination": {"smtp/inet", "submission/inet", "rewrite/unix"},
+    "postscreen_access_list": set(),
+}
+
+
+@pytest.mark.parametrize("parameter, services", USERS.items())
+def test_askers(parameter, services):
+    """Which services look a parameter up; one that overrides it does not."""
+    text = "tcp:127.0.0.1:9001"
+    (found,) = postfix_references.find(settings(**{parameter: text}))
+    assert {service.name for service in found.askers} == services
+    given = settings({parameter: "hash:/x"}, **{parameter: text})
+    (found,) = postfix_references.find(given)
+    assert {service.name for service in found.askers} == services - {"smtp/inet"}
+
+
+WORDS = {
+    "a, b\tc": ["a", "b", "c"],
+    "a{b, c} d": ["a{b, c}", "d"],
+    "{ a, { b = c }, d }, e": ["{ a, { b = c }, d }", "e"],
+    "a} b": ["a}", "b"],
+    "{a b": ["{a b"],
+    "": [],
+}
+
+
+@pytest.mark.parametrize("text, expected", WORDS.items())
+def test_words(text, expected):
+    """Braces keep words together, also where one is missing."""
+    assert postfix_references.words(text) == expected
 
 
 DURATIONS = {"100s": 100, "5m": 300, "1h": 3600, "7": 7, "forever": 42, "": 42}
@@ -149,7 +221,7 @@ def troubles(served, given, **parameters):
     """What is wrong, notes left out; {tcp}, {maps} and {gate} are ports."""
     ports = dict(zip(("tcp", "maps", "gate"), (e.address.port for e in served), strict=True))
     filled = {name: value.format(**ports) for name, value in parameters.items()}
-    found = check_postfix.findings(served, Listeners(), settings(given, **filled))
+    found = check_postfix.findings(served, Listeners(), [settings(given, **filled)])
     return [finding for finding in found if finding.severity != "note"]
 
 
@@ -191,7 +263,11 @@ BAD = {
         "asks policy, whose mode is",
         {"x_maps": "socketmap:inet:127.0.0.1:{gate}:m"},
     ),
-    "no map name": ("error", "name of the map is missing", {"x": "socketmap:inet:[::1]:{maps}"}),
+    "no map name": (
+        "error",
+        "name of the map is missing",
+        {"x": "socketmap:inet:127.0.0.1:{maps}"},
+    ),
     "proxy": ("error", "is not in proxy_read_maps", {"x_maps": "proxy:tcp:127.0.0.1:{tcp}"}),
     "a short timeout": (
         "warning",
@@ -217,8 +293,6 @@ BAD = {
 @pytest.mark.parametrize("severity, told, parameters", table(BAD))
 def test_bad(served, severity, told, parameters):
     """One thing is wrong, and it is told with a remedy."""
-    if told.startswith("name of the map"):
-        parameters = {"x": parameters["x"].replace("[::1]", "127.0.0.1")}
     (found,) = troubles(served, None, **parameters)
     assert found.severity == severity
     assert told in found.what
@@ -238,7 +312,7 @@ def test_override(served):
 
 def test_nobody_asks(served):
     """An endpoint that nobody asks is worth a note."""
-    found = list(check_postfix.findings(served, Listeners(), settings()))
+    found = list(check_postfix.findings(served, Listeners(), [settings()]))
     assert [(each.severity, each.where) for each in found] == [
         ("note", mode) for mode in (TCP, SOCKETMAP, POLICY)
     ]
@@ -261,7 +335,7 @@ def test_chroot(bind_path, path, chroot, advice):
     """Where a path leads depends on the chroot of who asks (cleanup and trivial-rewrite here)."""
     (endpoint,) = endpoints(entry(mode=SOCKETMAP, bind_path=bind_path, bind_port=...))
     given = settings(header_checks=f"socketmap:unix:{path}:m", chroot=chroot)
-    found = list(check_postfix.findings([endpoint], Listeners(), given))
+    found = list(check_postfix.findings([endpoint], Listeners(), [given]))
     about_paths = [each for each in found if "would look for" in each.what]
     assert [advice in each.advice for each in about_paths] == ([] if advice is None else [True])
 
@@ -285,10 +359,166 @@ def test_capacity(served):
             max_connections=limit,
             files=(),
         )
-        return [each.what for each in check_postfix.capacity([(unit, [endpoint])], served, given)]
+        return [
+            each.what for each in check_capacity.findings([(unit, [endpoint])], served, [given])
+        ]
 
     assert found(tcp, 240) == []
     assert found(maps, 120) == []
     (told,) = found(tcp, 239)
     assert "takes 239 connections, and Postfix may want 240 (smtp/inet, submission/inet)" in told
     assert len(found(maps, 119)) == 1
+
+
+MEANT = {
+    "no inet:": (
+        "socketmap:127.0.0.1:{maps}:m",
+        "inet: is missing",
+        "socketmap:inet:127.0.0.1:{maps}:m",
+    ),
+    "neither inet: nor a name": (
+        "socketmap:127.0.0.1:{maps}",
+        "inet: is missing, and the name of the map is missing",
+        "socketmap:inet:127.0.0.1:{maps}:NAME",
+    ),
+    "no name": (
+        "socketmap:inet:localhost:{maps}",
+        "the name of the map is missing",
+        "socketmap:inet:localhost:{maps}:NAME",
+    ),
+    "a colon in the name": (
+        "proxy:socketmap:inet:127.0.0.1:{maps}:a:b",
+        "the name of a map cannot have a colon",
+        "proxy:socketmap:inet:127.0.0.1:{maps}:a-b",
+    ),
+    "inet: for tcp": (
+        "tcp:inet:127.0.0.1:{tcp}",
+        "there is no inet: in a tcp: table",
+        "tcp:127.0.0.1:{tcp}",
+    ),
+    "no inet: for a policy": (
+        "check_policy_service 127.0.0.1:{gate}",
+        "inet: is missing",
+        "inet:127.0.0.1:{gate}",
+    ),
+}
+
+
+@pytest.mark.parametrize("value, problem, meant", table(MEANT))
+def test_typos(served, value, problem, meant):
+    """A form that Postfix refuses: what is wrong, and the form that reaches the endpoint."""
+    ports = dict(zip(("tcp", "maps", "gate"), (e.address.port for e in served), strict=True))
+    (found,) = troubles(served, None, smtpd_x=value)
+    text = value.removeprefix("check_policy_service ").format(**ports)
+    assert (found.severity, found.what) == ("error", f"{text}: {problem}")
+    assert found.advice == f"That would be {meant.format(**ports)}"
+    right = meant if "check_policy" not in value else f"check_policy_service {meant}"
+    mended = troubles(served, None, smtpd_x=right, proxy_read_maps=right)
+    assert mended == []
+
+
+def test_a_name_that_postfix_does_not_know(served):
+    """A misspelt parameter is told, if it leads to an endpoint; others are nobody's business."""
+    port = served[0].address.port
+    unknown = (("virtual_alias_map", f"tcp:127.0.0.1:{port}"), ("x", "tcp:127.0.0.1:1"))
+    given = settings()._replace(unknown=unknown)
+    found = [
+        each
+        for each in check_postfix.findings(served, Listeners(), [given])
+        if each.severity != "note"
+    ]
+    assert [(each.severity, each.where) for each in found] == [
+        ("warning", "Postfix: virtual_alias_map")
+    ]
+
+
+def test_instances(served):
+    """Each instance counts: what it asks, what it lacks, and its processes."""
+    tcp, maps, _ = served
+    place = f"tcp:127.0.0.1:{tcp.address.port}"
+    first = settings(smtpd_a=place)
+    second = settings(smtpd_a=f"proxy:{place}", smtpd_b=f"socketmap:inet:{maps.address}:m")
+    second = second._replace(instance="postfix-out", directory="/etc/postfix-out")
+    found = list(check_postfix.findings(served, Listeners(), [first, second]))
+    assert [(each.severity, each.where) for each in found] == [
+        ("error", "Postfix postfix-out: smtpd_a"),
+        ("note", "policy"),
+    ]
+    assert "postconf -c /etc/postfix-out -e" in found[0].advice
+    assert "postfix -c /etc/postfix-out reload" in found[0].advice
+
+
+NOTES = {
+    "whole addresses": (
+        {"virtual_alias_maps": "tcp:127.0.0.1:{tcp}", "recipient_delimiter": "+-"},
+        "user+extension@example.org",
+    ),
+    "domains have no extension": (
+        {"virtual_mailbox_domains": "tcp:127.0.0.1:{tcp}", "recipient_delimiter": "+"},
+        None,
+    ),
+    "no delimiter": (
+        {"virtual_alias_maps": "tcp:127.0.0.1:{tcp}", "recipient_delimiter": ""},
+        None,
+    ),
+    "a default action of one service": (
+        {
+            "smtpd_data_restrictions": "check_policy_service "
+            "{{ inet:127.0.0.1:{gate}, {{ default_action=DUNNO }} }}"
+        },
+        "default action DUNNO",
+    ),
+    "a default action of all": (
+        {
+            "smtpd_data_restrictions": "check_policy_service inet:127.0.0.1:{gate}",
+            "smtpd_policy_service_default_action": "DEFER later",
+        },
+        "default action DEFER later",
+    ),
+    "Postfix's own": (
+        {
+            "smtpd_data_restrictions": "check_policy_service inet:127.0.0.1:{gate}",
+            "smtpd_policy_service_default_action": "451 4.3.5 Server configuration problem",
+        },
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("parameters, told", table(NOTES))
+def test_notes(served, parameters, told):
+    """What Postfix does otherwise than one may think is worth a note, and not an error."""
+    ports = dict(zip(("tcp", "maps", "gate"), (e.address.port for e in served), strict=True))
+    filled = {name: value.format(**ports) for name, value in parameters.items()}
+    found = list(check_postfix.findings(served, Listeners(), [settings(**filled)]))
+    assert {each.severity for each in found} <= {"note"}
+    told_of = [each.what for each in found if "policy service of Postfix asks" not in each.what]
+    assert [told in what for what in told_of] == ([] if told is None else [True])
+
+
+def test_a_failure_action_is_the_answer(served):
+    """With close, or an action of the operator's choice, there is nothing to note."""
+    gate = served[2]
+    given = settings(
+        smtpd_data_restrictions="check_policy_service "
+        f"{{ inet:127.0.0.1:{gate.address.port}, default_action=DUNNO }}"
+    )
+    for action, expected in ((None, 1), ("close", 0), ("DUNNO", 0)):
+        gate.failure_action = action
+        found = check_postfix.findings([gate], Listeners(), [given])
+        assert sum("does not apply" in each.what for each in found) == expected
+
+
+def test_symbolic_links_on_the_way(tmp_path):
+    """/var/run and /run are one place, for references and for listeners."""
+    real, link = tmp_path / "run", tmp_path / "var-run"
+    real.mkdir()
+    link.symlink_to(real)
+    (endpoint,) = endpoints(entry(mode=SOCKETMAP, bind_path=str(real / "rest"), bind_port=...))
+    nobody = "nobody-of-this-name"  # who may enter the directory is another matter
+    asked = f"socketmap:unix:{link}/rest:m"
+    given = settings(header_checks=asked, chroot=False, mail_owner=nobody)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(link / "rest"))
+        listening.listen()
+        assert list(check_postfix.findings([endpoint], Listeners(), [given])) == []

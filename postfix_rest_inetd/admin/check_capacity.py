@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""Whether Postfix could hold more connections to a socket unit than that takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd import model
+from postfix_rest_inetd.admin import check_postfix, postfix_references
+from postfix_rest_inetd.admin.check_finding import WARNING, Finding
+from postfix_rest_inetd.admin.check_units import raising_max_connections
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postfix_rest_inetd.admin.postfix_settings import Settings
+    from postfix_rest_inetd.admin.systemd_units import Unit
+    from postfix_rest_inetd.endpoint import Endpoint
+
+    # The endpoint, what tells connections apart, the instance and its service; and how many.
+    Connections = dict[tuple[Endpoint, tuple[object, ...], str, str], int]
+
+
+def findings(
+    units: list[tuple[Unit, list[Endpoint]]], endpoints: list[Endpoint], instances: list[Settings]
+) -> Iterator[Finding]:
+    """The units that take too few, of those that listen and their endpoints."""
+    connections: Connections = {}
+    for settings in instances:
+        connections |= _connections(endpoints, settings)
+    for unit, served in units:
+        own = {key: number for key, number in connections.items() if key[0] in served}
+        total = sum(own.values())
+        if total > unit.max_connections > 0:
+            by = ", ".join(dict.fromkeys(service for *_, service in own))
+            what = f"takes {unit.max_connections} connections, and Postfix may want {total} ({by})"
+            advice = "Postfix takes a refused connection for a failure. Have fewer processes "
+            advice += "(default_process_limit), use proxy: tables, or take more connections:\n"
+            yield Finding(WARNING, unit.name, what, advice + raising_max_connections(unit, total))
+
+
+def _connections(endpoints: list[Endpoint], settings: Settings) -> Connections:
+    found: Connections = {}
+    for reference in postfix_references.find(settings):
+        target = check_postfix.endpoint_of(reference, endpoints, settings)
+        if target is None or reference.is_proxied:
+            continue
+        # The maps of a socketmap share one connection of a process.
+        is_map = target.mode == model.SOCKETMAP_LOOKUP
+        apart = () if is_map else (reference.text, reference.timeout_sec, reference.default_action)
+        for service in check_postfix.askers(reference, settings):
+            found[target, apart, settings.instance, service.name] = service.max_processes
+    return found

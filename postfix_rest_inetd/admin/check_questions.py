@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""`check --probe`: one question through the socket of each endpoint, as Postfix asks it.
+
+That is the whole way: systemd, a handler in its sandbox with its rights and its files, the backend.
+A socketmap is asked for each map that Postfix uses. Of a failure, the journal says why.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd import model
+from postfix_rest_inetd.admin import check_failures, check_request, query_client
+from postfix_rest_inetd.admin.check_finding import ERROR, GOOD, NOTE, Finding, commands
+from postfix_rest_inetd.admin.query_steps import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postfix_rest_inetd.admin.listeners import Listeners
+    from postfix_rest_inetd.endpoint import Endpoint
+
+_GOOD = (model.REPLY_VALUE, model.REPLY_NOT_FOUND)
+# verdict.py: how the texts of failures begin.
+_FAILURES = ("451 REST ", "554 REST ")
+
+
+def findings(
+    endpoints: list[Endpoint], listeners: Listeners, in_use: dict[Endpoint, list[str]]
+) -> Iterator[Finding]:
+    """What Postfix would get; `in_use` are the maps that it asks for, by endpoint."""
+    for endpoint in endpoints:
+        where = f"{endpoint.name}: socket"
+        if listeners.at(endpoint.address) is None:
+            yield Finding(NOTE, where, f"was not asked: nothing listens at {endpoint.address}")
+            continue
+        client = query_client.Client(endpoint)
+        try:
+            for map_name in check_request.map_names(endpoint, in_use):
+                is_used = endpoint.mode != model.SOCKETMAP_LOOKUP or endpoint in in_use
+                yield _ask(endpoint, client, map_name, where, is_used=is_used)
+        except PermissionError:
+            what = "was not asked: only root and Postfix may connect to it"
+            yield Finding(NOTE, where, what, "Run this as root.")
+        finally:
+            client.close()
+
+
+def _ask(
+    endpoint: Endpoint, client: query_client.Client, map_name: str, where: str, *, is_used: bool
+) -> Finding:
+    """Ask, and judge what comes.
+
+    Raises:
+        PermissionError: this user may not connect.
+    """
+    asked = check_request.shown(endpoint, map_name)
+    record, began = Record(), time.time()
+    try:
+        answer = client.ask(check_request.request(endpoint, map_name), record)
+        text = answer.text.decode(errors="backslashreplace")
+        told = {model.REPLY_NOT_FOUND: "not found", model.REPLY_VALUE: "a value"}
+        what = told.get(answer.kind, f"{answer.word} {text}")
+        if endpoint.mode == model.POLICY:
+            what = f"action {text}"
+        is_good = answer.kind in _GOOD and not text.startswith(_FAILURES)
+        is_made_up = answer.kind == model.REPLY_PERMANENT and not is_used
+        is_doubtful = answer.kind == model.REPLY_VALUE and text == endpoint.failure_action
+    except query_client.NoAnswerError as error:
+        if isinstance(error.__context__, PermissionError):
+            raise PermissionError from None
+        what, is_good, is_made_up, is_doubtful = str(error), False, False, False
+    reason = check_failures.reason(endpoint, began) if is_doubtful or not is_good else ""
+    if is_good and not reason:
+        took = f"{record.total_usec / 1000:.0f} ms"
+        return Finding(GOOD, where, f"{what}, for {asked}, as Postfix asks ({took})")
+    why = f": {reason}" if reason else ""
+    if is_made_up:
+        what = f"{what}, for {asked}, which Postfix does not use{why}"
+        return Finding(NOTE, where, what)
+    what = f"{what}, for {asked}, as Postfix asks{why}"
+    return Finding(ERROR, where, what, f"See each step:\n{commands(_query(endpoint, map_name))}")
+
+
+def _query(endpoint: Endpoint, map_name: str) -> str:
+    """The command that asks the same, and shows more."""
+    words = ["postfix-rest-inetd", "query", endpoint.name, "-v"]
+    if endpoint.mode == model.POLICY:
+        address = check_request.ADDRESS
+        words += ["--attribute", f"sender={address}", "--attribute", f"recipient={address}"]
+    else:
+        words.insert(3, check_request.key(endpoint))
+    if map_name:
+        words += ["--map", map_name]
+    return shlex.join(words)
