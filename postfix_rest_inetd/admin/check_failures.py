@@ -83,7 +83,7 @@ def reason(endpoint: Endpoint, since: float) -> str:
             journal.seek_time(since)
             while True:
                 for entry in journal.entries():
-                    if entry.endpoint == endpoint.name and _may_be_ours(entry):
+                    if _may_be_about(entry, endpoint):
                         return (entry.cause or entry.outcome) if entry.failed else ""
                 left = deadline - time.monotonic()
                 if left <= 0:
@@ -97,5 +97,7 @@ def _is_ours(entry: Entry) -> bool:
     return any(check_request.DOMAIN in text for _, text in entry.subjects)
 
 
-def _may_be_ours(entry: Entry) -> bool:
-    return not entry.subjects or _is_ours(entry)
+def _may_be_about(entry: Entry, endpoint: Endpoint) -> bool:
+    """Is it about our question, as far as can be seen? Without a configuration, nobody is named."""
+    is_its = entry.endpoint in (endpoint.name, "") and entry.mode == endpoint.mode
+    return is_its and (not entry.subjects or _is_ours(entry))

@@ -176,14 +176,21 @@ def raising_max_connections(unit: Unit, number: int) -> str:
 
 def _rivals(units: list[Unit]) -> Iterator[Finding]:
     enabled = [unit for unit in units if unit.is_enabled]
-    named = [unit.name for unit in enabled if unit.instance != "all"]
+    named = [unit for unit in enabled if unit.instance != "all"]
     every = next((unit for unit in enabled if unit.instance == "all"), None)
     if every and named:
-        what = f"is enabled, and so is {', '.join(named)}: they exclude each other"
-        advice = "At a boot, only one of them starts. Keep one:\n"
-        others = f"systemctl disable --now {' '.join(named)}"
-        advice += commands(others, f"systemctl start {every.name}")
+        names = ", ".join(unit.name for unit in named)
+        what = f"is enabled, and so is {names}: they exclude each other"
+        steps = [_disabling(unit) for unit in named]
+        if not every.is_active:
+            steps.append(f"systemctl start {every.name}")
+        advice = f"At a boot, only one of them starts. Keep one:\n{commands(*steps)}"
         yield Finding(WARNING, every.name, what, advice)
+
+
+def _disabling(unit: Unit) -> str:
+    """The command that takes a unit out of service; one that was never loaded cannot be stopped."""
+    return f"systemctl disable{' --now' if unit.is_active else ''} {unit.name}"
 
 
 def _orphans(units: list[Unit], instances: dict[str, list[Endpoint]]) -> Iterator[Finding]:
@@ -206,7 +213,7 @@ def _without_endpoint(unit: Unit, instances: dict[str, list[Endpoint]]) -> str:
             start = (f"systemctl enable {name}", f"systemctl start {name}")
             advice = f"{name} has its address now; starting it stops this one:\n"
             return advice + commands(f"systemctl disable {unit.name}", _RELOAD, *start)
-    return commands(f"systemctl disable --now {unit.name}", _RELOAD)
+    return commands(_disabling(unit), _RELOAD)
 
 
 def _stale(

@@ -80,12 +80,20 @@ def instances() -> list[tuple[str, str]]:
     """Name and configuration directory of each instance; both are empty for the default one."""
     try:
         lines = _output("postmulti", "-l")[0]
-    except PostfixError:  # the default one can still be asked
-        return [("", "")]
+    except PostfixError:  # one that cannot be used stops postmulti(1), and not postconf(1)
+        return [("", ""), *_listed_instances()]
     # NAME GROUP ENABLED DIRECTORY, a - for what has no name; the default instance comes first.
     found = [line.split(maxsplit=3) for line in lines]
     others = [fields for fields in found if len(fields) == 4][1:]
     return [("", ""), *((name if name != "-" else path, path) for name, _, _, path in others)]
+
+
+def _listed_instances() -> list[tuple[str, str]]:
+    try:
+        lines = _output("postconf", "-xh", "multi_instance_directories")[0]
+    except PostfixError:
+        return []
+    return [(path, path) for path in re.split(r"[\s,]+", " ".join(lines)) if path]
 
 
 def read(instance: str = "", directory: str = "") -> Settings:

@@ -18,8 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from integration.good_machine import KEEP, PARAMETERS, RESTORE, TEMPLATES, Machine
+from integration.mail import set_up
+from integration.product import SOCKETS, configure, start
 
 from harness.container import RUNNING, CommandError, Container, why_impossible
+from harness.container_backend import answer, lookup
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -148,3 +152,25 @@ def blank_container(root: Path) -> Iterator[Container]:
     """A container of the test's own, without the product."""
     with Container(root) as booted:
         yield booted
+
+
+@pytest.fixture(scope="module")
+def good_machine(container: Container) -> Iterator[Machine]:
+    """A machine on which everything is as it should be."""
+    with container.backend({}) as backend:
+        good = Machine(container, backend)
+        configure(container, *good.endpoints())
+        container.run("systemctl", "enable", *TEMPLATES)
+        start(container, *SOCKETS)
+        set_up(container, PARAMETERS)
+        good.shell(KEEP)
+        yield good
+    container.reset()
+
+
+@pytest.fixture
+def machine(good_machine: Machine) -> Iterator[Machine]:
+    """The same, put right after the test."""
+    good_machine.backend.set_routes({"/lookup": lookup({}), "/policy": answer("DUNNO")})
+    yield good_machine
+    good_machine.shell(RESTORE)

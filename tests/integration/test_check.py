@@ -8,12 +8,9 @@ nothing else, with the remedy.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import pytest
-from integration.mail import set_up
+from integration.good_machine import SPOOL, TEMPLATES, Finding, Machine
 from integration.product import (
     CONFIG,
     POLICY,
@@ -21,144 +18,30 @@ from integration.product import (
     SOCKETS,
     TCP,
     USER,
-    configure,
+    ask,
     drop_in,
     endpoint,
-    start,
     state,
     wait_until,
     write_config,
 )
 
 from harness.container import Container
-from harness.container_backend import Backend, answer, lookup
+from harness.container_backend import answer, lookup, maps
 from harness.process_group import end
-
-SPOOL = "/var/spool/postfix"
-TEMPLATES = tuple(unit.replace("all", "") for unit in SOCKETS)
-PARAMETERS = {
-    "virtual_mailbox_domains": "tcp:127.0.0.1:9001",
-    "virtual_mailbox_maps": "proxy:socketmap:inet:localhost:9002:mailbox",
-    "virtual_alias_maps": "socketmap:unix:private/rest:alias",
-    "smtpd_recipient_restrictions": "check_policy_service inet:127.0.0.1:9003, permit",
-}
-
-
-class Finding(NamedTuple):
-    """A finding of check's."""
-
-    severity: str
-    where: str
-    what: str
-    advice: str
-
-
-class Machine(NamedTuple):
-    """A good machine, and its four endpoints."""
-
-    container: Container
-    backend: Backend
-
-    def endpoints(self, **changes: dict[str, Any]) -> list[dict[str, Any]]:
-        """The endpoints, with changes of the keys of the one that is named."""
-        path = f"{SPOOL}/private/rest"
-        url = self.backend.url
-        entries = [
-            endpoint("domains", port=9001, target=url("/lookup")),
-            endpoint("maps", "socketmap-lookup", port=9002, target=url("/lookup")),
-            endpoint("local", "socketmap-lookup", bind_path=path, target=url("/lookup")),
-            endpoint("gate", "policy", port=9003, target=url("/policy")),
-        ]
-        return [{**entry, **changes.get(entry["name"], {})} for entry in entries]
-
-    def write(self, **changes: dict[str, Any]) -> None:
-        """Write config.json and tell nobody."""
-        write_config(self.container, {"endpoints": self.endpoints(**changes)})
-
-    def check(self, *options: str) -> tuple[int, list[Finding]]:
-        """The exit status, and everything that was found."""
-        command = ["postfix-rest-inetd", "check", "--json", *options]
-        done = self.container.run(*command, check=False)
-        assert done.stderr == ""
-        return done.returncode, [Finding(**each) for each in json.loads(done.stdout)["findings"]]
-
-    def troubles(self, *options: str) -> list[Finding]:
-        """What check finds wrong."""
-        status, found = self.check(*options)
-        bad = [finding for finding in found if finding.severity != "ok"]
-        assert status == int(any(finding.severity == "error" for finding in bad))
-        return bad
-
-    def trouble(self, *options: str) -> Finding:
-        """The only thing that check finds wrong."""
-        found = self.troubles(*options)
-        assert len(found) == 1, found
-        return found[0]
-
-    def shell(self, program: str) -> str:
-        """Run a program for the shell."""
-        return self.container.shell(program)
-
-
-KEPT = "/var/lib/good-machine"
-UNITS = " ".join(SOCKETS)
-KEEP = f"""
-rm -rf {KEPT}
-mkdir {KEPT}
-cp -a /etc/systemd/system /etc/postfix/main.cf {CONFIG} {KEPT}
-"""
-RESTORE = f"""
-cp -p {KEPT}/main.cf /etc/postfix/main.cf
-cp -p {KEPT}/config.json {CONFIG}
-chmod 0750 /etc/postfix-rest-inetd
-if ! diff -r {KEPT}/system /etc/systemd/system ||
-    [ "$(systemctl is-active {UNITS} | sort -u)" != active ] ||
-    [ -n "$(systemctl list-units --failed --no-legend 'postfix-rest-*')" ] ||
-    ! grep -q 9001 /run/systemd/generator/{TCP}.d/*
-then
-    systemctl stop 'postfix-rest-*.socket'
-    find /etc/systemd/system -mindepth 1 -delete
-    cp -aT {KEPT}/system /etc/systemd/system
-    systemctl daemon-reload
-    systemctl reset-failed
-    systemctl start {UNITS}
-fi
-"""
-
-
-@pytest.fixture(scope="module")
-def good_machine(container: Container) -> Iterator[Machine]:
-    """A machine on which everything is as it should be."""
-    with container.backend({}) as backend:
-        good = Machine(container, backend)
-        configure(container, *good.endpoints())
-        container.run("systemctl", "enable", *TEMPLATES)
-        start(container, *SOCKETS)
-        set_up(container, PARAMETERS)
-        good.shell(KEEP)
-        yield good
-    container.reset()
-
-
-@pytest.fixture
-def machine(good_machine: Machine) -> Iterator[Machine]:
-    """The same, put right after the test."""
-    good_machine.backend.set_routes({"/lookup": lookup({}), "/policy": answer("DUNNO")})
-    yield good_machine
-    good_machine.shell(RESTORE)
-
 
 # -- nothing wrong
 
 
 def test_good(machine: Machine) -> None:
-    """Nothing is found, with --probe neither; each backend was asked once, for nobody."""
+    """Nothing is found, with --probe neither: each backend is asked twice, for nobody."""
+    machine.forget_failures()
     machine.backend.requests.clear()
     assert machine.troubles() == []
     status, found = machine.check("--probe", "--strict")
     assert (status, {finding.severity for finding in found}) == (0, {"ok"})
     asked = [request.path for request in machine.backend.requests]
-    assert asked == ["/lookup", "/lookup", "/lookup", "/policy"]
+    assert asked == ["/lookup", "/lookup", "/lookup", "/policy"] * 2
     for request in machine.backend.requests:
         assert "postfix-rest-inetd.invalid" in request.query + request.body.decode()
     assert "name=mailbox" in machine.backend.requests[1].query
@@ -468,7 +351,7 @@ def test_too_many_processes(machine: Machine) -> None:
     found = machine.trouble()
     assert (found.severity, found.where) == ("warning", POLICY)
     assert "takes 50 connections, and Postfix may want 100 (smtp/inet)" in found.what
-    assert "MaxConnections= of 100 or more" in found.advice
+    assert "MaxConnections=100" in found.advice
 
 
 def test_postfix_notes(machine: Machine) -> None:
@@ -486,6 +369,7 @@ def test_backend_is_down(machine: Machine) -> None:
     machine.backend.stop()
     found = machine.troubles("--probe", "--only=probe")
     machine.backend.start()
+    found = [each for each in found if ": journal" not in each.where]
     assert len(found) == 4
     assert {each.severity for each in found} == {"error"}
     assert "Connection refused" in found[0].what
@@ -495,7 +379,7 @@ def test_backend_is_down(machine: Machine) -> None:
 def test_backend_refuses_the_token(machine: Machine) -> None:
     """401: the token."""
     machine.backend.set_routes({"/lookup": answer(status=401), "/policy": answer("DUNNO")})
-    found = machine.troubles("--only=probe")
+    found = [each for each in machine.troubles("--only=probe") if ": journal" not in each.where]
     assert len(found) == 3
     assert "status 401" in found[0].what
     assert "auth-token" in found[0].advice
@@ -504,9 +388,86 @@ def test_backend_refuses_the_token(machine: Machine) -> None:
 def test_backend_knows_everything(machine: Machine) -> None:
     """A value for a key that cannot exist."""
     machine.backend.set_routes({"/lookup": answer('["x"]'), "/policy": answer("DUNNO")})
+    machine.forget_failures()
     found = machine.troubles("--only=probe")
     assert {each.severity for each in found} == {"warning"}
     assert "which cannot exist" in found[0].what
+
+
+def test_one_map_fails(machine: Machine) -> None:
+    """Each map that main.cf uses is asked for, and the one that fails is told."""
+    second = "check_sender_access socketmap:inet:127.0.0.1:9002:senders"
+    machine.container.run("postconf", "-e", f"smtpd_sender_restrictions={second}")
+    routes = {"mailbox": lookup({}), "alias": lookup({}), "senders": answer(status=500)}
+    machine.backend.set_routes({"/lookup": maps(routes), "/policy": answer("DUNNO")})
+    machine.forget_failures()
+    found = machine.trouble("--only=probe")
+    assert (found.severity, found.where) == ("error", "maps: backend")
+    assert "in the map senders" in found.what
+    asked = {request.query for request in machine.backend.requests if "name=" in request.query}
+    assert {query.partition("&")[0] for query in asked} >= {"name=mailbox", "name=senders"}
+
+
+def test_the_handler_fails(machine: Machine) -> None:
+    """Root's own question is answered, a handler's is not: told with the reason of the journal."""
+    token = "/root/token"
+    machine.container.write(token, "secret-token\n", mode=0o644)
+    entries = machine.endpoints()
+    del entries[0]["auth-token"]
+    entries[0]["auth-token-file"] = token
+    write_config(machine.container, {"endpoints": entries})
+    machine.forget_failures()
+    found = [each for each in machine.troubles("--only=probe") if ": socket" in each.where]
+    machine.container.run("rm", token)
+    assert [(each.severity, each.where) for each in found] == [("error", "domains: socket")]
+    assert f"{token}: $.endpoints[0].auth-token-file: cannot be read" in found[0].what
+    assert "postfix-rest-inetd query domains" in found[0].advice
+
+
+def test_failures_of_the_last_hour(machine: Machine) -> None:
+    """What failed, though all is well at the moment: how often, when and why; --strict minds."""
+    machine.forget_failures()
+    machine.backend.set_routes({"/lookup": answer(status=500), "/policy": answer("DUNNO")})
+    for key in ("a", "b", "c"):
+        assert ask(machine.container, 9001, f"get {key}.example\n".encode()).startswith(b"400 ")
+    machine.backend.set_routes({"/lookup": lookup({}), "/policy": answer("DUNNO")})
+    found = machine.trouble("--only=probe")
+    assert (found.severity, found.where) == ("warning", "domains: journal")
+    assert found.what.startswith("3 requests failed in the last hour, the last one at ")
+    assert "its log may tell why" in found.what
+    assert machine.troubles() == []
+
+
+def test_instances(machine: Machine) -> None:
+    """What another instance of Postfix asks counts as well."""
+    machine.shell("postmulti -e init && postmulti -I postfix-out -e create")
+    asked = "virtual_alias_maps=tcp:127.0.0.1:9099"
+    machine.container.run("postconf", "-c", "/etc/postfix-out", "-e", asked)
+    found = machine.trouble()
+    assert (found.severity, found.where) == ("error", "Postfix postfix-out: virtual_alias_maps")
+    # One that cannot be used stops postmulti(1).
+    shared = "data_directory=/var/lib/postfix"
+    machine.container.run("postconf", "-c", "/etc/postfix-out", "-e", shared)
+    assert machine.trouble().where == "Postfix /etc/postfix-out: virtual_alias_maps"
+
+
+def test_risks(machine: Machine) -> None:
+    """Risks are warnings or notes, and the exit status stays 0."""
+    machine.container.run("postconf", "-e", "recipient_delimiter=+")
+    entries = machine.endpoints(
+        domains={"bind-address": "0.0.0.0"}, local={"target": "http://rest.example/"}
+    )
+    del entries[3]["allowed-actions"]
+    entries.append(endpoint("away", bind_address="192.0.2.9", port=9004))
+    write_config(machine.container, {"endpoints": entries})
+    machine.shell(f"systemctl daemon-reload; systemctl restart {TCP}")
+    found = {(each.severity, each.where): each.what for each in machine.troubles()}
+    assert "at every address of this machine" in found["warning", "domains"]
+    assert "in the clear: the token and all addresses" in found["warning", "local"]
+    assert "this machine has no address 192.0.2.9" in found["warning", "away"]
+    assert "without allowed-actions" in found["note", "gate"]
+    assert "for the whole address only" in found["note", "Postfix: recipient_delimiter"]
+    assert machine.check()[0] == 0
 
 
 def test_several_at_once(machine: Machine) -> None:

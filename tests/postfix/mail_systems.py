@@ -257,8 +257,10 @@ proxy_read_maps = $virtual_alias_maps $transport_maps $smtpd_recipient_restricti
 mydestination = localhost
 virtual_transport = lmtp:[127.0.0.1]:10025
 smtpd_sender_restrictions = reject_non_fqdn_sender,reject_rhsbl_sender dbl.test=127.0.1.[2..99]
-smtpd_recipient_restrictions = permit_sasl_authenticated,permit_mynetworks,reject_rbl_client zen.test,
-  reject_unlisted_recipient,check_policy_service inet:127.0.0.1:10023,check_policy_service inet:127.0.0.1:12340
+smtpd_recipient_restrictions = permit_sasl_authenticated,permit_mynetworks
+  reject_rbl_client zen.test,
+  reject_unlisted_recipient,check_policy_service inet:127.0.0.1:10023,
+  check_policy_service inet:127.0.0.1:12340
 """,
         {
             "inet:127.0.0.1:10023": ({"smtpd_recipient_restrictions"}, {SMTPD, "smtps/inet"}),

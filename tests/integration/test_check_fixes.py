@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MIT
+"""What `check` prints as a remedy is one: carried out word for word, it leaves nothing to be found.
+
+Each case breaks a good machine, and names what has to be found with commands.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+from integration.good_machine import GENERATOR, Machine
+from integration.product import (
+    CONFIG,
+    TCP,
+    USER,
+    ask_unix,
+    connect,
+    drop_in,
+    socketmap_request,
+    write_config,
+)
+
+TEMPLATE = "postfix-rest-tcp@.socket"
+NAMED = "postfix-rest-tcp@domains.socket"
+REFUSED = "postfix-rest-socketmap@local.socket"
+REPORT = "postfix-rest-inetd-config.service"
+
+
+class Case(NamedTuple):
+    """How to break the machine, and what check is to name."""
+
+    program: str
+    where: str
+
+
+CASES = {
+    "stopped": Case(f"systemctl stop {TCP}", TCP),
+    "disabled": Case(f"systemctl disable {TEMPLATE}", TCP),
+    "disabled and stopped": Case(f"systemctl disable --now {TCP}", TCP),
+    "masked while it listens": Case(f"systemctl mask {TCP}", TCP),
+    "masked and stopped": Case(f"systemctl mask --now {TCP}", TCP),
+    "masked until the next boot": Case(f"systemctl mask --runtime --now {TCP}", TCP),
+    "the template is masked": Case(f"systemctl stop {TCP}; systemctl mask {TEMPLATE}", TCP),
+    "both are enabled": Case(f"systemctl enable {NAMED}", TCP),
+    "both are enabled, and the other one runs": Case(f"systemctl enable --now {NAMED}", TCP),
+    "a unix socket under @NAME": Case(f"systemctl enable --now {REFUSED} || :", REFUSED),
+    "enabled for nobody": Case(
+        "systemctl enable postfix-rest-tcp@gone.socket", "postfix-rest-tcp@gone.socket"
+    ),
+    "the generator cannot be run": Case(
+        f"chmod a-x {GENERATOR}; systemctl stop {TCP}; systemctl daemon-reload", GENERATOR
+    ),
+    "the generator is masked": Case(
+        "mkdir -p /etc/systemd/system-generators;"
+        " ln -s /dev/null /etc/systemd/system-generators/postfix-rest-inetd-generator;"
+        " systemctl daemon-reload",
+        "/etc/systemd/system-generators/postfix-rest-inetd-generator",
+    ),
+    "the report of a boot with a broken file": Case(
+        f"systemctl stop {TCP}; rm -r /run/postfix-rest-inetd; cp -p {CONFIG} /run/good;"
+        f" echo '{{' >{CONFIG}; systemctl daemon-reload; systemctl start {REPORT} || :;"
+        f" cp -p /run/good {CONFIG}; systemctl daemon-reload",
+        REPORT,
+    ),
+    "the file is open": Case(f"chmod 0644 {CONFIG}", CONFIG),
+    "the file is closed": Case(f"chmod 0600 {CONFIG}", CONFIG),
+    "the file is another user's": Case(f"chown nobody:{USER} {CONFIG}", CONFIG),
+    "the directory is closed": Case("chmod 0700 /etc/postfix-rest-inetd", CONFIG),
+    "proxy: in a parameter of one's own": Case(
+        "postconf -e smtpd_restriction_classes=rest"
+        " 'rest=check_client_access proxy:tcp:127.0.0.1:9001'",
+        "Postfix: rest",
+    ),
+    "proxy: in an override": Case(
+        "postconf -P smtp/inet/smtpd_sender_login_maps=proxy:tcp:127.0.0.1:9001",
+        "Postfix: smtp/inet: smtpd_sender_login_maps",
+    ),
+}
+
+
+def commands(machine: Machine, where: str) -> list[str]:
+    """All commands that check prints; WHERE is one of the places that it names with some."""
+    status, found = machine.check()
+    printed = {
+        each.where: [line[4:] for line in each.advice.splitlines() if line.startswith("    ")]
+        for each in found
+        if each.severity not in ("ok", "note")
+    }
+    assert printed[where], found
+    assert status == int(any(each.severity == "error" for each in found))
+    return [line for lines in printed.values() for line in lines]
+
+
+def carry_out(machine: Machine, lines: list[str]) -> None:
+    """Type them; none may fail."""
+    for line in lines:
+        machine.shell(line)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_commands(machine: Machine, case: Case) -> None:
+    """After the commands nothing is found, and the socket listens."""
+    machine.shell(case.program)
+    carry_out(machine, commands(machine, case.where))
+    assert machine.troubles() == []
+    connect(machine.container, 9001).close()
+
+
+def test_other_addresses(machine: Machine) -> None:
+    """Another address, before and after a daemon-reload, with a main.cf that has it already."""
+    machine.container.run("postconf", "-e", "virtual_mailbox_domains=tcp:127.0.0.1:9011")
+    machine.write(domains={"bind-port": 9011})
+    carry_out(machine, commands(machine, TCP))
+    assert machine.troubles() == []
+    machine.container.run("postconf", "-e", "virtual_mailbox_domains=tcp:127.0.0.1:9012")
+    machine.write(domains={"bind-port": 9012})
+    machine.container.run("systemctl", "daemon-reload")
+    carry_out(machine, commands(machine, TCP))
+    assert machine.troubles() == []
+
+
+def test_a_path_below_var_run(machine: Machine) -> None:
+    """Nothing is wrong with that: systemd listens below /run for it, and it is answered."""
+    entries = machine.endpoints(local={"bind-path": "/var/run/rest/socket"})
+    write_config(machine.container, {"endpoints": entries})
+    asked = "socketmap:unix:/var/run/rest/socket:alias"
+    machine.shell(f"postconf -e virtual_alias_maps={asked}; postconf -F '*/*/chroot=n'")
+    carry_out(machine, commands(machine, "postfix-rest-socketmap@all.socket"))
+    assert machine.troubles() == []
+    request = socketmap_request("alias", "a@test.example")
+    assert ask_unix(machine.container, "/run/rest/socket", request) == b"9:NOTFOUND ,"
+
+
+def test_too_few_connections(machine: Machine) -> None:
+    """Fewer than Postfix may want, and some refused already; whatever other drop-ins say."""
+    drop_in(machine.container, TEMPLATE, "[Socket]\nMaxConnections=1\n")
+    open_ones = [connect(machine.container, 9001) for _ in range(3)]
+    for connection in open_ones[1:]:
+        assert connection.recv(1) == b""
+    found = [each.what for each in machine.troubles()]
+    assert any("has refused 2 connections: MaxConnections=1" in what for what in found)
+    carry_out(machine, commands(machine, TCP))
+    for connection in open_ones:
+        connection.close()
+    assert machine.troubles() == []
