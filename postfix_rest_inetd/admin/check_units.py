@@ -143,10 +143,10 @@ def _failed(unit: Unit, endpoints: list[Endpoint], listeners: Listeners) -> Find
             advice = f"Stop {holder.name if holder else 'it'}, or choose another address for "
             advice += f"{endpoint.name}. The unit is started again by itself, or with\n"
             return Finding(
-                ERROR, unit.name, f"has failed: {why}", advice + commands(_restart(unit))
+                ERROR, unit.name, f"has failed: {why}", advice + commands(*_restart(unit))
             )
-    advice = commands(f"systemctl status {unit.name}", _restart(unit))
-    return Finding(ERROR, unit.name, f"has failed: {why}", advice)
+    advice = f"systemctl status {unit.name} tells more. To start it again:\n"
+    return Finding(ERROR, unit.name, f"has failed: {why}", advice + commands(*_restart(unit)))
 
 
 def _failed_for_nobody(unit: Unit) -> Finding:
@@ -170,7 +170,7 @@ def raising_max_connections(unit: Unit, number: int) -> str:
         f"mkdir -p {directory}",
         f"printf '{text}' >{directory}/90-max-connections.conf",
         _RELOAD,
-        _restart(unit),
+        *_restart(unit),
     )
 
 
@@ -232,13 +232,13 @@ def _stale(
         if wanted != loaded:
             what = "is not what config.json says: "
             what += _difference(wanted - loaded, loaded - wanted)
-            yield Finding(WARNING, unit.name, what, commands(_RELOAD, _restart(unit)))
+            yield Finding(WARNING, unit.name, what, commands(_RELOAD, *_restart(unit)))
         elif silent:
             what = f"does not listen at {', '.join(silent)}, which is new"
-            yield Finding(WARNING, unit.name, what, commands(_restart(unit)))
+            yield Finding(WARNING, unit.name, what, commands(*_restart(unit)))
         elif _is_outdated(unit):
             what = "a file of this unit was changed after the last daemon-reload"
-            yield Finding(WARNING, unit.name, what, commands(_RELOAD, _restart(unit)))
+            yield Finding(WARNING, unit.name, what, commands(_RELOAD, *_restart(unit)))
 
 
 def _stolen(unit: Unit, endpoints: list[Endpoint], listeners: Listeners) -> Iterator[Finding]:
@@ -249,7 +249,7 @@ def _stolen(unit: Unit, endpoints: list[Endpoint], listeners: Listeners) -> Iter
         if holder is not None and holder.pid != 1:
             what = f"does not listen at {place}, which is held by {holder}"
             advice = f"Stop {holder.name}, or choose another address for {endpoint.name}."
-            yield Finding(ERROR, unit.name, what, f"{advice}\n{commands(_restart(unit))}")
+            yield Finding(ERROR, unit.name, what, f"{advice}\n{commands(*_restart(unit))}")
 
 
 def _is_extra(address: str, wanted: set[str]) -> bool:
@@ -341,5 +341,5 @@ def _names(endpoints: list[Endpoint]) -> str:
     return ", ".join(dict.fromkeys(endpoint.name for endpoint in endpoints))
 
 
-def _restart(unit: Unit) -> str:
-    return f"systemctl restart {unit.name}"
+def _restart(unit: Unit) -> tuple[str, ...]:
+    return (*systemd_units.unmasking([unit.name]), f"systemctl restart {unit.name}")

@@ -4,7 +4,7 @@
 The editor is $VISUAL, $EDITOR or what the system has. While there is a problem, nothing is saved
 without a question. Exit status: 0 saved, or nothing to save; 1 not saved; 2 wrong command line.
 
-A saved file is in force at the next connection. Only sockets at other addresses must be opened by
+A saved file is in force from the next request on. Only sockets at other addresses must be opened by
 somebody: which commands do that is told at the end.
 """
 
@@ -137,7 +137,7 @@ def _tell_what_follows(path: str, before: bytes, after: bytes) -> None:
     if new is None:
         print(f"{path} is saved, and cannot be used: all requests get temporary errors now.")
         return
-    print(f"{path} is saved, and in force from the next connection on.")
+    print(f"{path} is saved, and in force from the next request on.")
     was = {str(endpoint.address) for endpoint in old.endpoints} if old else set()
     now = {str(endpoint.address): endpoint.name for endpoint in new.endpoints}
     for address, name in now.items():

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 NEW = b'{\n  "endpoints": []\n}\n'
 _OWN_USER = "postfix-rest-inetd"
 _MODE = 0o640
+_WRONG_PATH = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
 class EditError(Exception):
@@ -49,20 +50,18 @@ class Draft:
         try:
             self._lock = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise EditError(f"{self._directory}: {error.strerror}; {_who()}") from None
+            raise EditError(f"{self._directory}: {_why(error)}") from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.content = self._read()
             self._private = tempfile.TemporaryDirectory(prefix=".edit-", dir=self._directory)
+            self.path = self._copy()
         except BlockingIOError:
             os.close(self._lock)
             raise EditError(f"{path} is being edited by somebody else") from None
         except OSError as error:
             os.close(self._lock)
-            raise EditError(f"{path} cannot be edited: {error.strerror}; {_who()}") from None
-        self.path = os.path.join(self._private.name, os.path.basename(self._path))
-        with open(self.path, "xb") as file:
-            file.write(self.content)
+            raise EditError(f"{path} cannot be edited: {_why(error)}") from None
 
     def __enter__(self) -> Self:
         """Nothing more."""
@@ -88,7 +87,10 @@ class Draft:
 
     def is_outdated(self) -> bool:
         """Has the file been changed by others since the beginning?"""
-        return self._read() != self.content
+        try:
+            return self._read() != self.content
+        except OSError as error:
+            raise EditError(f"{self._path} cannot be read any more: {_why(error)}") from None
 
     def replace(self, content: bytes) -> None:
         """Put a new content in place.
@@ -107,6 +109,17 @@ class Draft:
             os.fsync(self._lock)
         except OSError as error:
             raise EditError(f"{self._path} cannot be written: {error.strerror}") from None
+
+    def _copy(self) -> str:
+        """Write the copy; returns its path, or leaves nothing behind."""
+        path = os.path.join(self._private.name, os.path.basename(self._path))
+        try:
+            with open(path, "xb") as file:
+                file.write(self.content)
+        except OSError:
+            self._private.cleanup()
+            raise
+        return path
 
     def _read(self) -> bytes:
         try:
@@ -139,5 +152,9 @@ def _closed(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
 
-def _who() -> str:
-    return "is the path right?" if os.geteuid() == 0 else "run this as root"
+def _why(error: OSError) -> str:
+    """The words of an error, and what to do where that may help."""
+    what = error.strerror or str(error)
+    if isinstance(error, PermissionError) and os.geteuid() != 0:
+        return f"{what}; run this as root"
+    return f"{what}; is the path right?" if isinstance(error, _WRONG_PATH) else what

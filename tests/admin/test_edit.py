@@ -73,7 +73,7 @@ def test_save(path: Path, tmp_path: Path) -> None:
         *(before.st_mode, before.st_uid, before.st_gid),
     )
     assert done.stdout.splitlines() == [
-        f"{path} is saved, and in force from the next connection on.",
+        f"{path} is saved, and in force from the next request on.",
         "New address: 127.0.0.1:9009 (example)",
         "Gone: 127.0.0.1:9000",
         "Somebody has to listen at other addresses now: tell your inetd, and Postfix.",
@@ -94,7 +94,7 @@ def test_nothing_changed(path: Path, tmp_path: Path) -> None:
 def test_same_addresses(path: Path, tmp_path: Path) -> None:
     """Without new addresses there is nothing more to be done."""
     done = edit(path, editor(GOOD.replace("test123", "test124"), directory=tmp_path))
-    assert done.stdout == f"{path} is saved, and in force from the next connection on.\n"
+    assert done.stdout == f"{path} is saved, and in force from the next request on.\n"
 
 
 ANSWERS = {
