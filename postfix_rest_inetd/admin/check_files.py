@@ -9,6 +9,7 @@ nobody else may read a secret or change anything.
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -75,7 +76,8 @@ def installed(path: str, loaded: Config | None, settings: HandlerSettings) -> It
 def _unseen(user: str) -> Finding:
     if os.geteuid() == 0:
         what = f"there is no user {user}, as which the handlers are to run"
-        return Finding(ERROR, "permissions", what, commands("systemd-sysusers"))
+        steps = ("systemd-sysusers", "systemd-tmpfiles --create postfix-rest-inetd.conf")
+        return Finding(ERROR, "permissions", what, commands(*steps))
     what = f"only root can see whether {user} can read these files"
     return Finding(NOTE, "permissions", what, "Run this as root to have them checked.")
 
@@ -102,7 +104,8 @@ def _of_file(file: _File, settings: HandlerSettings) -> Iterator[Finding]:
     mode = stat.S_IMODE(status.st_mode)
     rights = check_access.rights(path)
     name = "" if file.where == path else f"{path} "
-    right = commands(f"chown root:{user} {path}", f"chmod 0640 {path}")
+    quoted = shlex.quote(path)
+    right = commands(f"chown root:{user} {quoted}", f"chmod 0640 {quoted}")
     hidden = next((top for top in settings.hidden if path.startswith(f"{top}/")), None)
     if hidden is not None:
         what = f"{name}is below {hidden}, which the sandbox hides from handlers"
@@ -112,7 +115,8 @@ def _of_file(file: _File, settings: HandlerSettings) -> Iterator[Finding]:
         blocked = check_access.obstacle(user, path)
         what = f"{name}cannot be read by {user}, as which handlers run: "
         what += f"{blocked} is {check_access.rights(blocked)}"
-        way = commands(f"chgrp {user} {blocked}", f"chmod g+x {blocked}")
+        entry = shlex.quote(blocked)
+        way = commands(f"chgrp {user} {entry}", f"chmod g+x {entry}")
         yield Finding(ERROR, file.where, what, right if blocked == path else way)
     if file.is_secret and mode & stat.S_IROTH:
         what = f"{name}holds a secret, and everybody may read it ({rights})"

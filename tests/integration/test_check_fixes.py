@@ -12,8 +12,10 @@ import pytest
 from integration.good_machine import GENERATOR, Machine
 from integration.product import (
     CONFIG,
+    NOT_FOUND,
     TCP,
     USER,
+    ask,
     ask_unix,
     connect,
     drop_in,
@@ -63,6 +65,7 @@ CASES = {
         f" cp -p /run/good {CONFIG}; systemctl daemon-reload",
         REPORT,
     ),
+    "no user for the handlers": Case(f"userdel --force {USER}", "permissions"),
     "the file is open": Case(f"chmod 0644 {CONFIG}", CONFIG),
     "the file is closed": Case(f"chmod 0600 {CONFIG}", CONFIG),
     "the file is another user's": Case(f"chown nobody:{USER} {CONFIG}", CONFIG),
@@ -82,14 +85,16 @@ CASES = {
 def commands(machine: Machine, where: str) -> list[str]:
     """All commands that check prints; WHERE is one of the places that it names with some."""
     status, found = machine.check()
-    printed = {
-        each.where: [line[4:] for line in each.advice.splitlines() if line.startswith("    ")]
+    printed = [
+        (each.where, line[4:])
         for each in found
         if each.severity not in ("ok", "note")
-    }
-    assert printed[where], found
+        for line in each.advice.splitlines()
+        if line.startswith("    ")
+    ]
+    assert where in dict(printed), found
     assert status == int(any(each.severity == "error" for each in found))
-    return [line for lines in printed.values() for line in lines]
+    return [line for _, line in printed]
 
 
 def carry_out(machine: Machine, lines: list[str]) -> None:
@@ -118,6 +123,22 @@ def test_other_addresses(machine: Machine) -> None:
     machine.container.run("systemctl", "daemon-reload")
     carry_out(machine, commands(machine, TCP))
     assert machine.troubles() == []
+
+
+def test_a_token_file(machine: Machine) -> None:
+    """A name with a blank, which everybody may read, in a directory that no handler may enter."""
+    directory = "/etc/postfix rest"
+    path = f"{directory}/a token"
+    machine.container.write(path, "secret-token\n", mode=0o644)
+    machine.container.run("chmod", "0700", directory)
+    entries = machine.endpoints()
+    del entries[0]["auth-token"]
+    entries[0]["auth-token-file"] = path
+    write_config(machine.container, {"endpoints": entries})
+    carry_out(machine, commands(machine, "domains: auth-token-file"))
+    assert machine.troubles() == []
+    assert ask(machine.container, 9001, b"get x.example\n") == NOT_FOUND
+    machine.container.run("rm", "-r", directory)
 
 
 def test_a_path_below_var_run(machine: Machine) -> None:
