@@ -11,10 +11,9 @@ import os
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import generator, model
-from postfix_rest_inetd.address import WILDCARDS
-from postfix_rest_inetd.admin import systemd_units
+from postfix_rest_inetd.admin import check_host, systemd_units
 from postfix_rest_inetd.admin.check_finding import ERROR, NOTE, WARNING, Finding, commands
-from postfix_rest_inetd.admin.listeners import is_local, resolved
+from postfix_rest_inetd.admin.listeners import resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +31,7 @@ def findings(endpoints: list[Endpoint] | None, listeners: Listeners) -> Iterator
     instances = _instances(endpoints or [])
     names = sorted({*instances, *systemd_units.known_sockets()})
     units = systemd_units.units(names)
-    yield from _generator()
+    yield from check_host.findings(endpoints)
     for unit in units:
         if unit.active == "failed" and endpoints is not None and unit.name not in instances:
             yield _failed_for_nobody(unit)
@@ -42,8 +41,6 @@ def findings(endpoints: list[Endpoint] | None, listeners: Listeners) -> Iterator
             yield _refused(unit)
     if endpoints is None:
         return
-    yield from _left_failed()
-    yield from _elsewhere(endpoints)
     for kind in systemd_units.KINDS:
         own = [unit for unit in units if unit.kind == kind]
         yield from _rivals(own)
@@ -86,40 +83,6 @@ def without_units(endpoints: list[Endpoint], listeners: Listeners) -> Iterator[F
             what = f"nothing listens at {endpoint.address}"
             advice = "The units are not installed, so an inetd of another kind has to."
             yield Finding(NOTE, endpoint.name, what, advice)
-
-
-def _generator() -> Iterator[Finding]:
-    """The program that gives all sockets their addresses."""
-    path, is_usable = systemd_units.generator()
-    if not path:
-        what = "is missing, so no socket gets an address"
-        yield Finding(ERROR, "generator", what, "Install the package again.")
-    elif os.path.realpath(path) == os.devnull:
-        what = "is masked, so no socket gets an address"
-        yield Finding(ERROR, path, what, commands(f"rm {path}", _RELOAD))
-    elif not is_usable:
-        what = "cannot be run by systemd, so no socket gets an address"
-        yield Finding(ERROR, path, what, commands(f"chmod 0755 {path}", _RELOAD))
-
-
-def _left_failed() -> Iterator[Finding]:
-    """Services that tell of a trouble that may be over: they stay failed until somebody acts."""
-    for name in systemd_units.failed_services():
-        what = "has failed, and stays so although the configuration is good by now"
-        if not name.endswith("-config.service"):
-            what = "has failed; its journal says why"
-        yield Finding(WARNING, name, what, commands(f"systemctl reset-failed {name}"))
-
-
-def _elsewhere(endpoints: list[Endpoint]) -> Iterator[Finding]:
-    """Addresses that this machine does not have; with FreeBind=, a socket can listen there."""
-    for endpoint in endpoints:
-        ip = endpoint.address.ip
-        if ip is not None and ip not in WILDCARDS and not is_local(ip):
-            what = f"this machine has no address {str(endpoint.address).rpartition(':')[0]}, so "
-            what += f"nobody can connect to {endpoint.address}, though a socket may listen there"
-            advice = "Correct bind-address, unless the machine gets this address later."
-            yield Finding(WARNING, endpoint.name, what, advice)
 
 
 def _failed(unit: Unit, endpoints: list[Endpoint], listeners: Listeners) -> Finding:

@@ -56,9 +56,14 @@ def test_not_root(machine: Machine) -> None:
     assert "Run this as root" in denied.stdout
     machine.shell(f"usermod -aG {USER} nobody")
     done = machine.container.run("postfix-rest-inetd", "check", user="nobody", check=False)
+    command = ("postfix-rest-inetd", "check", "--only=probe")
+    probed = machine.container.run(*command, user="nobody", check=False)
     machine.shell(f"gpasswd -d nobody {USER}")
     assert (done.returncode, done.stderr) == (0, "")
     assert "only root can see" in done.stdout
+    assert (probed.returncode, probed.stderr) == (0, "")
+    assert "local: socket: was not asked: only root and Postfix may connect" in probed.stdout
+    assert "journal: was not looked at: only root and the group systemd-journal" in probed.stdout
 
 
 def test_nothing_is_there(blank_container: Container) -> None:
