@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from postfix_rest_inetd.address import LocalAddress, parse_ip
-from postfix_rest_inetd.admin.listeners import Listeners
+from postfix_rest_inetd.admin.listeners import Listeners, is_local, resolved
 
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 ANY = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}
@@ -78,3 +78,32 @@ def test_nothing_to_read(tmp_path):
     found = Listeners(str(tmp_path))
     address = LocalAddress(b"\x7f\0\0\1", 25)
     assert (found.at(address), found.holder(address)) == (None, None)
+
+
+def test_resolved(tmp_path):
+    """Links on the way are followed, the last part is not; what is no path stays as it is."""
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "socket").symlink_to("/nowhere")
+    assert resolved(f"{tmp_path}/link/socket") == f"{tmp_path}/real/socket"
+    assert resolved("/socket") == "/socket"
+    assert resolved("127.0.0.1:9001") == "127.0.0.1:9001"
+
+
+def test_a_unix_socket_by_another_path(tmp_path):
+    """A socket is found by each path that leads to it."""
+    (tmp_path / "link").symlink_to(tmp_path)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "socket"))
+        server.listen()
+        found = Listeners()
+        bound = LocalAddress(None, path=str(tmp_path / "socket"))
+        assert found.at(LocalAddress(None, path=f"{tmp_path}/link/socket")) == bound
+        assert found.at(LocalAddress(None, path=f"{tmp_path}/link/other")) is None
+        assert found.holder(bound) is not None
+
+
+def test_is_local():
+    """Loopback is, an address for documentation is not."""
+    assert is_local(parse_ip("127.0.0.1") or b"")
+    assert not is_local(parse_ip("203.0.113.9") or b"")
