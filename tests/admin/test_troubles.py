@@ -14,10 +14,13 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from unit.endpoints import entry
+
+from harness.scripted_backend import Connection, ScriptedBackend
 
 COMMANDS = {
     "check": ["check", "--config=config.json"],
@@ -167,14 +170,19 @@ def test_unreadable_file(tmp_path: Path, name: str) -> None:
 
 def test_interrupted() -> None:
     """Ctrl-C while `check` waits for a backend: no traceback, and status 130."""
-    fifo = Path("pipe")
-    os.mkfifo(fifo)
-    with (
-        subprocess.Popen(
-            command("migrate", str(fifo)), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        ) as process,
-        fifo.open("w"),
-    ):  # it is reading now
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+    asked = threading.Event()
+
+    def silent(connection: Connection) -> None:
+        asked.set()
+        connection.backend.stopping.wait(60)
+
+    with ScriptedBackend(silent) as backend:
+        document = {"endpoints": [entry(target=backend.url(), request_timeout=60_000)]}
+        Path("config.json").write_text(json.dumps(document))
+        arguments = command("check", "--probe", "--config=config.json")
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen(arguments, **pipes) as process:
+            assert asked.wait(60)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (130, b"")
