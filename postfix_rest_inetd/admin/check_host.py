@@ -47,7 +47,7 @@ def _left_failed() -> Iterator[Finding]:
         what = "has failed, and stays so although the configuration is good by now"
         if not name.endswith("-config.service"):
             what = "has failed; its journal says why"
-        yield Finding(WARNING, name, what, commands(f"systemctl reset-failed {name}"))
+        yield Finding(WARNING, name, what, commands(systemd_units.command("reset-failed", name)))
 
 
 def _elsewhere(endpoints: list[Endpoint]) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from postfix_rest_inetd.admin import (
     check_postfix_notes,
     check_typos,
     postfix_references,
+    postfix_relaying,
     postfix_settings,
 )
 from postfix_rest_inetd.admin.check_finding import ERROR, NOTE, WARNING, Finding, commands
@@ -58,6 +59,7 @@ def findings(
                 used.append((reference, target))
                 yield from _of_reference(reference, target, listeners, settings)
         asked.update(target for _, target in used)
+        yield from postfix_relaying.findings(used, settings)
         yield from check_postfix_notes.findings(used, settings)
         yield from _unknown(endpoints, settings)
     for endpoint in endpoints:

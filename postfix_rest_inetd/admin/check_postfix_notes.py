@@ -36,6 +36,8 @@ def findings(used: list[tuple[Reference, Endpoint]], settings: Settings) -> Iter
     for reference, endpoint in used:
         if reference.mode == endpoint.mode == model.POLICY:
             yield from _default_action(reference, endpoint, settings)
+        elif endpoint.mode != model.POLICY and not endpoint.access_table:
+            yield from _access_table(reference, endpoint, settings)
 
 
 def _delimiter(used: list[tuple[Reference, Endpoint]], settings: Settings) -> Iterator[Finding]:
@@ -68,3 +70,21 @@ def _default_action(
     )
     advice += "is answered in its place."
     yield Finding(NOTE, where, what, advice)
+
+
+def _access_table(
+    reference: Reference, endpoint: Endpoint, settings: Settings
+) -> Iterator[Finding]:
+    """A table whose values are actions."""
+    access = re.compile(rf"check_\w+_access[\s,]+{re.escape(reference.text)}(?![^\s,}}])")
+    places = []
+    for shown in reference.parameters:
+        service, _, parameter = shown.rpartition(": ")
+        if access.search(settings.value(parameter, service)):
+            places.append(shown)
+    if places:
+        what = f"{endpoint.name} is an access table: what its backend answers is an action, and "
+        what += "passes no action firewall"
+        advice = 'With "access-table": true it does. An endpoint is an access table as a whole: '
+        advice += "give other maps an endpoint of their own."
+        yield Finding(NOTE, f"{settings.shown}: {', '.join(places)}", what, advice)

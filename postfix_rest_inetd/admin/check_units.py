@@ -90,10 +90,10 @@ def _failed(unit: Unit, endpoints: list[Endpoint], listeners: Listeners) -> Find
         what = "has failed: an endpoint with a bind-path is served by @all only"
         template = f"{unit.kind}@"
         advice = commands(
-            f"systemctl disable --now {unit.name}",
-            f"systemctl reset-failed {unit.name}",
-            f"systemctl enable {template}.socket",
-            f"systemctl restart {template}all.socket",
+            systemd_units.command("disable --now", unit.name),
+            systemd_units.command("reset-failed", unit.name),
+            systemd_units.command("enable", f"{template}.socket"),
+            systemd_units.command("restart", f"{template}all.socket"),
         )
         return Finding(ERROR, unit.name, what, advice)
     why = systemd_units.last_failure(unit.name) or "its journal does not say why"
@@ -108,13 +108,16 @@ def _failed(unit: Unit, endpoints: list[Endpoint], listeners: Listeners) -> Find
             return Finding(
                 ERROR, unit.name, f"has failed: {why}", advice + commands(*_restart(unit))
             )
-    advice = f"systemctl status {unit.name} tells more. To start it again:\n"
+    advice = f"{systemd_units.command('status', unit.name)} tells more. To start it again:\n"
     return Finding(ERROR, unit.name, f"has failed: {why}", advice + commands(*_restart(unit)))
 
 
 def _failed_for_nobody(unit: Unit) -> Finding:
     what = "has failed, and config.json has no endpoint for it"
-    steps = (f"systemctl disable --now {unit.name}", f"systemctl reset-failed {unit.name}")
+    steps = (
+        systemd_units.command("disable --now", unit.name),
+        systemd_units.command("reset-failed", unit.name),
+    )
     return Finding(ERROR, unit.name, what, commands(*steps))
 
 
@@ -146,14 +149,14 @@ def _rivals(units: list[Unit]) -> Iterator[Finding]:
         what = f"is enabled, and so is {names}: they exclude each other"
         steps = [_disabling(unit) for unit in named]
         if not every.is_active:
-            steps.append(f"systemctl start {every.name}")
+            steps.append(systemd_units.command("start", every.name))
         advice = f"At a boot, only one of them starts. Keep one:\n{commands(*steps)}"
         yield Finding(WARNING, every.name, what, advice)
 
 
 def _disabling(unit: Unit) -> str:
     """The command that takes a unit out of service; one that was never loaded cannot be stopped."""
-    return f"systemctl disable{' --now' if unit.is_active else ''} {unit.name}"
+    return systemd_units.command(f"disable{' --now' if unit.is_active else ''}", unit.name)
 
 
 def _orphans(units: list[Unit], instances: dict[str, list[Endpoint]]) -> Iterator[Finding]:
@@ -173,9 +176,9 @@ def _without_endpoint(unit: Unit, instances: dict[str, list[Endpoint]]) -> str:
         endpoints = instances[name]
         own = name.startswith(f"{unit.kind}@") and not any(e.address.path for e in endpoints)
         if own and unit.is_active and {str(e.address) for e in endpoints} & set(unit.listen):
-            start = (f"systemctl enable {name}", f"systemctl start {name}")
+            start = (systemd_units.command("enable", name), systemd_units.command("start", name))
             advice = f"{name} has its address now; starting it stops this one:\n"
-            return advice + commands(f"systemctl disable {unit.name}", _RELOAD, *start)
+            return advice + commands(systemd_units.command("disable", unit.name), _RELOAD, *start)
     return commands(_disabling(unit), _RELOAD)
 
 
@@ -271,12 +274,17 @@ def _waiting(
     reload = [_RELOAD] if _is_unloaded(idle, units) else []
     if startable:
         what = f"enabled, but not started: nobody listens for {_names(idle)}"
-        advice = commands(*reload, f"systemctl start {' '.join(startable)}")
+        advice = commands(*reload, systemd_units.command("start", *startable))
         yield Finding(WARNING, startable[0], what, advice)
     elif idle:
         state = "masked" if unmask else "neither enabled nor started"
         what = f"{state}: nobody listens for {_names(idle)}"
-        steps = (*unmask, *reload, f"systemctl enable {template}", f"systemctl start {unit}")
+        steps = (
+            *unmask,
+            *reload,
+            systemd_units.command("enable", template),
+            systemd_units.command("start", unit),
+        )
         advice = commands(*steps)
         yield Finding(WARNING, unit, what, advice)
     for lost in active:
@@ -285,7 +293,7 @@ def _waiting(
             unmask = systemd_units.unmasking([lost.name])
             state = "masked" if unmask else "not enabled"
             what = f"is active, but {state}: it is gone after the next boot"
-            advice = commands(*unmask, f"systemctl enable {enabling}")
+            advice = commands(*unmask, systemd_units.command("enable", enabling))
             yield Finding(WARNING, lost.name, what, advice)
 
 
@@ -305,4 +313,4 @@ def _names(endpoints: list[Endpoint]) -> str:
 
 
 def _restart(unit: Unit) -> tuple[str, ...]:
-    return (*systemd_units.unmasking([unit.name]), f"systemctl restart {unit.name}")
+    return (*systemd_units.unmasking([unit.name]), systemd_units.command("restart", unit.name))

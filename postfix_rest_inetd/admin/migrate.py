@@ -167,13 +167,13 @@ def _commands(path: str, loaded: Config, units: list[str], *, unknown: bool) -> 
     yield "systemctl daemon-reload"
     yield "# 2. The daemon goes, and the sockets come. In between, Postfix defers mail:"
     if units:
-        yield f"systemctl disable --now {' '.join(map(shlex.quote, units))}"
+        yield systemd_units.command("disable --now", *units)
     if unknown:
         yield "# Stop what else holds the addresses; it is named above."
     kinds = [kind for mode, kind in _KINDS.items() if any(e.mode == mode for e in loaded.endpoints)]
     if kinds:
-        yield f"systemctl enable {' '.join(f'{kind}@.socket' for kind in kinds)}"
-        yield f"systemctl start {' '.join(f'{kind}@all.socket' for kind in kinds)}"
+        yield systemd_units.command("enable", *(f"{kind}@.socket" for kind in kinds))
+        yield systemd_units.command("start", *(f"{kind}@all.socket" for kind in kinds))
     yield from _single(loaded)
 
 
@@ -184,7 +184,7 @@ def _single(loaded: Config) -> Iterator[str]:
         yield "# In place of @all, these can be served one by one:"
         units = (f"{_KINDS[e.mode]}@{_instance(e, loaded)}.socket" for e in named)
         for unit in dict.fromkeys(units):
-            yield f"#   systemctl start {shlex.quote(unit)}"
+            yield f"#   {systemd_units.command('start', unit)}"
 
 
 def _instance(endpoint: Endpoint, loaded: Config) -> str:

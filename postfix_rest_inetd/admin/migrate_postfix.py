@@ -8,7 +8,6 @@ to, there is a comment in place of the command. Nothing of ours comes before the
 
 from __future__ import annotations
 
-import re
 import shlex
 from typing import TYPE_CHECKING
 
@@ -17,14 +16,15 @@ from postfix_rest_inetd.address import WILDCARDS, LocalAddress
 from postfix_rest_inetd.admin import (
     check_postfix,
     postfix_references,
+    postfix_relaying,
     postfix_restrictions,
     postfix_settings,
 )
-from postfix_rest_inetd.admin.check_finding import WARNING, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from postfix_rest_inetd.admin.check_finding import Finding
     from postfix_rest_inetd.admin.postfix_references import Reference
     from postfix_rest_inetd.admin.postfix_settings import Settings
     from postfix_rest_inetd.endpoint import Endpoint
@@ -38,7 +38,6 @@ _PARAMETERS = {
     "relay": "relay_domains",
     "login": "smtpd_sender_login_maps",
 }
-_PERMITTING = re.compile(r"ok|relay|permit.*", re.IGNORECASE)
 _HINTS = {
     "transport_maps": "Postfix asks a transport table for * as well: where the backend does not "
     "answer [] to that, but a 4xx, all mail is deferred.",
@@ -49,53 +48,28 @@ _HINTS = {
 
 def warnings(endpoints: list[Endpoint], settings: Settings | None) -> Iterator[Finding]:
     """Endpoints that Postfix asks already, where an OK of the backend makes an open relay."""
-    for endpoint, _, places in _asked(endpoints, settings):
-        for place in places:
-            what = f"{endpoint.name} is asked before the relay check: when its backend "
-            what += "answers OK, anybody may send mail to anywhere"
-            advice = "Put it behind reject_unauth_destination, or into "
-            advice += f"{postfix_restrictions.RECIPIENT} if {postfix_restrictions.RELAY} has the "
-            advice += "relay check. If it is the backend that decides about relaying, be sure that "
-            advice += "it answers OK for your own domains and users alone."
-            yield Finding(WARNING, f"Postfix: {place}", what, advice)
-
-
-def _relaying(endpoint: Endpoint, reference: Reference, settings: Settings) -> Iterator[str]:
-    """The parameters in which an answer of the endpoint can open the relay."""
-    for shown in reference.parameters if _may_permit(endpoint) else ():
-        service, _, parameter = shown.rpartition(": ")
-        value, relay = (
-            settings.value(name, service) for name in (parameter, postfix_restrictions.RELAY)
-        )
-        if postfix_restrictions.can_open_relay(parameter, value, relay, reference.text):
-            yield shown
-
-
-def _may_permit(endpoint: Endpoint) -> bool:
-    """May the answer be one that permits? Values of tables are not looked at by a handler."""
-    allowed = endpoint.allowed_actions if endpoint.mode == model.POLICY else None
-    return allowed is None or any(_PERMITTING.fullmatch(action) for action in allowed)
-
-
-def _asked(
-    endpoints: list[Endpoint], settings: Settings | None
-) -> Iterator[tuple[Endpoint, tuple[str, ...], list[str]]]:
-    """What Postfix asks: the endpoint, where, and where of these it can open the relay."""
     if settings is not None:
-        for reference in postfix_references.find(settings):
-            endpoint = check_postfix.endpoint_of(reference, endpoints, settings)
-            if endpoint is not None:
-                relaying = [*_relaying(endpoint, reference, settings)]
-                yield endpoint, reference.parameters, relaying
+        used = [(reference, endpoint) for endpoint, reference in _asked(endpoints, settings)]
+        yield from postfix_relaying.findings(used, settings)
+
+
+def _asked(endpoints: list[Endpoint], settings: Settings) -> Iterator[tuple[Endpoint, Reference]]:
+    """What Postfix asks already, and by which reference."""
+    for reference in postfix_references.find(settings):
+        endpoint = check_postfix.endpoint_of(reference, endpoints, settings)
+        if endpoint is not None:
+            yield endpoint, reference
 
 
 def lines(endpoints: list[Endpoint], settings: Settings | None) -> Iterator[str]:
     """For each endpoint where Postfix asks it already, or how it would: commands and comments."""
     asking: dict[Endpoint, list[str]] = {}
     relaying: dict[Endpoint, list[str]] = {}
-    for endpoint, parameters, places in _asked(endpoints, settings):
-        asking.setdefault(endpoint, []).extend(parameters)
-        relaying.setdefault(endpoint, []).extend(places)
+    if settings is not None:
+        for endpoint, reference in _asked(endpoints, settings):
+            asking.setdefault(endpoint, []).extend(reference.parameters)
+            places = postfix_relaying.places(reference, endpoint, settings)
+            relaying.setdefault(endpoint, []).extend(places)
     additions: dict[str, list[Endpoint]] = {}
     for endpoint in endpoints:
         parameter = _parameter(endpoint)

@@ -124,7 +124,7 @@ def present(parameter: str) -> str | None:
     being shown and typed.
     """
     try:
-        _, value = _pair("".join(_output(parameter)))
+        _, value = _pair("".join(_output("postconf", parameter)[0]))
     except PostfixError:
         return None
     # _output() shows bytes that are not UTF-8 as \xNN.

@@ -17,7 +17,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.address import LocalAddress
-from postfix_rest_inetd.admin import query_codec
+from postfix_rest_inetd.admin import query_codec, systemd_units
 
 if TYPE_CHECKING:
     from postfix_rest_inetd import model
@@ -152,5 +152,5 @@ def _advice(error: OSError, endpoint: Endpoint) -> str:
     if isinstance(error, PermissionError):
         return "the socket belongs to postfix: ask as root"
     if isinstance(error, (ConnectionRefusedError, FileNotFoundError)):
-        return f"nobody listens there: systemctl status {unit}"
+        return f"nobody listens there: {systemd_units.command('status', unit)}"
     return "is the address one of this machine's?"

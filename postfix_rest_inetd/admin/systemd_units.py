@@ -10,6 +10,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -194,11 +195,16 @@ def is_refusing(unit: Unit) -> bool:
     return match is None or float(match[1]) * 1_000_000 > unit.started_usec
 
 
+def command(verb: str, *units: str) -> str:
+    """A command that a shell takes as it is: names of units may have backslashes in them."""
+    return f"systemctl {verb} {shlex.join(units)}"
+
+
 def unmasking(names: list[str]) -> list[str]:
     """The commands that unmask units, or the templates that they are made from."""
     templates = [re.sub("@.*", "@.socket", name) for name in names]
     return [
-        f"systemctl unmask{option} {name}"
+        command(f"unmask{option}", name)
         for directory, option in (("/etc", ""), ("/run", " --runtime"))
         for name in dict.fromkeys([*templates, *names])
         if os.path.realpath(f"{directory}/systemd/system/{name}") == os.devnull

@@ -32,7 +32,12 @@ def settings(overrides=None, *, chroot=True, **parameters) -> Settings:
         Service("proxymap/unix", "proxymap", max_processes=100, is_chrooted=False),
         Service("rest/unix", "spawn", max_processes=100, is_chrooted=False),
     ]
-    known = {"queue_directory": QUEUE, "smtpd_policy_service_timeout": "100s", **parameters}
+    known = {
+        "queue_directory": QUEUE,
+        "smtpd_policy_service_timeout": "100s",
+        "smtpd_relay_restrictions": "permit_mynetworks, defer_unauth_destination",
+        **parameters,
+    }
     return Settings(
         known, {("smtp/inet", name): value for name, value in (overrides or {}).items()}, services
     )
@@ -228,14 +233,18 @@ def troubles(served, given, **parameters):
 GOOD = {
     "tcp": {"virtual_mailbox_domains": "tcp:127.0.0.1:{tcp}"},
     "socketmap": {"virtual_alias_maps": "socketmap:inet:localhost:{maps}:alias"},
-    "policy": {"smtpd_relay_restrictions": "check_policy_service inet:127.0.0.1:{gate}"},
+    "policy": {"smtpd_recipient_restrictions": "check_policy_service inet:127.0.0.1:{gate}"},
+    "policy behind the relay check": {
+        "smtpd_relay_restrictions": "reject_unauth_destination, "
+        "check_policy_service inet:127.0.0.1:{gate}"
+    },
     "proxy": {
         "virtual_alias_maps": "proxy:tcp:127.0.0.1:{tcp}",
         "proxy_read_maps": "hash:/x, proxy:tcp:127.0.0.1:{tcp}",
     },
     "another machine": {"virtual_alias_maps": "tcp:192.0.2.1:9"},
     "a service of Postfix's own": {
-        "smtpd_relay_restrictions": "check_policy_service unix:private/rest"
+        "smtpd_recipient_restrictions": "check_policy_service unix:private/rest"
     },
     "LMTP delivers": {
         "virtual_mailbox_maps": "tcp:127.0.0.1:{tcp}",
@@ -269,11 +278,28 @@ BAD = {
         {"x": "socketmap:inet:127.0.0.1:{maps}"},
     ),
     "proxy": ("error", "is not in proxy_read_maps", {"x_maps": "proxy:tcp:127.0.0.1:{tcp}"}),
+    "policy before the relay check": (
+        "warning",
+        "policy is asked before the relay check",
+        {
+            "smtpd_relay_restrictions": "permit_mynetworks, "
+            "check_policy_service inet:127.0.0.1:{gate}, reject_unauth_destination"
+        },
+    ),
+    "an access table before the relay check of old": (
+        "warning",
+        "tcp-lookup is asked before the relay check",
+        {
+            "smtpd_relay_restrictions": "",
+            "smtpd_recipient_restrictions": "check_recipient_access tcp:127.0.0.1:{tcp}, "
+            "reject_unauth_destination",
+        },
+    ),
     "a short timeout": (
         "warning",
         "Postfix waits 2 s",
         {
-            "smtpd_relay_restrictions": "check_policy_service inet:127.0.0.1:{gate}",
+            "smtpd_data_restrictions": "check_policy_service inet:127.0.0.1:{gate}",
             "smtpd_policy_service_timeout": "2s",
         },
     ),
@@ -302,11 +328,11 @@ def test_bad(served, severity, told, parameters):
 def test_override(served):
     """The override of one service is read, and its own timeout counts."""
     given = {
-        "smtpd_relay_restrictions": f"check_policy_service inet:127.0.0.1:{served[2].address.port}",
+        "smtpd_data_restrictions": f"check_policy_service inet:127.0.0.1:{served[2].address.port}",
         "smtpd_policy_service_timeout": "1s",
     }
     (found,) = troubles(served, given)
-    assert found.where == "Postfix: smtp/inet: smtpd_relay_restrictions"
+    assert found.where == "Postfix: smtp/inet: smtpd_data_restrictions"
     assert "Postfix waits 1 s" in found.what
 
 
@@ -449,6 +475,18 @@ def test_instances(served):
 
 
 NOTES = {
+    "an access table": (
+        {"smtpd_sender_restrictions": "check_sender_access tcp:127.0.0.1:{tcp}"},
+        "tcp-lookup is an access table",
+    ),
+    "another table among restrictions": (
+        {
+            "smtpd_sender_restrictions": "check_sender_access hash:/x, "
+            "reject_sender_login_mismatch",
+            "smtpd_sender_login_maps": "tcp:127.0.0.1:{tcp}",
+        },
+        None,
+    ),
     "whole addresses": (
         {"virtual_alias_maps": "tcp:127.0.0.1:{tcp}", "recipient_delimiter": "+-"},
         "user+extension@example.org",
@@ -522,3 +560,25 @@ def test_symbolic_links_on_the_way(tmp_path):
         listening.bind(str(link / "rest"))
         listening.listen()
         assert list(check_postfix.findings([endpoint], Listeners(), [given])) == []
+
+
+@pytest.mark.parametrize(
+    "keys, warned",
+    [
+        ({}, True),
+        ({"allowed_actions": ["DUNNO", "REJECT"]}, True),
+        ({"access_table": True}, True),
+        ({"access_table": True, "allowed_actions": ["DUNNO", "OK"]}, True),
+        ({"access_table": True, "allowed_actions": ["DUNNO", "REJECT"]}, False),
+    ],
+)
+def test_what_cannot_permit_cannot_open_the_relay(served, keys, warned):
+    """The actions of a table are limited only where it is an access table for its handlers too."""
+    for key, value in keys.items():
+        setattr(served[0], key, value)
+    found = troubles(
+        served,
+        None,
+        smtpd_relay_restrictions="check_client_access tcp:127.0.0.1:{tcp}, reject",
+    )
+    assert ["asked before the relay check" in each.what for each in found] == [True] * warned
