@@ -13,14 +13,16 @@ from pathlib import Path
 import pytest
 
 from harness.command_line import options_of, subcommands
-from harness.manual_page import PAGES, blocks, list_tags, sections, source
+from harness.manual_page import PAGES, blocks, displays, list_tags, sections, source
 from harness.programs import program
 from postfix_rest_inetd import __main__, config, entry, keys
 from postfix_rest_inetd.admin.cli import COMMANDS
+from postfix_rest_inetd.admin.postfix_keys import FORMS, TABLE, Question, shown
 
 COMMAND_PAGE = "postfix-rest-inetd.8"
 HANDLER_PAGE = "postfix-rest-inetd-handler.8"
 CONFIG_PAGE = "postfix-rest-inetd.json.5"
+KEYS_PAGE = "postfix-rest-inetd-keys.7"
 
 ROOT = Path(__file__).parents[1]
 CATALOG = ROOT / "systemd/catalog/postfix-rest-inetd.catalog"
@@ -181,6 +183,24 @@ def test_defaults(key: str, value: object) -> None:
     shown = {"{}": None, "frozenset()": "[]", "True": "true", "False": "false", ",": "\\&,"}
     expected = shown.get(str(value), str(value))
     assert expected is None or re.search(rf"\bDefault\s.*{re.escape(expected)}", text, re.DOTALL)
+
+
+def keys_of(words: str) -> list[Question]:
+    """The questions that a display of the page of keys is about."""
+    if words == "TABLE":
+        return list(TABLE)
+    return [question for question in FORMS if question.mail.partition(",")[0] == words]
+
+
+def test_keys() -> None:
+    """What Postfix asks for is shown as it was measured, all of it that ASCII can show."""
+    shown_there = displays(KEYS_PAGE, "keys")
+    assert len(shown_there) > 5
+    for words, text in shown_there.items():
+        assert shown(keys_of(words)) == text
+    told = [question for words in shown_there for question in keys_of(words)]
+    left_out = {*TABLE, *FORMS} - set(told)
+    assert {question.mail for question in left_out} == {"UTF-8"}
 
 
 @pytest.mark.parametrize("block", blocks(CONFIG_PAGE), ids=["least", "most"])

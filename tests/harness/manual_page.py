@@ -43,6 +43,13 @@ def blocks(name: str) -> list[Block]:
     return found
 
 
+def displays(name: str, kind: str) -> dict[str, str]:
+    """The displays behind comments `KIND: WORDS`, by their words, as a reader sees them."""
+    pattern = _BLOCK.pattern.replace(" test: ", f" {kind}: ")
+    found = re.findall(pattern, source(name), re.MULTILINE)
+    return {words: _unescaped(text) for words, text in found}
+
+
 def _unescaped(text: str) -> str:
     return re.sub(r"\\(\(..|.)", lambda match: _ESCAPES[match[0]], text)
 
