@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import config, model
 from postfix_rest_inetd.admin import (
+    postfix_keys,
     query_client,
     query_keys,
     query_question,
@@ -160,6 +161,10 @@ def _ask_one(
         query_screen.course(record, verbose=arguments.verbose)
         query_screen.answered(answer)
         rules = query_rules.of_answer(endpoint.mode, answer)
+    if isinstance(request, model.LookupRequest):
+        key = os.fsdecode(request.key)
+        rules = query_rules.for_key(rules, key)
+        query_screen.about_key(postfix_keys.form_of(key), postfix_keys.notes(key))
     query_screen.consequences(rules)
     status = _status(answer)
     if status == EXIT_TEMPFAIL and not arguments.direct and len(record.steps) > 1:  # connected

@@ -13,7 +13,9 @@ Where each rule comes from, in Postfix's source:
   check_policy_service() has the tries and the default action of a policy service.
 - trivial-rewrite/resolve.c and transport.c: an error of a list of domains or of transport_maps
   makes the address fail (RESOLVE_FLAG_FAIL), whichever kind of error it was.
-- cleanup/cleanup_map1n.c: values of virtual_alias_maps are addresses, separated by commas.
+- cleanup/cleanup_map1n.c: values of virtual_alias_maps are addresses, separated by commas;
+  cleanup_map11.c takes the first of several, cleanup_addr.c the whole text of a bcc map for one.
+- smtp/smtp_tls_policy.c: an error of smtp_tls_policy_maps defers the mail.
 
 smtpd(8)'s replies to RCPT are those that Postfix 3.7 was seen to give.
 """
@@ -23,15 +25,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from postfix_rest_inetd import model
+from postfix_rest_inetd.admin.postfix_keys import asks
 from postfix_rest_inetd.admin.query_actions import BAD, DOUBTFUL, GOOD, effect_of
 
 if TYPE_CHECKING:
     from postfix_rest_inetd.admin.query_codec import Answer
 
-DOMAINS = "virtual_mailbox_domains, virtual_alias_domains, relay_domains"
-RECIPIENTS = "virtual_mailbox_maps, relay_recipient_maps"
+DOMAINS = "virtual_mailbox_domains, virtual_alias_domains, relay_domains, mydestination"
+RECIPIENTS = "virtual_mailbox_maps, relay_recipient_maps, local_recipient_maps"
 ALIASES = "virtual_alias_maps"
 TRANSPORTS = "transport_maps"
+REWRITES = "canonical_maps, sender_canonical_maps, recipient_canonical_maps"
+COPIES = "sender_bcc_maps, recipient_bcc_maps"
+RELAYHOSTS = "sender_dependent_relayhost_maps"
+TLS = "smtp_tls_policy_maps"
 LOGINS = "smtpd_sender_login_maps"
 ACCESS = "check_*_access"
 POLICY = "check_policy_service"
@@ -46,6 +53,7 @@ class Rule(NamedTuple):
 
 
 _RETRY = "451 4.3.0 <recipient>: Temporary lookup failure"
+_NOT_WRITTEN = "451 4.3.0 Error: queue file write error, at the end of the mail"
 _SERVER_ERROR = "451 4.3.5 Server configuration error"
 _ACCESS_ERROR = "451 4.3.5 <recipient>: Recipient address rejected: Server configuration error"
 _POLICY_DEFAULT = "451 4.3.5 <recipient>: Recipient address rejected: Server configuration problem"
@@ -76,6 +84,10 @@ _NOT_FOUND = (
     ),
     (ALIASES, "no alias: the address stays as it is", GOOD),
     (TRANSPORTS, "no entry: the transport of the address's class is used", GOOD),
+    (REWRITES, "no entry: the address stays as it is", GOOD),
+    (COPIES, "no copy is sent", GOOD),
+    (RELAYHOSTS, "no entry: relayhost is used, if there is one", GOOD),
+    (TLS, "no entry: smtp_tls_security_level is used", GOOD),
     (
         LOGINS,
         (
@@ -99,6 +111,16 @@ def of_answer(mode: str, answer: Answer) -> list[Rule]:
     if answer.kind == model.REPLY_NOT_FOUND:
         return [Rule(*rule) for rule in _NOT_FOUND]
     return _of_error(permanent=answer.kind == model.REPLY_PERMANENT)
+
+
+def for_key(rules: list[Rule], key: str) -> list[Rule]:
+    """The rules for the parameters that ask keys of this form (postfix_keys); all, if none does."""
+    found = []
+    for rule in rules:
+        kept = [name for name in rule.parameters.split(", ") if asks(name, key)]
+        if kept:
+            found.append(rule._replace(parameters=", ".join(kept)))
+    return found or rules
 
 
 def of_silence(mode: str, *, close: bool = True) -> list[Rule]:
@@ -126,9 +148,26 @@ def _of_value(text: str) -> list[Rule]:
         Rule(RECIPIENTS, "the recipient exists; smtpd(8) does not look at the value", GOOD),
         Rule(ALIASES, f"the recipient is replaced by {addresses}", GOOD),
         Rule(TRANSPORTS, _transport(text), GOOD),
+        Rule(REWRITES, *_rewritten(text)),
+        Rule(COPIES, *_copied(text)),
+        Rule(RELAYHOSTS, f"the mail of this sender goes to the next hop {text}", GOOD),
+        Rule(TLS, f"the TLS policy for this destination is {text}", GOOD),
         Rule(LOGINS, f"the sender address belongs to the login {logins}", GOOD),
         Rule(ACCESS, effect.text, effect.tone),
     ]
+
+
+def _rewritten(text: str) -> tuple[str, str]:
+    first, *others = [part.strip() for part in text.split(",") if part.strip()] or [text]
+    if others:
+        return f"the address is replaced by {first}; the other values are ignored", BAD
+    return f"the address is replaced by {first}", GOOD
+
+
+def _copied(text: str) -> tuple[str, str]:
+    if "," in text:
+        return "a copy goes to one bad address made of all values, and bounces", BAD
+    return f"a copy goes to {text}", GOOD
 
 
 def _transport(text: str) -> str:
@@ -146,6 +185,11 @@ def _of_error(*, permanent: bool) -> list[Rule]:
     if permanent:
         effects = {tables: _RETRY, addresses: _SERVER_ERROR}
     effects[ACCESS] = _ACCESS_ERROR
+    effects[RELAYHOSTS] = _RETRY
+    at_rcpt = _SERVER_ERROR if permanent else _RETRY
+    effects[REWRITES] = f"{at_rcpt}, or with {_NOT_WRITTEN}"
+    effects[COPIES] = _NOT_WRITTEN
+    effects[TLS] = "4.7.5 client TLS configuration problem, in the queue"
     return [
         Rule(parameters, f"the mail is deferred with {reply}", DOUBTFUL)
         for parameters, reply in effects.items()

@@ -70,6 +70,14 @@ def unanswered(reason: str) -> None:
     _labelled("no reply", reason, terminal.BAD)
 
 
+def about_key(form: str, notes: Iterable[str]) -> None:
+    """Which form the key has, and what Postfix asks beside it."""
+    print()
+    print(painted(f"The key is {form}", TITLE))
+    for note in notes:
+        _paragraph(note, 2, "")
+
+
 def consequences(rules: Iterable[Rule]) -> None:
     """What Postfix does with it."""
     print()

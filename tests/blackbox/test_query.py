@@ -32,6 +32,7 @@ DOWN = {"down-domains": "tcp-lookup", "down-policy": "policy"}
 
 ANSWERS = {
     b"example.org": Answer(200, b'["one", "two"]'),
+    b"info@example.org": Answer(200, b'["one", "two"]'),
     b"forbidden": Answer(403, b"no"),
     b"broken": Answer(500, b"no"),
     b"strange": Answer(200, b"{}"),
@@ -134,7 +135,7 @@ WAYS = pytest.mark.parametrize("way", [[], ["--direct"]], ids=["socket", "direct
     "arguments, status, reply, effect",
     [
         (
-            "domains example.org",
+            "domains info@example.org",
             0,
             "reply 200 one,two",
             "virtual_alias_maps: the recipient is repl",
@@ -142,9 +143,10 @@ WAYS = pytest.mark.parametrize("way", [[], ["--direct"]], ids=["socket", "direct
         ("domains nothing", 1, "reply 500 key not found", "no match; 454 4.7.1"),
         ("domains broken", 75, "reply 400 REST server had an internal error: 500", "451 4.3.0"),
         ("domains strange", 75, "reply 400 REST connector received invalid data!", "451 4.3.0"),
-        ("maps example.org --map a", 0, "reply OK one,two", "replaced by one, two"),
-        ("maps nothing --map a", 1, "reply NOTFOUND", "550 5.1.1"),
+        ("maps info@example.org --map a", 0, "reply OK one,two", "replaced by one, two"),
+        ("maps no@example.org --map a", 1, "reply NOTFOUND", "550 5.1.1"),
         ("maps forbidden --map a", 75, "reply PERM REST server signaled", "451 4.3.5"),
+        ("domains *", 1, "reply 500 key not found", "The key is the wildcard"),
         ("down-domains x", 75, "reply 400 REST server could not be reached", "451 4.3.0"),
         ("policy", 0, "reply action=DUNNO", "check_policy_service: no decision"),
         (

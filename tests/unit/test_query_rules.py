@@ -14,6 +14,9 @@ from postfix_rest_inetd.admin.query_codec import Answer
 ALL = {
     *("virtual_mailbox_domains", "virtual_alias_domains", "relay_domains", "virtual_mailbox_maps"),
     *("relay_recipient_maps", "virtual_alias_maps", "transport_maps", "smtpd_sender_login_maps"),
+    *("mydestination", "local_recipient_maps"),
+    *("canonical_maps", "sender_canonical_maps", "recipient_canonical_maps", "sender_bcc_maps"),
+    *("recipient_bcc_maps", "sender_dependent_relayhost_maps", "smtp_tls_policy_maps"),
     "check_*_access",
 }
 
@@ -67,12 +70,59 @@ def test_errors():
     temporary = by_parameter(query_rules.of_answer(SOCKETMAP, Answer("temporary", "TEMP", b"x")))
     permanent = by_parameter(query_rules.of_answer(SOCKETMAP, Answer("permanent", "PERM", b"x")))
     for rules in (temporary, permanent):
-        assert all(text.startswith("the mail is deferred with 451 ") for text in rules.values())
+        assert all(text.startswith("the mail is deferred with 4") for text in rules.values())
     different = {name for name in ALL if temporary[name] != permanent[name]}
     assert different == {
         *("virtual_mailbox_maps", "relay_recipient_maps", "virtual_alias_maps"),
-        "smtpd_sender_login_maps",
+        *("smtpd_sender_login_maps", "canonical_maps", "sender_canonical_maps"),
+        *("local_recipient_maps", "recipient_canonical_maps"),
     }
+
+
+@pytest.mark.parametrize(
+    "parameter, value, tone, words",
+    [
+        ("canonical_maps", "a@x.example", GOOD, "replaced by a@x.example"),
+        ("canonical_maps", "a@x.example,b@x.example", BAD, "a@x.example; the other values are"),
+        ("recipient_bcc_maps", "a@x.example", GOOD, "a copy goes to a@x.example"),
+        ("sender_bcc_maps", "a@x.example,b@x.example", BAD, "one bad address"),
+    ],
+)
+def test_several_values(parameter, value, tone, words):
+    """Where a list is not several values, it is told."""
+    rules = query_rules.of_answer(TCP, Answer("value", "200", value.encode()))
+    (rule,) = [rule for rule in rules if parameter in rule.parameters.split(", ")]
+    assert words in rule.text
+    assert rule.tone == tone
+
+
+@pytest.mark.parametrize(
+    "key, parameters",
+    [
+        ("*", {"transport_maps"}),
+        (".example.org", {"smtp_tls_policy_maps"}),
+        ("[mx.example.org]:25", {"smtp_tls_policy_maps"}),
+        ("192.0.2.1", {"check_*_access"}),
+        (
+            "<>",
+            {"check_*_access", "sender_dependent_relayhost_maps", "sender_canonical_maps"},
+        ),
+    ],
+)
+def test_for_key(key, parameters):
+    """Only parameters that ask such a key are told of."""
+    rules = query_rules.of_answer(TCP, Answer("not-found", "500", b"x"))
+    assert set(by_parameter(query_rules.for_key(rules, key))) == parameters
+
+
+def test_for_address():
+    """Lists of domains are not asked for an address, and maps of addresses not for a domain."""
+    rules = query_rules.of_answer(TCP, Answer("not-found", "500", b"x"))
+    addresses = set(by_parameter(query_rules.for_key(rules, "a@example.org")))
+    names = set(by_parameter(query_rules.for_key(rules, "example.org")))
+    assert addresses & names == {"check_*_access"}
+    assert names >= {"virtual_mailbox_domains", "smtp_tls_policy_maps"}
+    assert addresses | names == ALL
 
 
 @pytest.mark.parametrize(
