@@ -259,7 +259,7 @@ def _address_notes(key: str) -> list[str]:
     if re.fullmatch(r'".*"', local):
         unquoted = re.sub(r"\\(.)", r"\1", local[1:-1])
         found.append(
-            f"If it is not found, smtpd(8), trivial-rewrite(8) and the bcc maps ask for "
-            f"{unquoted}@{domain}; cleanup(8) does not for its other maps."
+            f"If nothing is found, smtpd(8), trivial-rewrite(8) and the bcc maps ask "
+            f"without quotes: {unquoted}@{domain}. cleanup(8) does not for its other maps."
         )
     return found

@@ -77,7 +77,7 @@ _NOT_FOUND = (
     (
         RECIPIENTS,
         (
-            "no such recipient, if the other forms of the address are not found either: the mail "
+            "no such recipient, if no map of aliases or canonical addresses has it: the mail "
             "bounces with 550 5.1.1 <recipient>: Recipient address rejected: User unknown"
         ),
         BAD,

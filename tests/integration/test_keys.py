@@ -7,6 +7,7 @@ measured, the failure shows the whole table as it has to be.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -16,7 +17,10 @@ from integration.mail import log, wait_for_end_of_mails
 
 from harness.container import Container
 from harness.key_recorder import Asked, KeyRecorder
+from postfix_rest_inetd import model
+from postfix_rest_inetd.admin import query_rules
 from postfix_rest_inetd.admin.postfix_keys import FORMS, TABLE, Mail, Question, shown
+from postfix_rest_inetd.admin.query_codec import Answer
 
 LIST = "one@b.example,two@b.example"
 
@@ -146,9 +150,69 @@ def test_several_values(container: Container) -> None:
     assert has(more, f"to=<{copied}>")
 
 
+def test_wildcard(container: Container) -> None:
+    """A value for the * of transport_maps is everybody's transport."""
+    with asking(container, transport_maps={"*": "discard:everybody"}):
+        lines = sent(container, "ann@b.example", "bob@sub.m.example")
+    assert has(lines, "to=<bob@sub.m.example>", "status=sent (everybody)")
+
+
 def test_wildcard_error(container: Container) -> None:
     """An error for the * of transport_maps defers mail for everybody."""
     with asking(container, transport_maps={"*": None}):
         said = key_questions.replies(container, Mail("ann@b.example", "bob@sub.o.example"))
     # The sender is looked up first.
     assert said[2] == "451 4.3.0 <ann@b.example>: Temporary lookup failure"
+
+
+def predicted(parameter: str) -> str:
+    """What `query` says of a temporary error, for one parameter."""
+    rules = query_rules.of_answer(model.SOCKETMAP_LOOKUP, Answer("temporary", "TEMP", b"x"))
+    (text,) = [rule.text for rule in rules if parameter in rule.parameters.split(", ")]
+    return text
+
+
+def test_errors(container: Container) -> None:
+    """An error of one table defers the mail with the reply that `query` tells."""
+    sender, recipient, encrypted = "ann@b.example", "bob@sub.o.example", "tls@sub.o.example"
+    tables = {
+        "sender_canonical_maps": ("rewritten@b.example", recipient),
+        "recipient_canonical_maps": (sender, "rewritten@sub.o.example"),
+        "sender_bcc_maps": ("copied@b.example", recipient),
+        "recipient_bcc_maps": (sender, "copied@sub.o.example"),
+        "sender_dependent_relayhost_maps": ("dependent@b.example", "dependent@sub.o.example"),
+    }
+    wrong = {name: dict.fromkeys(set(mail) - {sender, recipient}) for name, mail in tables.items()}
+    wrong["smtp_tls_policy_maps"] = {"[127.0.0.1]:9": None}
+    with asking(container, **wrong, transport_maps={encrypted: "smtp:[127.0.0.1]:9"}):
+        for name, mail in tables.items():
+            said = key_questions.replies(container, Mail(*mail))
+            (error,) = [reply for reply in said if reply.startswith("4")]
+            # smtpd(8) names the address that it has looked up, which may be the sender.
+            assert re.sub("<.*>", "<recipient>", error) in predicted(name), name
+        since = container.journal.cursor()
+        key_questions.send(container, Mail(sender, encrypted))
+        (entry,) = container.journal.wait_for(
+            "SYSLOG_IDENTIFIER=postfix/smtp",
+            since=since,
+            condition=lambda entry: "status=deferred" in entry["MESSAGE"],
+        )
+    assert "dsn=4.7.5" in entry["MESSAGE"]
+    assert "(client TLS configuration problem)" in entry["MESSAGE"]
+    assert predicted("smtp_tls_policy_maps").startswith(
+        "the mail is deferred with 4.7.5 client TLS configuration problem"
+    )
+
+
+def test_several_transports(container: Container) -> None:
+    """Two whole entries of transport_maps are a next hop that smtp(8) does not survive."""
+    recipient = "two@sub.o.example"
+    value = "smtp:[127.0.0.7],smtp:[127.0.0.8]"
+    with asking(container, transport_maps={recipient: value}):
+        since = container.journal.cursor()
+        key_questions.send(container, Mail("ann@b.example", recipient))
+        container.journal.wait_for(
+            "SYSLOG_IDENTIFIER=postfix/smtp",
+            since=since,
+            condition=lambda entry: "fatal: unknown service: [127.0.0.8]" in entry["MESSAGE"],
+        )
