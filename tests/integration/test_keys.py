@@ -68,6 +68,16 @@ def test_table(measured: dict[str, Measured]) -> None:
     assert shown(as_measured(measured["socketmap"], TABLE)) == shown(TABLE)
 
 
+def test_programs(measured: dict[str, Measured]) -> None:
+    """No other program asks the table of a parameter meanwhile."""
+    listed: dict[tuple[str, str], set[str]] = {}
+    for question in TABLE:
+        listed.setdefault((question.mail, question.parameter), set()).add(question.program)
+    assert {
+        (mail, parameter): set(measured["socketmap"][mail][parameter]) for mail, parameter in listed
+    } == listed
+
+
 def test_forms(measured: dict[str, Measured]) -> None:
     """So it is with other forms of addresses."""
     assert shown(as_measured(measured["socketmap"], FORMS)) == shown(FORMS)

@@ -73,7 +73,7 @@ def test_query_says_what_postfix_does(clean_container: Container, backend: Backe
             "smtpd_recipient_restrictions": "check_policy_service inet:[::1]:9003",
         },
     )
-    assert "virtual_mailbox_domains, virtual_alias_domains, relay_domains: match" in query(
+    assert "virtual_alias_domains, relay_domains, mydestination: match" in query(
         container, "domains", "hosted.example"
     )
     found = query(container, "maps", "user@hosted.example", "--map=mailbox")
