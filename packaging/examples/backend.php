@@ -39,7 +39,7 @@ function answer(int $status, string $type, string $text): never
 // The id stands in the journal of the mail server, too.
 error_log('request ' . ($_SERVER['HTTP_X_REQUEST_ID'] ?? '-'));
 $token = trim(file_get_contents(getenv('MAIL_TOKEN_FILE')));
-if (!hash_equals($token, $_SERVER['HTTP_X_AUTH_TOKEN'] ?? '')) {
+if ($token === '' || !hash_equals($token, $_SERVER['HTTP_X_AUTH_TOKEN'] ?? '')) {
     answer(403, 'text/plain', 'wrong token');
 }
 

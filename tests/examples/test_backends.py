@@ -24,7 +24,14 @@ from blackbox.support import (
 )
 from jsonschema import Draft202012Validator
 
-from harness.example_backends import BACKENDS, BLOCKED, EXAMPLES, ODD_KEY, TOKEN
+from harness.example_backends import (
+    BACKENDS,
+    BLOCKED,
+    EXAMPLES,
+    ODD_KEY,
+    TOKEN,
+    WITH_TOKEN_FILE,
+)
 from harness.handler_process import Handler, endpoint, start, write_config
 
 TEMPORARY = [401, 403, 404, 408, 429]
@@ -112,6 +119,17 @@ def test_wrong_token(tmp_path: Path, url: str, mode: str, path: str, request_byt
     """Without the right token there is nothing to learn, and no mail bounces."""
     with handler(tmp_path, mode, url + path, token="other") as running:
         assert running.ask(mode, request_bytes) == temporary_user_error(403)[mode]
+
+
+@pytest.mark.parametrize("backend", WITH_TOKEN_FILE.values(), ids=WITH_TOKEN_FILE)
+@pytest.mark.parametrize("headers", [{}, {"X-Auth-Token": ""}], ids=["no header", "empty header"])
+def test_empty_token_file(tmp_path: Path, backend: Any, headers: dict[str, str]) -> None:
+    """A token file with nothing in it lets nobody in."""
+    with backend(tmp_path, token="") as url:
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)
+        with contextlib.closing(connection):
+            connection.request("GET", "/lookup?name=alias&key=x", headers=headers)
+            assert connection.getresponse().status == 403
 
 
 def schema(path: str, method: str, media_type: str) -> dict[str, Any]:

@@ -41,9 +41,9 @@ TABLES: dict[str, dict[str, list[str]]] = {
 BLOCKED = {"offers@spam.example": "no advertising, please"}
 
 
-def _environment(directory: Path, **variables: Path) -> dict[str, str]:
+def _environment(directory: Path, content: str, **variables: Path) -> dict[str, str]:
     token = directory / "token"
-    token.write_text(f"{TOKEN}\n")
+    token.write_text(f"{content}\n")
     given = {"MAIL_TOKEN_FILE": token, **variables}
     return {"PATH": os.defpath, "LC_ALL": "C.UTF-8", **{k: str(v) for k, v in given.items()}}
 
@@ -71,10 +71,10 @@ def _running(command: list[str], port: int, environment: dict[str, str]) -> Iter
 
 
 @contextlib.contextmanager
-def flask(directory: Path) -> Iterator[str]:
+def flask(directory: Path, token: str = TOKEN) -> Iterator[str]:
     """backend_flask.py, under Flask's own server."""
     database = directory / "mail.db"
-    environment = _environment(directory, MAIL_DATABASE=database)
+    environment = _environment(directory, token, MAIL_DATABASE=database)
     port = free_port()
     command = [sys.executable, "-m", "flask", "--app", "backend_flask", "run", f"--port={port}"]
     with _running(command, port, environment) as url:
@@ -93,14 +93,14 @@ def flask(directory: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def php(directory: Path) -> Iterator[str]:
+def php(directory: Path, token: str = TOKEN) -> Iterator[str]:
     """backend.php, under PHP's own server."""
     data = directory / "mail.json"
     blocked = {sender: [reason] for sender, reason in BLOCKED.items()}
     data.write_text(json.dumps({**TABLES, "blocked": blocked}))
     port = free_port()
     command = [program("php"), "-S", f"127.0.0.1:{port}", "backend.php"]
-    with _running(command, port, _environment(directory, MAIL_DATA=data)) as url:
+    with _running(command, port, _environment(directory, token, MAIL_DATA=data)) as url:
         yield url
 
 
@@ -154,7 +154,7 @@ def readme(directory: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def tutorial(directory: Path) -> Iterator[str]:
+def tutorial(directory: Path, token: str = TOKEN) -> Iterator[str]:
     """The program of postfix-rest-inetd(7), with its data."""
     files = {block.argument: block.text for block in blocks("postfix-rest-inetd.7")}
     data = directory / "mail-backend.json"
@@ -162,7 +162,7 @@ def tutorial(directory: Path) -> Iterator[str]:
     program = files["/usr/local/lib/mail-backend.py"]
     assert program.count('"/etc/mail-backend.json"') == 1
     program = program.replace("/etc/mail-backend.json", str(data))
-    environment = _environment(directory, CREDENTIALS_DIRECTORY=directory)
+    environment = _environment(directory, token, CREDENTIALS_DIRECTORY=directory)
     with _program(directory, program, environment) as url:
         yield url
 
@@ -184,6 +184,8 @@ def demo(_directory: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
+WITH_TOKEN_FILE = {"flask": flask, "php": php, "tutorial": tutorial}
+"""Those that read their token from a file."""
 BACKENDS = {"flask": flask, "php": php, "nginx": nginx}
 SHOWN = {**BACKENDS, "readme": readme, "tutorial": tutorial, "demo": demo}
 """All of them; those that are not in BACKENDS have paths of their own."""
