@@ -105,10 +105,10 @@ def carry_out(machine: Machine, lines: list[str]) -> None:
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_commands(machine: Machine, case: Case) -> None:
-    """After the commands nothing is found, and the socket listens."""
+    """After the commands nothing is found but notes, and the socket listens."""
     machine.shell(case.program)
     carry_out(machine, commands(machine, case.where))
-    assert machine.troubles() == []
+    assert [each for each in machine.troubles() if each.severity != "note"] == []
     connect(machine.container, 9001).close()
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 from integration.mail import ACCEPTED, rcpt, set_up
 from integration.product import CONFIG, SOCKETS, TCP, ask, show, state, wait_until
 
@@ -46,7 +48,10 @@ def test_migrate(clean_container: Container) -> None:
         assert f"systemctl disable --now {UNIT}\n" in commands
         assert "# domain-lookup is asked by virtual_mailbox_domains, which can stay." in commands
         last = machine.shell(f"set -x\n# {commands}")
-        assert "Nothing wrong was found." in last
+        # Each endpoint still listens at 0.0.0.0, as the daemon did.
+        warnings = re.findall(r"(?m)^warning +[^:]+: (.*)$", last)
+        assert {"takes connections at every address" in each for each in warnings} == {True}
+        assert "\nerror " not in last
         assert ask(machine, 9001, b"get x\n") == b"200 y\n"
         wait_until(lambda: is_accepted_by_policy(machine, backend), "postfix reload")
         # The backend answers OK to this as well.
