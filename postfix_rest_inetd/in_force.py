@@ -6,7 +6,8 @@ request, by their marks (marks.py). What they hold then is in force, on open con
 
 - What cannot be used changes nothing: the connection goes on with what it had, and the operator is
   told once per change. A connection that had nothing yet has no endpoint, and looks again at each
-  request. What has failed is also tried again after RETRY_SEC, whatever the marks say.
+  request. For reasons that no mark tells, what has failed is tried again after RETRY_SEC; by a
+  connection that has something to go on with after KEPT_RETRY_SEC, because there may be hundreds.
 - A file that changed less than SETTLE_SEC ago may be half written, or about to come back. A
   connection that has something to go on with says nothing yet; one that has nothing waits.
 - The endpoint is the one that listens at the connection's local address. If none does any more, it
@@ -43,6 +44,7 @@ SETTLE_SEC = 0.25
 MAX_WAIT_SEC = 1.0
 PAUSE_SEC = 0.02
 RETRY_SEC = 1.0
+KEPT_RETRY_SEC = 10.0
 # Longer than a tick of the clock with which the kernel stamps files.
 _TICK_SEC = 0.05
 _UNRELIABLE = (-1, -1, -1, -1)
@@ -76,6 +78,7 @@ class InForce:
 
     __slots__ = (
         "_content",
+        "_digest",
         "_digests",
         "_marks",
         "_options",
@@ -95,7 +98,8 @@ class InForce:
         self._marks: dict[str, Mark] = {}
         self._told: dict[str, Mark] = {}
         self._retry_at = 0.0
-        self._content = b""
+        self._content: bytes | None = None  # for hand_over(), unless it is too large for that
+        self._digest = 0
         self._digests: list[int | None] = []
         self._user_agent = ""
         self._token = b""
@@ -147,7 +151,7 @@ class InForce:
 
     def hand_over(self) -> None:
         """Leave what is in force to the program that is about to take the place of this one."""
-        if self.endpoint is not None:
+        if self.endpoint is not None and self._content is not None:
             mode, name = self.endpoint.mode, self.endpoint.name
             handover.leave(handover.State(mode, name, self._token, self._content))
 
@@ -164,7 +168,6 @@ class InForce:
             self._use(config.read(self._options.config))
         except ConfigError as error:
             self.problem = error
-            self._retry_at = monotonic() + RETRY_SEC
             self._fall_back()
         else:
             self.problem = None
@@ -178,10 +181,12 @@ class InForce:
             for path in credentials.paths_of(self.endpoint):
                 self._watch(path)
             self._renew_token(self.endpoint)
+        retry_sec = RETRY_SEC if self.endpoint is None else KEPT_RETRY_SEC
         if self._has_settled():
             self._tell()
         else:
-            self._retry_at = 0.0
+            retry_sec = 0.0
+        self._retry_at = monotonic() + retry_sec
 
     def _restore(self) -> None:
         """Go on with what there was before the handler started over, if it can still be used."""
@@ -212,7 +217,8 @@ class InForce:
             ConfigError: it cannot be used for this connection.
         """
         endpoint, user_agent = self.endpoint, self._user_agent
-        is_same = endpoint is not None and content == self._content
+        digest = hash(content)
+        is_same = endpoint is not None and digest == self._digest
         if endpoint is None or not is_same:
             loaded = config.parse(content, self._options.config)
             endpoint, user_agent = self._choose(loaded), loaded.user_agent
@@ -226,8 +232,8 @@ class InForce:
             return  # and the connection to the backend is kept
         codec_of(endpoint.mode)  # here, where a failure can be mended
         self._serve(endpoint, user_agent, token)
-        self._content = content
-        self._digests = digests
+        self._digest, self._digests = digest, digests
+        self._content = content if len(content) <= handover.MAX_BYTES else None
 
     def _serve(self, endpoint: Endpoint, user_agent: str, token: bytes) -> None:
         """Make a client, and have it answer from now on."""
