@@ -181,6 +181,8 @@ def test_interrupted() -> None:
         Path("config.json").write_text(json.dumps(document))
         arguments = command("check", "--probe", "--config=config.json")
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        # A shell starts what runs in the background with Ctrl-C ignored, and that is inherited.
+        pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
         with subprocess.Popen(arguments, **pipes) as process:
             assert asked.wait(60)
             process.send_signal(signal.SIGINT)
