@@ -31,6 +31,10 @@ READY, ENDED, IDLE = "ready", "ended", "idle"
 
 _IN, _OUT = 0, 1
 
+# sockatmark(3): is the next byte an urgent one? From asm-generic/sockios.h; the few architectures
+# that have another number refuse this one.
+_SIOCATMARK = 0x8905
+
 
 class Connection:
     """The connection that this process was started for. There is only one, for good.
@@ -88,7 +92,14 @@ class Connection:
         except OSError:  # /dev/null and the like, which can be asked in no other way
             self._taken = self._taken or self.read()
             return not self._taken
-        return int.from_bytes(count, byteorder) == 0 and not _has_urgent_byte()
+        if int.from_bytes(count, byteorder):
+            return False
+        # It counts only up to a TCP urgent byte, which read() skips.
+        try:
+            ioctl(_IN, _SIOCATMARK, count)
+        except OSError:  # not TCP
+            return True
+        return int.from_bytes(count, byteorder) == 0
 
     def read(self) -> bytes:
         """What the client sent, at most PIECE_BYTES; nothing at end of file. Not for SIGTERM."""
@@ -157,27 +168,6 @@ class Connection:
 def _mask_termination(how: int) -> bool:
     """Hold SIGTERM or release it; returns whether it was held before."""
     return _signal.SIGTERM in _signal.pthread_sigmask(how, [_signal.SIGTERM])
-
-
-def _has_urgent_byte() -> bool:
-    """Is there anything behind the end that FIONREAD sees?
-
-    It counts only up to a TCP urgent byte (tcp(7), SIOCINQ), which read() skips.
-    """
-    import _socket  # the C module alone, as in address.py
-
-    try:
-        connection = _socket.socket(fileno=_IN)
-    except OSError:
-        return False  # no socket
-    try:
-        return bool(connection.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT))
-    except BlockingIOError:
-        return True  # the urgent byte alone, as yet
-    except OSError:
-        return False
-    finally:
-        connection.detach()
 
 
 def _ignore(_signal: int, _frame: object) -> None:

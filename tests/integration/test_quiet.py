@@ -107,7 +107,7 @@ def test_fields(clean_container: Container, backend: Backend) -> None:
         for entry in entries
     ]
     ids = [request.headers["x-request-id"] for request in backend.requests]
-    common = {"HTTP_STATUS": "200"}
+    common = {"HTTP_STATUS": "200", "START": "cold"}
     assert seen == [
         {
             **common,
@@ -119,6 +119,7 @@ def test_fields(clean_container: Container, backend: Backend) -> None:
         },
         {
             "HTTP_STATUS": "404",
+            "START": "cold",
             "ENDPOINT": "s",
             "MODE": "socketmap-lookup",
             "OUTCOME": "not-found",
@@ -131,6 +132,7 @@ def test_fields(clean_container: Container, backend: Backend) -> None:
             "ENDPOINT": "p",
             "MODE": "policy",
             "OUTCOME": "action",
+            "ACTION": "DUNNO",
             "SENDER": "a@b",
             "REQUEST_ID": ids[2],
         },
