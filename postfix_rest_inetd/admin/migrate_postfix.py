@@ -49,16 +49,16 @@ _HINTS = {
 def warnings(endpoints: list[Endpoint], settings: Settings | None) -> Iterator[Finding]:
     """Endpoints that Postfix asks already, where an OK of the backend makes an open relay."""
     if settings is not None:
-        used = [(reference, endpoint) for endpoint, reference in _asked(endpoints, settings)]
-        yield from postfix_relaying.findings(used, settings)
+        yield from postfix_relaying.findings(_used(endpoints, settings), settings)
 
 
-def _asked(endpoints: list[Endpoint], settings: Settings) -> Iterator[tuple[Endpoint, Reference]]:
-    """What Postfix asks already, and by which reference."""
-    for reference in postfix_references.find(settings):
-        endpoint = check_postfix.endpoint_of(reference, endpoints, settings)
-        if endpoint is not None:
-            yield endpoint, reference
+def _used(endpoints: list[Endpoint], settings: Settings) -> list[tuple[Reference, Endpoint]]:
+    """What Postfix asks already: the references, each with the endpoint that it leads to."""
+    found = (
+        (reference, check_postfix.endpoint_of(reference, endpoints, settings))
+        for reference in postfix_references.find(settings)
+    )
+    return [(reference, endpoint) for reference, endpoint in found if endpoint is not None]
 
 
 def lines(endpoints: list[Endpoint], settings: Settings | None) -> Iterator[str]:
@@ -66,9 +66,10 @@ def lines(endpoints: list[Endpoint], settings: Settings | None) -> Iterator[str]
     asking: dict[Endpoint, list[str]] = {}
     relaying: dict[Endpoint, list[str]] = {}
     if settings is not None:
-        for endpoint, reference in _asked(endpoints, settings):
+        used = _used(endpoints, settings)
+        for reference, endpoint in used:
             asking.setdefault(endpoint, []).extend(reference.parameters)
-            places = postfix_relaying.places(reference, endpoint, settings)
+            places = postfix_relaying.places(reference, used, settings)
             relaying.setdefault(endpoint, []).extend(places)
     additions: dict[str, list[Endpoint]] = {}
     for endpoint in endpoints:

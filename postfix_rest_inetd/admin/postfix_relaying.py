@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Endpoints that Postfix asks before its relay check, where an OK makes an open relay.
 
-For `check` and `migrate`. A backend may be meant to decide about relaying; so this is a warning.
+For `check` and `migrate`. Each smtpd of master.cf is looked at with its own overrides, and
+restriction classes are looked into. A backend may be meant to decide about relaying; so this is a
+warning.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ _PERMITTING = re.compile(r"ok|relay|permit.*", re.IGNORECASE)
 def findings(used: list[tuple[Reference, Endpoint]], settings: Settings) -> Iterator[Finding]:
     """A warning for each place of one instance, with the endpoint that each reference leads to."""
     for reference, endpoint in used:
-        for place in places(reference, endpoint, settings):
+        for place in places(reference, used, settings):
             what = f"{endpoint.name} is asked before the relay check: when its backend "
             what += "answers OK, anybody may send mail to anywhere"
             advice = "Put it behind reject_unauth_destination, or into "
@@ -36,15 +38,42 @@ def findings(used: list[tuple[Reference, Endpoint]], settings: Settings) -> Iter
             yield Finding(WARNING, f"{settings.shown}: {place}", what, advice)
 
 
-def places(reference: Reference, endpoint: Endpoint, settings: Settings) -> Iterator[str]:
-    """The parameters in which an answer of the endpoint can open the relay."""
-    for shown in reference.parameters if _may_permit(endpoint) else ():
-        service, _, parameter = shown.rpartition(": ")
-        value, relay = (
-            settings.value(name, service) for name in (parameter, postfix_restrictions.RELAY)
-        )
-        if postfix_restrictions.can_open_relay(parameter, value, relay, reference.text):
-            yield shown
+def places(
+    reference: Reference, used: list[tuple[Reference, Endpoint]], settings: Settings
+) -> list[str]:
+    """The parameters in which a permission by what `reference` leads to can open the relay.
+
+    Args:
+        reference: one of `used`.
+        used: all references of an instance that lead to endpoints, with these.
+        settings: of the instance.
+    """
+    permitting = {each.text for each, endpoint in used if _may_permit(endpoint)}
+    if reference.text not in permitting:
+        return []
+    found: dict[str, None] = {}
+    for service in [each.name for each in settings.of(("smtpd",))] or [""]:
+        lists = _lists(settings, service)
+        for name in postfix_restrictions.can_open_relay(lists, permitting):
+            if postfix_restrictions.comes_first(name, lists[name], reference.text):
+                found[_shown(name, service, settings)] = None
+    return list(found)
+
+
+def _lists(settings: Settings, service: str) -> dict[str, list[str]]:
+    """The lists that are in force for a service, with restriction classes looked into."""
+    names = postfix_restrictions.words(settings.value("smtpd_restriction_classes", service))
+    classes = {name: settings.value(name, service) for name in names}
+    return {
+        name: postfix_restrictions.flattened(settings.value(name, service), classes)
+        for name in postfix_restrictions.LISTS
+    }
+
+
+def _shown(parameter: str, service: str, settings: Settings) -> str:
+    """The parameter, with the service where that has any of the lists of its own."""
+    has_own = any((service, name) in settings.overrides for name in postfix_restrictions.LISTS)
+    return f"{service}: {parameter}" if has_own else parameter
 
 
 def _may_permit(endpoint: Endpoint) -> bool:

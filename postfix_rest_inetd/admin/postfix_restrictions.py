@@ -3,9 +3,11 @@
 
 The relay check is what keeps strangers from sending mail to anywhere by way of this server. It
 stands in smtpd_relay_restrictions or, where that is empty as it was before Postfix 2.10, in
-smtpd_recipient_restrictions (postconf(5)). A permission ends the list that it stands in, and no
-other. So what is asked before the relay check, in the list that has it, can open the relay; what is
-asked at the end of a list cannot, because whatever comes that far was to be permitted anyway.
+smtpd_recipient_restrictions (postconf(5)). A `reject` in a list before these keeps strangers out as
+well; master.cf often has it for submission. A permission ends the list that it stands in, and no
+other: a stranger has to pass every list. So what is asked before the relay check can open the relay
+if no other list keeps strangers out. What is asked at the end of a list cannot, because whatever
+comes that far was to be permitted anyway.
 
 All functions are pure; values are what postconf(1) shows.
 """
@@ -13,14 +15,27 @@ All functions are pure; values are what postconf(1) shows.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
 
 RELAY = "smtpd_relay_restrictions"
 RECIPIENT = "smtpd_recipient_restrictions"
+# In the order of smtpd(8); a stranger who sends mail to elsewhere has to pass all of them.
+LISTS = (
+    "smtpd_client_restrictions",
+    "smtpd_helo_restrictions",
+    "smtpd_sender_restrictions",
+    RELAY,
+    RECIPIENT,
+)
 # smtpd_check.c, "specify at least one working instance of".
 _RELAY_CHECKS = frozenset(
     ("reject_unauth_destination", "defer_unauth_destination", "reject", "defer")
 )
 _LAST = ("reject", "defer")
+_NOT_IN_FORCE = "warn_if_reject"
 _GROUP = re.compile(r"[^\s,{}]+|[{}]")
 
 
@@ -37,32 +52,59 @@ def words(value: str) -> list[str]:
     return found
 
 
-def checks_relay(value: str) -> bool:
-    """Does a list, with its $parameters expanded, have a relay check?"""
-    return not _RELAY_CHECKS.isdisjoint(word.lower() for word in words(value))
-
-
-def comes_first(value: str, asked: str) -> bool:
-    """Does a list ask ASKED, a table or a policy service, before its relay check or without one?"""
+def flattened(value: str, classes: Mapping[str, str]) -> list[str]:
+    """The elements of a list, with those of a restriction class in place of its name."""
+    found: list[str] = []
     for word in words(value):
-        if word.lower() in _RELAY_CHECKS:
-            return False
-        if asked in word.strip("{}").split():
+        if word in classes:
+            others = {name: inner for name, inner in classes.items() if name != word}
+            found += flattened(classes[word], others)
+        else:
+            found.append(word)
+    return found
+
+
+def can_open_relay(lists: Mapping[str, list[str]], permitting: Collection[str]) -> list[str]:
+    """The lists in which a permission of PERMITTING lets strangers relay.
+
+    None where another list keeps strangers out whatever PERMITTING answers. Without any relay
+    check, such a permission is what Postfix takes for one.
+
+    Args:
+        lists: those of LISTS that an smtpd has, as flattened() gives them.
+        permitting: tables and policy services that may all answer OK.
+    """
+    if any(_keeps_strangers_out(name, lists[name], permitting) for name in lists):
+        return []
+    asking = [name for name in lists if any(_asks(e, permitting) for e in lists[name])]
+    opened = [name for name in asking if _keeps_strangers_out(name, lists[name], ())]
+    return opened or [name for name in asking if name in (RELAY, RECIPIENT)]
+
+
+def comes_first(name: str, elements: list[str], asked: str) -> bool:
+    """Does a list ask ASKED, a table or a policy service, before its relay check or without one?"""
+    stands_there = any(_asks(element, (asked,)) for element in elements)
+    return stands_there and not _keeps_strangers_out(name, elements, (asked,))
+
+
+def _keeps_strangers_out(name: str, elements: list[str], permitting: Collection[str]) -> bool:
+    """Is the relay check of a list reached, although all of PERMITTING answer OK?"""
+    # The other lists are not about recipients: there, a plain rejection is what counts.
+    checks = _RELAY_CHECKS if name in (RELAY, RECIPIENT) else _LAST
+    before = ""
+    for element in elements:
+        word = element.lower()
+        if word in checks and before != _NOT_IN_FORCE:
             return True
+        if word == "permit" or _asks(element, permitting):
+            return False
+        before = word
     return False
 
 
-def can_open_relay(parameter: str, value: str, relay_value: str, asked: str) -> bool:
-    """Whether a permission of ASKED lets strangers relay.
-
-    Args:
-        parameter: where ASKED stands.
-        value: the list there, with its $parameters expanded.
-        relay_value: smtpd_relay_restrictions, likewise.
-        asked: a table or a policy service.
-    """
-    decides = parameter == RELAY or (parameter == RECIPIENT and not checks_relay(relay_value))
-    return decides and comes_first(value, asked)
+def _asks(element: str, texts: Collection[str]) -> bool:
+    """Is an element one of these tables or policy services, or has it one of them in braces?"""
+    return not set(texts).isdisjoint(element.strip("{}").split())
 
 
 def added(value: str, expanded: str, restriction: str) -> str | None:

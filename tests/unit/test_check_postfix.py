@@ -582,3 +582,56 @@ def test_what_cannot_permit_cannot_open_the_relay(served, keys, warned):
         smtpd_relay_restrictions="check_client_access tcp:127.0.0.1:{tcp}, reject",
     )
     assert ["asked before the relay check" in each.what for each in found] == [True] * warned
+
+
+GATE = "check_policy_service inet:127.0.0.1:{gate}"
+SUBMISSION = "permit_sasl_authenticated, reject"
+
+
+@pytest.mark.parametrize(
+    "given, parameters, places",
+    [
+        pytest.param(
+            {"smtpd_relay_restrictions": ""},
+            {"smtpd_recipient_restrictions": f"{GATE}, reject_unauth_destination"},
+            ["Postfix: smtp/inet: smtpd_recipient_restrictions"],
+            id="a service without the relay check of main.cf",
+        ),
+        pytest.param(
+            {"smtpd_client_restrictions": SUBMISSION},
+            {"smtpd_relay_restrictions": f"{GATE}, reject"},
+            ["Postfix: smtpd_relay_restrictions"],
+            id="the other service is open",
+        ),
+        pytest.param(
+            {"smtpd_relay_restrictions": "", "smtpd_recipient_restrictions": "permit_mynetworks"},
+            {"smtpd_recipient_restrictions": f"{GATE}, reject_unauth_destination"},
+            [],
+            id="re-injection by a content filter",
+        ),
+        pytest.param(
+            None,
+            {
+                "smtpd_restriction_classes": "gate",
+                "gate": GATE,
+                "smtpd_relay_restrictions": "permit_mynetworks, gate, reject",
+            },
+            ["Postfix: smtpd_relay_restrictions"],
+            id="a restriction class",
+        ),
+        pytest.param(
+            None,
+            {
+                "smtpd_relay_restrictions": f"{GATE}, reject",
+                "smtpd_recipient_restrictions": "permit_mynetworks, reject_unauth_destination",
+            },
+            [],
+            id="a relay check in each list",
+        ),
+    ],
+)
+def test_relaying_by_service(served, given, parameters, places):
+    """Each smtpd is looked at as it is set up, overrides and restriction classes included."""
+    found = troubles(served, given, **parameters)
+    assert [each.where for each in found] == places
+    assert all("asked before the relay check" in each.what for each in found)

@@ -13,10 +13,14 @@ from postfix_rest_inetd.admin.postfix_restrictions import (
     RELAY,
     added,
     can_open_relay,
+    comes_first,
+    flattened,
     joined,
     words,
 )
 
+CLIENT, SENDER = "smtpd_client_restrictions", "smtpd_sender_restrictions"
+BOTH = [RELAY, RECIPIENT]
 OURS = "inet:127.0.0.1:9003"
 POLICY = f"check_policy_service {OURS}"
 BRACES = f"check_policy_service {{ {OURS}, {{ default_action=DUNNO }}, timeout=1s }}"
@@ -38,25 +42,64 @@ def test_words(value: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "parameter, value, relay, expected",
+    "lists, expected",
     [
-        (RELAY, f"permit_mynetworks, {POLICY}, reject_unauth_destination", "", True),
-        (RELAY, f"permit_mynetworks {BRACES} DEFER_UNAUTH_DESTINATION", "", True),
-        (RELAY, f"permit_mynetworks\n{POLICY}\nreject", "", True),
-        (RELAY, f"check_recipient_access {OURS}", "", True),
-        (RELAY, f"{DEBIAN} {POLICY}", "", False),
-        (RELAY, f"{DEBIAN} check_policy_service inet:other", "", False),
-        (RECIPIENT, f"{POLICY}, reject_unauth_destination", DEBIAN, False),
-        (RECIPIENT, f"{POLICY}, reject_unauth_destination", "", True),
-        (RECIPIENT, f"{POLICY}, reject_unauth_destination", "permit_mynetworks", True),
-        (RECIPIENT, f"reject_unauth_destination {POLICY}", "", False),
-        ("smtpd_sender_restrictions", POLICY, "", False),
+        ({RELAY: f"permit_mynetworks, {POLICY}, reject_unauth_destination"}, [RELAY]),
+        ({RELAY: f"permit_mynetworks {BRACES} DEFER_UNAUTH_DESTINATION"}, [RELAY]),
+        ({RELAY: f"permit_mynetworks\n{POLICY}\nreject"}, [RELAY]),
+        ({RELAY: f"check_recipient_access {OURS}"}, [RELAY]),
+        ({RELAY: f"{DEBIAN} {POLICY}"}, []),
+        ({RELAY: f"{DEBIAN} check_policy_service inet:other"}, []),
+        ({RELAY: "reject_unauth_destination", RECIPIENT: POLICY}, []),
+        ({RELAY: DEBIAN, RECIPIENT: f"{POLICY}, reject_unauth_destination"}, []),
+        ({RECIPIENT: f"{POLICY}, reject_unauth_destination"}, [RECIPIENT]),
+        (
+            {RELAY: "permit_mynetworks", RECIPIENT: f"{POLICY}, reject_unauth_destination"},
+            [RECIPIENT],
+        ),
+        ({RECIPIENT: f"reject_unauth_destination {POLICY}"}, []),
+        ({SENDER: POLICY, RELAY: DEBIAN}, []),
+        ({SENDER: POLICY}, []),
+        # Both lists have it: a stranger has to pass both.
+        ({RELAY: f"{POLICY}, reject", RECIPIENT: "reject_unauth_destination"}, []),
+        ({RELAY: f"{POLICY}, reject", RECIPIENT: f"permit_mynetworks, {POLICY}, reject"}, BOTH),
+        # For submission, strangers are kept out before anything else is asked.
+        ({CLIENT: "permit_sasl_authenticated, reject", RELAY: f"{POLICY}, reject"}, []),
+        ({CLIENT: f"{POLICY}, reject", RELAY: f"{POLICY}, reject"}, [CLIENT, RELAY]),
+        ({CLIENT: "permit, reject", RELAY: f"{POLICY}, reject"}, [RELAY]),
+        ({SENDER: "reject_unauth_destination", RELAY: f"{POLICY}, reject"}, [RELAY]),
+        # warn_if_reject is no check.
+        ({RELAY: "warn_if_reject reject", RECIPIENT: f"{POLICY}, reject"}, [RECIPIENT]),
+        # Re-injection by a content filter: no question of ours.
+        ({RELAY: "", RECIPIENT: "permit_mynetworks,reject"}, []),
     ],
 )
-def test_can_open_relay(parameter: str, value: str, relay: str, *, expected: bool) -> None:
-    """A permission counts in the list that has the relay check, and there only before it."""
-    relay = value if parameter == RELAY else relay
-    assert can_open_relay(parameter, value, relay, OURS) is expected
+def test_can_open_relay(lists: dict[str, str], expected: list[str]) -> None:
+    """A permission counts in lists with a relay check, before it, if none else keeps them out."""
+    elements = {name: flattened(value, {}) for name, value in lists.items()}
+    assert can_open_relay(elements, {OURS}) == expected
+
+
+def test_restriction_classes() -> None:
+    """A class stands for its elements; one that names itself comes to an end."""
+    classes = {"gate": f"{POLICY} other", "other": "gate, permit_mynetworks"}
+    expected = ["a", *POLICY.split(), "gate", "permit_mynetworks", "reject"]
+    assert flattened("a, gate, reject", classes) == expected
+
+
+@pytest.mark.parametrize(
+    "value, expected",
+    [
+        (f"a, {POLICY}, reject", True),
+        (f"a, {POLICY}", True),
+        (f"reject, {POLICY}", False),
+        ("a, reject", False),
+        ("a", False),
+    ],
+)
+def test_comes_first(value: str, *, expected: bool) -> None:
+    """It has to stand there, and not behind the relay check."""
+    assert comes_first(RELAY, flattened(value, {}), OURS) is expected
 
 
 @pytest.mark.parametrize(
