@@ -121,21 +121,21 @@ def _findings(path: str, parts: frozenset[str]) -> Iterator[Finding]:
     if loaded is None or not loaded.endpoints:
         return
     if not parts.isdisjoint(("postfix", "probe")):
-        in_use = _is_installed(path) or "sockets" in parts
-        yield from _asked(loaded, parts, listeners, in_use=in_use)
+        yield from _asked(path, loaded, parts, listeners)
 
 
 def _asked(
-    loaded: config.Config, parts: frozenset[str], listeners: Listeners, *, in_use: bool
+    path: str, loaded: config.Config, parts: frozenset[str], listeners: Listeners
 ) -> Iterator[Finding]:
     """Who asks the endpoints, and what they answer; do handlers use this configuration?"""
+    in_use = _is_installed(path) or "sockets" in parts
     postfix, notes = check_postfix.settings_and_notes()
     if "postfix" in parts:
         yield from notes
         if postfix:
             yield from _postfix(loaded.endpoints, listeners, postfix)
     if "probe" in parts:
-        yield from _probe(loaded, listeners if in_use else None, postfix)
+        yield from _probe(path, loaded, listeners if in_use else None, postfix)
 
 
 def _has_units() -> bool:
@@ -174,7 +174,7 @@ def _postfix(
 
 
 def _probe(
-    loaded: config.Config, listeners: Listeners | None, postfix: list[Settings]
+    path: str, loaded: config.Config, listeners: Listeners | None, postfix: list[Settings]
 ) -> Iterator[Finding]:
     """Ask the backends; and where the configuration is one in use, its sockets and the journal."""
     names = _map_names(loaded.endpoints, postfix)
@@ -182,18 +182,17 @@ def _probe(
     if check_python.is_usable():
         from postfix_rest_inetd.admin import check_probe
 
-        for finding in check_probe.findings(loaded, names):
-            yield finding
-            if finding.severity == ERROR:
-                failed.add(finding.where.removesuffix(": backend"))
+        for endpoint in loaded.endpoints:
+            for finding in check_probe.findings(endpoint, loaded, path, names):
+                yield finding
+                if finding.severity == ERROR:
+                    failed.add(endpoint)
     if listeners is not None:
         from postfix_rest_inetd.admin import check_failures, check_questions
 
         began = time.time()
-        for finding in check_questions.findings(loaded.endpoints, listeners, names):
-            # That a handler fails where we do is no news.
-            if finding.severity != ERROR or finding.where.removesuffix(": socket") not in failed:
-                yield finding
+        asked = check_questions.Asked(loaded.endpoints, path, names, failed)
+        yield from check_questions.findings(asked, listeners)
         yield from check_failures.findings(loaded.endpoints, began)
 
 

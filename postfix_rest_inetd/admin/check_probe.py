@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import shlex
 import ssl
 from binascii import hexlify
 from time import monotonic
@@ -36,30 +35,39 @@ _TOKEN = (401, 403)  # about the token, whichever map
 _SLOW_PART = 0.5  # of the request-timeout
 
 
-def findings(loaded: Config, in_use: dict[Endpoint, list[str]]) -> Iterator[Finding]:
-    """What each backend did; `in_use` are the maps that Postfix asks for, by endpoint."""
-    for endpoint in loaded.endpoints:
-        try:
-            token = credentials.auth_token_of(endpoint)
-            client = rest.Client(endpoint, loaded.user_agent, token)
-        except ConfigError:
-            continue  # the files have been reported
-        steps: list[str] = []
-        try:
-            yield from _connect(endpoint, steps)
-            names = check_request.map_names(endpoint, in_use)
-            for map_name in names:
-                is_used = endpoint.mode != model.SOCKETMAP_LOOKUP or endpoint in in_use
-                yield from _ask(endpoint, client, map_name, steps, is_used=is_used)
-                steps = []
-        except BackendError as error:
-            what = f"{'; '.join(steps)}; then " if steps else ""
-            advice = ""
-            if error.outcome == model.INVALID_DATA:
-                advice = f"See what it sends:\n{commands(_query(endpoint, in_use))}"
-            yield Finding(ERROR, _where(endpoint), f"{what}{error}", advice)
-        finally:
-            client.close()
+def findings(
+    endpoint: Endpoint, loaded: Config, path: str, in_use: dict[Endpoint, list[str]]
+) -> Iterator[Finding]:
+    """What the backend of one endpoint did.
+
+    Args:
+        endpoint: which one.
+        loaded: the configuration that has it.
+        path: of the configuration.
+        in_use: the maps that Postfix asks for, by endpoint.
+    """
+    try:
+        token = credentials.auth_token_of(endpoint)
+        client = rest.Client(endpoint, loaded.user_agent, token)
+    except ConfigError:
+        return  # the files have been reported
+    names = check_request.map_names(endpoint, in_use)
+    steps: list[str] = []
+    try:
+        yield from _connect(endpoint, steps)
+        for map_name in names:
+            is_used = endpoint.mode != model.SOCKETMAP_LOOKUP or endpoint in in_use
+            yield from _ask(endpoint, client, map_name, steps, is_used=is_used)
+            steps = []
+    except BackendError as error:
+        what = f"{'; '.join(steps)}; then " if steps else ""
+        advice = ""
+        if error.outcome == model.INVALID_DATA:
+            same = check_request.command(endpoint, loaded.endpoints, path, names[0], "--direct")
+            advice = f"See what it sends:\n{commands(same)}"
+        yield Finding(ERROR, _where(endpoint), f"{what}{error}", advice)
+    finally:
+        client.close()
 
 
 def _connect(endpoint: Endpoint, steps: list[str]) -> Iterator[Finding]:
@@ -124,16 +132,6 @@ def _ask(
         what += f"{endpoint.request_timeout} ms"
         advice = "Raise request-timeout, or find out what the backend is waiting for."
         yield Finding(WARNING, _where(endpoint), what, advice)
-
-
-def _query(endpoint: Endpoint, in_use: dict[Endpoint, list[str]]) -> str:
-    """The command that shows such a request and its response, byte by byte."""
-    words = ["postfix-rest-inetd", "query", endpoint.name, "--direct", "-v"]
-    if endpoint.mode != model.POLICY:
-        words.insert(3, check_request.key(endpoint))
-    if endpoint.mode == model.SOCKETMAP_LOOKUP:
-        words += ["--map", check_request.map_names(endpoint, in_use)[0]]
-    return shlex.join(words)
 
 
 def _where(endpoint: Endpoint) -> str:

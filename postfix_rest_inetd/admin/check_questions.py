@@ -7,9 +7,8 @@ A socketmap is asked for each map that Postfix uses. Of a failure, the journal s
 
 from __future__ import annotations
 
-import shlex
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin import check_failures, check_request, query_client
@@ -27,20 +26,34 @@ _GOOD = (model.REPLY_VALUE, model.REPLY_NOT_FOUND)
 _FAILURES = ("451 REST ", "554 REST ")
 
 
-def findings(
-    endpoints: list[Endpoint], listeners: Listeners, in_use: dict[Endpoint, list[str]]
-) -> Iterator[Finding]:
-    """What Postfix would get; `in_use` are the maps that it asks for, by endpoint."""
-    for endpoint in endpoints:
+class Asked(NamedTuple):
+    """What is asked.
+
+    Attributes:
+        endpoints: all of the configuration.
+        path: of the configuration.
+        in_use: the maps that Postfix asks for, by endpoint.
+        failed: endpoints whose backend has failed already when it was asked directly: that a
+            handler fails likewise is no news.
+    """
+
+    endpoints: list[Endpoint]
+    path: str
+    in_use: dict[Endpoint, list[str]]
+    failed: set[Endpoint]
+
+
+def findings(asked: Asked, listeners: Listeners) -> Iterator[Finding]:
+    """What Postfix would get from each endpoint."""
+    for endpoint in asked.endpoints:
         where = f"{endpoint.name}: socket"
         if listeners.at(endpoint.address) is None:
             yield Finding(NOTE, where, f"was not asked: nothing listens at {endpoint.address}")
             continue
         client = query_client.Client(endpoint)
         try:
-            for map_name in check_request.map_names(endpoint, in_use):
-                is_used = endpoint.mode != model.SOCKETMAP_LOOKUP or endpoint in in_use
-                yield _ask(endpoint, client, map_name, where, is_used=is_used)
+            for map_name in check_request.map_names(endpoint, asked.in_use):
+                yield from _ask(endpoint, client, map_name, asked)
         except PermissionError:
             what = "was not asked: only root and Postfix may connect to it"
             yield Finding(NOTE, where, what, "Run this as root.")
@@ -49,13 +62,15 @@ def findings(
 
 
 def _ask(
-    endpoint: Endpoint, client: query_client.Client, map_name: str, where: str, *, is_used: bool
-) -> Finding:
+    endpoint: Endpoint, client: query_client.Client, map_name: str, known: Asked
+) -> Iterator[Finding]:
     """Ask, and judge what comes.
 
     Raises:
         PermissionError: this user may not connect.
     """
+    where = f"{endpoint.name}: socket"
+    is_used = endpoint.mode != model.SOCKETMAP_LOOKUP or endpoint in known.in_use
     asked = check_request.shown(endpoint, map_name)
     record, began = Record(), time.time()
     try:
@@ -72,26 +87,16 @@ def _ask(
         if isinstance(error.__context__, PermissionError):
             raise PermissionError from None
         what, is_good, is_made_up, is_doubtful = str(error), False, False, False
-    reason = check_failures.reason(endpoint, began) if is_doubtful or not is_good else ""
+    reason = ""
+    if endpoint not in known.failed and (is_doubtful or not is_good):
+        reason = check_failures.reason(endpoint, began)
+    why = f": {reason}" if reason else ""
     if is_good and not reason:
         took = f"{record.total_usec / 1000:.0f} ms"
-        return Finding(GOOD, where, f"{what}, for {asked}, as Postfix asks ({took})")
-    why = f": {reason}" if reason else ""
-    if is_made_up:
-        what = f"{what}, for {asked}, which Postfix does not use{why}"
-        return Finding(NOTE, where, what)
-    what = f"{what}, for {asked}, as Postfix asks{why}"
-    return Finding(ERROR, where, what, f"See each step:\n{commands(_query(endpoint, map_name))}")
-
-
-def _query(endpoint: Endpoint, map_name: str) -> str:
-    """The command that asks the same, and shows more."""
-    words = ["postfix-rest-inetd", "query", endpoint.name, "-v"]
-    if endpoint.mode == model.POLICY:
-        address = check_request.ADDRESS
-        words += ["--attribute", f"sender={address}", "--attribute", f"recipient={address}"]
-    else:
-        words.insert(3, check_request.key(endpoint))
-    if map_name:
-        words += ["--map", map_name]
-    return shlex.join(words)
+        yield Finding(GOOD, where, f"{what}, for {asked}, as Postfix asks ({took})")
+    elif is_made_up:
+        yield Finding(NOTE, where, f"{what}, for {asked}, which Postfix does not use{why}")
+    elif endpoint not in known.failed:
+        same = check_request.command(endpoint, known.endpoints, known.path, map_name)
+        what = f"{what}, for {asked}, as Postfix asks{why}"
+        yield Finding(ERROR, where, what, f"See each step:\n{commands(same)}")

@@ -8,10 +8,16 @@ tell it from mail by the domain.
 
 from __future__ import annotations
 
-from postfix_rest_inetd import model
+import os
+import shlex
+from typing import TYPE_CHECKING
 
-TYPE_CHECKING = False
+from postfix_rest_inetd import config, model
+from postfix_rest_inetd.admin import query_question
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from postfix_rest_inetd.endpoint import Endpoint
 
 DOMAIN = "postfix-rest-inetd.invalid"
@@ -19,16 +25,15 @@ ADDRESS = f"check@{DOMAIN}"
 MAP_NAME = "check"  # where Postfix asks for no map
 _CLIENT = "192.0.2.1"  # RFC 5737: an address of nobody's
 
+# All that Postfix sends, because a backend may count on each attribute.
 _POLICY = {
-    "request": "smtpd_access_policy",
-    "protocol_state": "RCPT",
-    "protocol_name": "ESMTP",
+    **query_question.DEFAULTS,
     "helo_name": DOMAIN,
-    "queue_id": "",
     "sender": ADDRESS,
     "recipient": ADDRESS,
     "client_address": _CLIENT,
     "client_name": "unknown",
+    "reverse_client_name": "unknown",
     "instance": "postfix-rest-inetd-check",
 }
 
@@ -59,3 +64,36 @@ def map_names(endpoint: Endpoint, in_use: dict[Endpoint, list[str]]) -> list[str
     if endpoint.mode != model.SOCKETMAP_LOOKUP:
         return [""]
     return in_use.get(endpoint) or [MAP_NAME]
+
+
+def command(
+    endpoint: Endpoint, known: Iterable[Endpoint], path: str, map_name: str, *options: str
+) -> str:
+    """The command that asks the same and shows each step, as a shell takes it.
+
+    Args:
+        endpoint: which one.
+        known: all endpoints of the configuration, among them those of the same name.
+        path: of the configuration.
+        map_name: for a socketmap.
+        options: of `query`.
+    """
+    words = ["postfix-rest-inetd", "query", _named(endpoint, known)]
+    if endpoint.mode != model.POLICY:
+        words.append(key(endpoint))
+    words += [*options, "-v"]
+    if endpoint.mode == model.POLICY:
+        words += ["--attribute", f"sender={ADDRESS}", "--attribute", f"recipient={ADDRESS}"]
+    if map_name:
+        words += ["--map", map_name]
+    if os.path.abspath(path) != config.DEFAULT_PATH:
+        words += ["--config", path]
+    return shlex.join(words)
+
+
+def _named(endpoint: Endpoint, known: Iterable[Endpoint]) -> str:
+    """The name where it is unique and can be typed, or else the address."""
+    name = endpoint.name
+    is_unique = sum(other.name == name for other in known) == 1
+    can_be_typed = name.isascii() and name.isprintable() and not name.startswith("-")
+    return name if is_unique and can_be_typed else str(endpoint.address)

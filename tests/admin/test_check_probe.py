@@ -3,13 +3,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import socket
+import subprocess
+import sys
+import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from unit.endpoints import MODES, POLICY, SOCKETMAP, TCP, entry
 from unit.wire import table
 
+from harness.activation import package_parent
 from harness.certificates import Authority
 from harness.scripted_backend import (
     Connection,
@@ -22,6 +30,9 @@ from harness.scripted_backend import (
 from postfix_rest_inetd import config
 from postfix_rest_inetd.admin import check_probe
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 ABSENT = {TCP: b"[]", SOCKETMAP: b"[]", POLICY: b"DUNNO"}
 
 
@@ -30,7 +41,7 @@ def probe(target: str, mode: str = TCP, map_name: str = "", **keys: object) -> l
     document = {"endpoints": [entry(mode=mode, target=target, name="e", **keys)]}
     loaded = config.parse(json.dumps(document).encode(), "config.json")
     names = {loaded.endpoints[0]: map_name.split()} if map_name else {}
-    found = list(check_probe.findings(loaded, names))
+    found = list(check_probe.findings(loaded.endpoints[0], loaded, "config.json", names))
     assert {finding.where for finding in found} == {"e: backend"}
     return [[finding.severity, finding.what, finding.advice] for finding in found]
 
@@ -186,4 +197,53 @@ def test_unusable_files(tmp_path: Path) -> None:
     """Where files are missing, no backend is asked; `check` has told of the files."""
     document = {"endpoints": [entry(auth_token=None, auth_token_file=str(tmp_path / "no"))]}
     loaded = config.parse(json.dumps(document).encode(), "config.json")
-    assert list(check_probe.findings(loaded, {})) == []
+    assert list(check_probe.findings(loaded.endpoints[0], loaded, "config.json", {})) == []
+
+
+@pytest.mark.parametrize("is_good", [True, False])
+def test_namesakes(tmp_path: Path, *, is_good: bool) -> None:
+    """That the backend of one has failed hides nothing of another endpoint with its name."""
+    with (
+        ScriptedBackend(answer(200, b"DUNNO")) as backend,
+        unused_port() as nobody,
+        socket.create_server(("127.0.0.1", 0)) as broken,
+        closing_what_comes(broken),
+    ):
+        bad = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        target, port = backend.url() if is_good else bad, broken.getsockname()[1]
+        entries = [
+            entry(name="e", mode=TCP, target=bad, bind_port=nobody.getsockname()[1]),
+            entry(name="e", mode=POLICY, target=target, bind_port=port),
+        ]
+        file = tmp_path / "config.json"
+        file.write_text(json.dumps({"endpoints": entries}))
+        command = ["check", "--config", str(file), "--only=probe,sockets", "--json"]
+        done = subprocess.run(
+            [sys.executable, "-m", "postfix_rest_inetd.admin.cli", *command],
+            env={**os.environ, "PYTHONPATH": str(package_parent())},
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+    errors = [e for e in json.loads(done.stdout)["findings"] if e["severity"] == "error"]
+    advice = [error["advice"] for error in errors if error["where"] == "e: socket"]
+    assert [f"query 127.0.0.1:{port} -v --attribute" in text for text in advice] == [True] * is_good
+    assert all(f"--config {file}" in text for text in advice)
+
+
+@contextlib.contextmanager
+def closing_what_comes(listening: socket.socket) -> Iterator[None]:
+    """Accept connections and close them at once, until the end of the block."""
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                listening.accept()[0].close()
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    try:
+        yield
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
