@@ -46,7 +46,7 @@ $command -n __fish_use_subcommand -a stats -d 'count requests, failures and late
 
 set -l check '__fish_seen_subcommand_from check'
 $command -n "$check" -l probe -d 'ask each backend'
-$command -n "$check" -l only -x -a 'config files sockets postfix probe' -d 'no more than these'
+$command -n "$check" -l only -x -a 'config files sockets postfix probe' -d 'run only these parts'
 $command -n "$check" -l strict -d 'exit with 1 for warnings, too'
 $command -n "$check" -l json -d 'print JSON'
 
@@ -72,7 +72,7 @@ $command -n "$stats" -l since -x -a 'today yesterday' -d 'begin here'
 $command -n "$stats" -l until -x -a 'today yesterday' -d 'end here'
 $command -n "$stats" -l endpoint -x -a '(__postfix_rest_inetd_endpoints)' -d 'only this endpoint'
 $command -n "$stats" -l by -x -a 'sender login client' -d 'show who was refused and deferred'
-$command -n "$stats" -l follow -d 'go on, until Ctrl-C'
+$command -n "$stats" -l follow -d 'keep updating until interrupted'
 $command -n "$stats" -l json -d 'for programs'
 $command -n "$stats" -l prometheus -d 'in the text exposition format'
 $command -n "$stats" -l state -r -F -d 'keep the counters in a file'

@@ -9,8 +9,8 @@ Its parts, each a module check_*.py that yields findings:
     postfix     the tables and policy services of Postfix that lead here
     probe       (--probe) the backends, the endpoints as Postfix asks them, and recent failures
 
-All of them concern the installed configuration. Another file (`--config`) is nobody's yet: only
-`config` and `files` apply to it, unless `--only` asks for more.
+All of them concern the installed configuration. To a file that is not installed (`--config`), only
+`config` and `files` apply, unless `--only` asks for more.
 
 Exit status: 0 when no error was found, 1 when one was, 2 for a wrong command line. A warning is
 about a step that is still to be taken, or a risk: with `--strict` it counts as an error, without it
@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--only",
         type=_parts,
         metavar="PART[,PART]",
-        help=f"no more than these: {', '.join(PARTS)}",
+        help=f"run only these parts: {', '.join(PARTS)}",
     )
     parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings as well")
     parser.add_argument("--json", action="store_true", help="print JSON")

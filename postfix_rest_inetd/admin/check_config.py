@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PLACE_IN_TEXT = re.compile(r": line \d+ column \d+ \(char \d+\)$")  # json.JSONDecodeError's
-_UNUSABLE = "Until it is mended, every request of every endpoint gets a temporary error."
+_UNUSABLE = (
+    "Until it is mended, connections that are open go on with the configuration from before, and "
+    "every request on a new one gets a temporary error."
+)
 
 _AS_ROOT = "Run this as root, or as one of the group that may read it."
 

@@ -100,7 +100,7 @@ def parser(complete: list[str]) -> argparse.ArgumentParser:
         prog="postfix-rest-inetd",
         description="Answer Postfix's lookups and policy requests from a REST backend: "
         "the operator's commands.",
-        epilog="postfix-rest-inetd COMMAND --help tells more of a command.",
+        epilog="Run postfix-rest-inetd COMMAND --help for details.",
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -135,7 +135,8 @@ def _ask() -> str:
 def _tell_what_follows(path: str, before: bytes, after: bytes) -> None:
     old, new = _config(before), _config(after)
     if new is None:
-        print(f"{path} is saved, and cannot be used: all requests get temporary errors now.")
+        what = "requests on new connections get temporary errors"
+        print(f"{path} is saved, and cannot be used: {what}.")
         return
     print(f"{path} is saved, and in force from the next request on.")
     was = {str(endpoint.address) for endpoint in old.endpoints} if old else set()

@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings, _ = check_postfix.settings_or_note()
     found += migrate_postfix.warnings(loaded.endpoints, settings)
     found += [
-        Finding(WARNING, _named([endpoint]), f"its address is held by {who}, which has to go")
+        Finding(WARNING, _named([endpoint]), f"its address is held by {who}: stop that first")
         for endpoint, (who, _) in holders.items()
     ]
     if os.path.abspath(path) != config.DEFAULT_PATH and _has_endpoints():

@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line knows."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
-    parser.add_argument("endpoint", metavar="ENDPOINT", help="its name, or the address it has")
+    parser.add_argument("endpoint", metavar="ENDPOINT", help="its name or listening address")
     parser.add_argument(
         "key", metavar="KEY", nargs="?", help="what to look up; - reads keys, one on a line"
     )

@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=stats_groups.GROUPS,
         help="show who was refused and deferred by policy endpoints",
     )
-    parser.add_argument("--follow", action="store_true", help="go on, until Ctrl-C")
+    parser.add_argument("--follow", action="store_true", help="keep updating until interrupted")
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument("--json", action="store_true", help="for programs; times in microseconds")
     kinds.add_argument("--prometheus", action="store_true", help="in the text exposition format")

@@ -65,7 +65,7 @@ def test_bad(tmp_path: Path) -> None:
         f"error    {path}:2:{column}: $.endpoints[0].bind-prot: is not a known key; did you mean "
         "bind-port?"
     )
-    assert others[2].startswith("         -> Until it is mended, every request")
+    assert others[2].startswith("         -> Until it is mended, connections that are open go on")
     assert others[-1] == "3 errors"
 
 

@@ -119,7 +119,7 @@ def test_problems(path, tmp_path, answers, contents, left, status):
     assert (done.returncode, path.read_text()) == (status, left)
     assert "$.endpoints[0].bind-prot: is not a known key; did you mean bind-port?" in done.stdout
     if left == BAD:
-        assert "cannot be used: all requests get temporary errors now" in done.stdout
+        assert "cannot be used: requests on new connections get temporary errors" in done.stdout
 
 
 def test_missing_token_file(path: Path, tmp_path: Path) -> None:
