@@ -21,7 +21,7 @@ from postfix_rest_inetd.admin import (
     postfix_relaying,
     postfix_settings,
 )
-from postfix_rest_inetd.admin.check_finding import ERROR, NOTE, WARNING, Finding, commands
+from postfix_rest_inetd.admin.check_finding import ERROR, NOTE, WARNING, Finding, commands, together
 from postfix_rest_inetd.admin.listeners import resolved
 
 if TYPE_CHECKING:
@@ -62,9 +62,10 @@ def findings(
         yield from postfix_relaying.findings(used, settings)
         yield from check_postfix_notes.findings(used, settings)
         yield from _unknown(endpoints, settings)
-    for endpoint in endpoints:
-        if endpoint not in asked:
-            yield Finding(NOTE, endpoint.name, "no table or policy service of Postfix asks it")
+    idle = [endpoint.name for endpoint in endpoints if endpoint not in asked]
+    if idle:
+        what = "no table or policy service of Postfix asks here"
+        yield Finding(NOTE, together(idle), what)
 
 
 def endpoint_of(
@@ -217,8 +218,8 @@ def _timeout(reference: Reference, endpoint: Endpoint, settings: Settings) -> It
         what = f"Postfix waits {timeout} s for {reference.text}, and the request-timeout of "
         what += f"{endpoint.name} is {endpoint.request_timeout} ms"
         enough = -(-(endpoint.request_timeout + START_MS) // 1000)
-        advice = f"Postfix should wait {enough} s or more, because the start of a handler comes on "
-        advice += "top (smtpd_policy_service_timeout); or lower request-timeout."
+        advice = f"Postfix should wait {enough} s or more, because the start of a handler takes "
+        advice += "time as well (smtpd_policy_service_timeout); or lower request-timeout."
         yield Finding(WARNING, _where(reference, settings), what, advice)
 
 

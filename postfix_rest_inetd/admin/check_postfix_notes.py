@@ -84,7 +84,7 @@ def _access_table(
             places.append(shown)
     if places:
         what = f"{endpoint.name} is an access table: what its backend answers is an action, and "
-        what += "passes no action firewall"
-        advice = 'With "access-table": true it does. An endpoint is an access table as a whole: '
+        what += "no action firewall checks it"
+        advice = 'With "access-table": true, one does. An endpoint is an access table as a whole: '
         advice += "give other maps an endpoint of their own."
         yield Finding(NOTE, f"{settings.shown}: {', '.join(places)}", what, advice)

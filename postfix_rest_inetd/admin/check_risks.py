@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import model
 from postfix_rest_inetd.address import WILDCARDS, parse_ip
-from postfix_rest_inetd.admin.check_finding import NOTE, WARNING, Finding
+from postfix_rest_inetd.admin.check_finding import NOTE, WARNING, Finding, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,11 +30,19 @@ def findings(endpoints: list[Endpoint]) -> Iterator[Finding]:
             advice = "Bind to 127.0.0.1 or to a bind-path, or let a firewall admit Postfix alone."
             yield Finding(WARNING, endpoint.name, what, advice)
         yield from _clear_text(endpoint)
-        if endpoint.mode == model.POLICY and endpoint.allowed_actions is None:
-            what = "without allowed-actions, the backend can make Postfix do all that access(5) "
-            what += "offers, OK and REDIRECT included"
-            advice = 'Name what it is to answer: "allowed-actions": ["DUNNO", "REJECT"]'
-            yield Finding(NOTE, endpoint.name, what, advice)
+    free = [endpoint.name for endpoint in endpoints if _may_answer_anything(endpoint)]
+    if free:
+        what = (
+            "without allowed-actions, the backend can make Postfix do all that access(5) offers, "
+        )
+        what += "OK and REDIRECT included"
+        advice = 'Name what it is to answer: "allowed-actions": ["DUNNO", "REJECT"]'
+        yield Finding(NOTE, together(free), what, advice)
+
+
+def _may_answer_anything(endpoint: Endpoint) -> bool:
+    answers_actions = endpoint.mode == model.POLICY or endpoint.access_table
+    return answers_actions and endpoint.allowed_actions is None
 
 
 def _clear_text(endpoint: Endpoint) -> Iterator[Finding]:

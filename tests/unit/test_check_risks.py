@@ -55,3 +55,21 @@ def test_actions():
     assert (found.severity, "OK and REDIRECT" in found.what) == ("note", True)
     assert list(check_risks.findings([endpoint(POLICY, allowed_actions=["DUNNO"])])) == []
     assert list(check_risks.findings([endpoint()])) == []
+
+
+def test_actions_of_access_tables():
+    """An access table answers actions as well."""
+    (found,) = check_risks.findings([endpoint(access_table=True)])
+    assert (found.severity, "without allowed-actions" in found.what) == ("note", True)
+    limited = endpoint(access_table=True, allowed_actions=["DUNNO"])
+    assert list(check_risks.findings([limited])) == []
+
+
+@pytest.mark.parametrize(
+    "number, where",
+    [(2, "e0, e1"), (5, "e0, e1, e2, e3, e4"), (300, "e0, e1, e2, e3, e4 and 295 more")],
+)
+def test_many_endpoints(number, where):
+    """What is only worth knowing is told once, whatever the number of endpoints."""
+    (found,) = check_risks.findings([endpoint(POLICY, name=f"e{i}") for i in range(number)])
+    assert found.where == where
