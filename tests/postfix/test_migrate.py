@@ -53,10 +53,10 @@ STYLES = {
 }
 
 
-def printed(config: Path, postfix: PostfixInstance) -> str:
-    """The commands for Postfix, as migrate prints them."""
+def asked(command: str, postfix: PostfixInstance, *arguments: str) -> str:
+    """What a command of the operator says to this Postfix."""
     done = subprocess.run(
-        [sys.executable, "-m", "postfix_rest_inetd.admin.cli", "migrate", str(config)],
+        [sys.executable, "-m", "postfix_rest_inetd.admin.cli", command, *arguments],
         env={
             **os.environ,
             "PATH": PATH,
@@ -68,7 +68,13 @@ def printed(config: Path, postfix: PostfixInstance) -> str:
         timeout=60,
         check=True,
     )
-    return done.stdout.partition("\n# 3. ")[2].partition("\n# 4. ")[0].partition("\n")[2]
+    return done.stdout
+
+
+def printed(config: Path, postfix: PostfixInstance) -> str:
+    """The commands for Postfix, as migrate prints them."""
+    told = asked("migrate", postfix, str(config))
+    return told.partition("\n# 3. ")[2].partition("\n# 4. ")[0].partition("\n")[2]
 
 
 def carry_out(commands: str, postfix: PostfixInstance) -> None:
@@ -131,3 +137,65 @@ def test_manual(relay: str, backend: RestBackend, tmp_path: Path) -> None:
         assert rcpt(postfix, OURS) == ACCEPTED
         assert [request.path for request in backend.requests] == ["/policy"]
         assert DENIED in rcpt(postfix, ELSEWHERE)
+
+
+GATE = "check_policy_service inet:127.0.0.1:{port}"
+CHECKED = "permit_mynetworks, reject_unauth_destination"
+BEFORE = "permit_mynetworks, {gate}, reject_unauth_destination"
+# With what stands in main.cf: is a recipient elsewhere accepted, when the policy service says OK?
+RELAYING = {
+    "before the check": (True, {"smtpd_relay_restrictions": BEFORE}),
+    "behind the check": (False, {"smtpd_relay_restrictions": f"{CHECKED}, {{gate}}"}),
+    "a check in both lists": (
+        False,
+        {"smtpd_relay_restrictions": BEFORE, "smtpd_recipient_restrictions": CHECKED},
+    ),
+    "asked in both lists": (
+        True,
+        {"smtpd_relay_restrictions": BEFORE, "smtpd_recipient_restrictions": BEFORE},
+    ),
+    "in a class": (
+        True,
+        {
+            "smtpd_restriction_classes": "gate",
+            "gate": "{gate}",
+            "smtpd_relay_restrictions": "gate, reject_unauth_destination",
+        },
+    ),
+    "strangers are kept out before": (
+        False,
+        {
+            "smtpd_client_restrictions": "permit_mynetworks, reject",
+            "smtpd_relay_restrictions": BEFORE,
+        },
+    ),
+    "a permission that comes first": (
+        True,
+        {"smtpd_client_restrictions": "permit, reject", "smtpd_relay_restrictions": BEFORE},
+    ),
+    "only a warning": (
+        True,
+        {
+            "smtpd_relay_restrictions": "warn_if_reject reject_unauth_destination",
+            "smtpd_recipient_restrictions": BEFORE,
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("style", RELAYING)
+def test_what_check_warns_of(style: str, backend: RestBackend, tmp_path: Path) -> None:
+    """Check warns of an open relay where a real smtpd is one, and nowhere else."""
+    backend.routes = {"/policy": Answer(200, b"OK")}
+    port = free_port()
+    config = config_of(port, backend, tmp_path / "config.json")
+    is_open, parameters = RELAYING[style]
+    gate = GATE.format(port=port)
+    filled = {name: value.format(gate=gate) for name, value in parameters.items()}
+    with (
+        activated([f"127.0.0.1:{port}"], config, "policy"),
+        postfix_instance({**OWN, **filled}) as postfix,
+    ):
+        assert (rcpt(postfix, ELSEWHERE) == ACCEPTED) is is_open
+        told = asked("check", postfix, "--only=postfix", f"--config={config}")
+    assert ("asked before the relay check" in told) is is_open
