@@ -56,7 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     loaded, found = check_config.load(path)
     if loaded is None:
         check_print.as_text([finding._replace(advice="") for finding in found])
-        print("\nMend this first, in a copy. The keys are described in postfix-rest-inetd.json(5).")
+        if os.access(path, os.R_OK):
+            print("\nMend this first, in a copy. The keys are those of postfix-rest-inetd.json(5).")
         return 1
     listeners = Listeners()
     holders = dict(_holders(loaded, listeners))
@@ -162,7 +163,8 @@ def _commands(path: str, loaded: Config, units: list[str], *, unknown: bool) -> 
     yield "# 1. The configuration, readable by root and the handlers alone:"
     if os.path.abspath(path) != config.DEFAULT_PATH:
         keep = "-b " if _has_endpoints() else ""
-        yield f"install {keep}-m 0640 -o root -g {_USER} {shlex.quote(path)} {config.DEFAULT_PATH}"
+        file = shlex.quote(f"./{path}" if path.startswith("-") else path)
+        yield f"install {keep}-m 0640 -o root -g {_USER} {file} {config.DEFAULT_PATH}"
     yield "postfix-rest-inetd check --only config,files"
     yield "systemctl daemon-reload"
     yield "# 2. The daemon goes, and the sockets come. In between, Postfix defers mail:"

@@ -106,6 +106,20 @@ def test_problems(tmp_path: Path) -> None:
     assert "Mend this first" in told
 
 
+def test_no_file(tmp_path: Path) -> None:
+    """There is nothing to be mended in a file that cannot be read."""
+    path = tmp_path / "none"
+    done = subprocess.run(
+        [sys.executable, "-m", "postfix_rest_inetd.admin.cli", "migrate", path],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    told = f"error    {path}: cannot be read: No such file or directory\n\n1 error\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, told, "")
+
+
 def test_ports_in_use(tmp_path: Path) -> None:
     """Who holds an address is named."""
     with socket.create_server(("127.0.0.1", 0)) as server:
