@@ -16,6 +16,7 @@ state is locked until both are written: runs that overlap do their work one afte
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -68,11 +69,21 @@ def update(
 
 
 def write(path: str, text: str, mode: int) -> None:
-    """Put a file in its place, in one step.
+    """Put a file in its place, in one step. Of a symbolic link, the file that it leads to.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written, or it is a device, which must not be replaced.
     """
+    place = os.path.realpath(path)
+    if os.path.exists(place) and not os.path.isfile(place):
+        raise OSError(errno.EINVAL, "is not a file that can be replaced", path)
+    try:
+        _replace(place, text, mode)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
+
+
+def _replace(path: str, text: str, mode: int) -> None:
     # A name that the textfile collector does not read (it wants *.prom).
     new = f"{path}.new.{os.getpid()}"
     try:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,36 @@ def test_unusable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "config.json"
     assert main(["endpoints", "--config", str(path)]) == 1
     assert capsys.readouterr() == ("", f"{path}: cannot be read: No such file or directory\n")
+
+
+def written(output: Path, directory: Path) -> int:
+    """Have the endpoints written into OUTPUT; the exit status."""
+    path = directory / "config.json"
+    others = {"target": "http://rest.example/", "auth-token": "secret"}
+    path.write_text(json.dumps({"endpoints": [{**others, **each} for each in ENDPOINTS]}))
+    return main(["endpoints", "--config", str(path), "--output", str(output)])
+
+
+def test_output(tmp_path: Path) -> None:
+    """A file is replaced; a symbolic link stays one, and its file is replaced."""
+    file, link = tmp_path / "known", tmp_path / "link"
+    file.write_text("older")
+    link.symlink_to(file)
+    inode = file.stat().st_ino
+    assert written(link, tmp_path) == 0
+    assert link.is_symlink()
+    assert file.read_text() == LINES
+    assert file.stat().st_ino != inode
+
+
+def test_a_device_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is no file, such as /dev/null, stays what it is."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert written(pipe, tmp_path) == 1
+    assert pipe.is_fifo()
+    told = f"postfix-rest-inetd endpoints: {pipe}: is not a file that can be replaced\n"
+    assert capsys.readouterr() == ("", told)
+    assert written(tmp_path / "none" / "x", tmp_path) == 1
+    told = f"postfix-rest-inetd endpoints: {tmp_path}/none/x: No such file or directory\n"
+    assert capsys.readouterr() == ("", told)
