@@ -120,7 +120,8 @@ def _command(parameter: str, endpoints: list[Endpoint], settings: Settings | Non
         return f"# Not while virtual_transport is virtual, which refuses such tables: {ours}"
     new: str | None = postfix_restrictions.joined(now, ours)
     if parameter == postfix_restrictions.RECIPIENT:
-        new = postfix_restrictions.added(now, settings.value(parameter), ours)
+        elements = postfix_relaying.lists_of(settings)[parameter]
+        new = postfix_restrictions.added(now, ", ".join(elements), ours)
     if new is None:
         reason = f"{parameter} has an end that nothing passes"
         return f"# {reason}; put this before it, but behind reject_unauth_destination: {ours}"

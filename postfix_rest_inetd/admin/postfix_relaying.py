@@ -53,14 +53,14 @@ def places(
         return []
     found: dict[str, None] = {}
     for service in [each.name for each in settings.of(("smtpd",))] or [""]:
-        lists = _lists(settings, service)
+        lists = lists_of(settings, service)
         for name in postfix_restrictions.can_open_relay(lists, permitting):
             if postfix_restrictions.comes_first(name, lists[name], reference.text):
                 found[_shown(name, service, settings)] = None
     return list(found)
 
 
-def _lists(settings: Settings, service: str) -> dict[str, list[str]]:
+def lists_of(settings: Settings, service: str = "") -> dict[str, list[str]]:
     """The lists that are in force for a service, with restriction classes looked into."""
     names = postfix_restrictions.words(settings.value("smtpd_restriction_classes", service))
     classes = {name: settings.value(name, service) for name in names}

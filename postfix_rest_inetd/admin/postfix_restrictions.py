@@ -112,7 +112,7 @@ def added(value: str, expanded: str, restriction: str) -> str | None:
 
     Args:
         value: the list as it stands in main.cf, which is kept word for word.
-        expanded: the same with its $parameters expanded.
+        expanded: the same with its $parameters and restriction classes expanded.
         restriction: with its argument.
     """
     last = (words(expanded) or [""])[-1].lower()

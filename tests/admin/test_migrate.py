@@ -233,6 +233,13 @@ def test_default_is_kept(tmp_path: Path) -> None:
     assert command == f"postconf -e 'relay_domains = {default}, tcp:127.0.0.1:9000'"
 
 
+ENDING_IN_A_CLASS = [
+    f"smtpd_restriction_classes = last\nlast = permit_mynetworks, {end}\n"
+    "smtpd_recipient_restrictions = reject_unauth_destination, last\n"
+    for end in ("reject", "permit")
+]
+
+
 @needs_postconf
 @pytest.mark.parametrize(
     "text, name, comment",
@@ -240,6 +247,7 @@ def test_default_is_kept(tmp_path: Path) -> None:
         ("transport_maps = hash:/caf\u00e9\n", "transport", "cannot be shown here as it is"),
         ("virtual_transport = virtual\n", "mailbox", "# Not while virtual_transport is virtual"),
         ("smtpd_recipient_restrictions = a, reject\n", "gate", "has an end that nothing passes"),
+        *((text, "gate", "has an end that nothing passes") for text in ENDING_IN_A_CLASS),
     ],
 )
 def test_no_command(tmp_path: Path, text: str, name: str, comment: str) -> None:
