@@ -34,7 +34,7 @@ _MORE = commands(
 
 
 class _Failed(NamedTuple):
-    """Of one endpoint: how often each cause was told, and the time of the last one."""
+    """Of one endpoint: how often each cause was told, and the time of the last one read."""
 
     causes: Counter[str]
     last: list[float]
@@ -84,8 +84,9 @@ def _told(name: str, failed: _Failed, *, is_all: bool) -> Finding:
     cause, times = failed.causes.most_common(1)[0]
     at = time.strftime("%H:%M:%S", time.localtime(failed.last[0]))
     requests = "request" if number == 1 else "requests"
-    what = f"{'' if is_all else 'more than '}{number} {requests} failed in the last hour, "
-    what += f"the last one at {at}"
+    what = f"{number} {requests} failed in the last hour, the last one at {at}"
+    if not is_all:
+        what = f"more than {number} {requests} failed in the last hour, these until {at}"
     most = "" if len(failed.causes) == 1 else f"most often ({times}) "
     advice = f"If this is not over, see what failed and why:\n{_MORE}"
     return Finding(WARNING, f"{name}: journal", f"{what}; {most}{cause}", advice)

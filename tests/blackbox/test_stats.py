@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -393,3 +394,43 @@ def test_no_place_for_the_output(without_journal):
     assert done.status == 1
     assert "/nonexistent/x.prom" in done.errors
     assert not Path("/nonexistent").exists()
+
+
+CHECK = """
+import sys, time
+from postfix_rest_inetd.admin import check_failures
+from postfix_rest_inetd.admin.stats_journal import Journal
+class Often:
+    name = "often"
+check_failures.Journal = lambda: Journal("/run/log/journal")
+check_failures.MAX_ENTRIES = int(sys.argv[1])
+for found in check_failures.findings([Often], time.time()):
+    print(found.what)
+"""
+LAST = r"3 requests failed in the last hour, the last one at [0-9:]{8}; "
+MORE = r"more than 2 requests failed in the last hour, these until [0-9:]{8}; "
+
+
+def test_check_reads_no_more_than(journald, ask):
+    """`check --probe` stops reading at some number, and does not take the last read for the last.
+
+    The place of the journal and the number are the test's; the rest is what an operator gets.
+    """
+    ask(TCP, "often", BROKEN, FOUND, BROKEN, BROKEN)
+    failed = [entry for entry in journald.entries() if int(entry.get("PRIORITY", 7)) <= 4]
+    others = sum(entry.get("POSTFIX_REST_ENDPOINT") != "often" for entry in failed)
+
+    def told(most: int) -> str:
+        done = subprocess.run(
+            [*journald.prefix, sys.executable, "-c", CHECK, str(most)],
+            cwd=package_parent(),
+            capture_output=True,
+            text=True,
+            timeout=WAIT_SEC,
+            check=False,
+        )
+        assert done.stderr == ""
+        return done.stdout
+
+    assert re.match(LAST, told(others + 3))
+    assert re.match(MORE, told(others + 2))
