@@ -37,6 +37,15 @@ def may(user: str, permission: str, path: str) -> bool | None:
     return done.returncode == 0
 
 
+def exists(user: str) -> bool:
+    """Is there a user of that name?"""
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True
+
+
 def obstacle(user: str, path: str) -> str:
     """What on the way keeps a user from reading a file: a directory, or the file itself."""
     parts = path.split("/")

@@ -74,12 +74,15 @@ def installed(path: str, loaded: Config | None, settings: HandlerSettings) -> It
 
 
 def _unseen(user: str) -> Finding:
-    if os.geteuid() == 0:
+    if not check_access.exists(user):
         what = f"there is no user {user}, as which the handlers are to run"
         steps = ("systemd-sysusers", "systemd-tmpfiles --create postfix-rest-inetd.conf")
         return Finding(ERROR, "permissions", what, commands(*steps))
     what = f"only root can see whether {user} can read these files"
-    return Finding(NOTE, "permissions", what, "Run this as root to have them checked.")
+    advice = "Run this as root to have them checked."
+    if os.geteuid() == 0:
+        advice = "Run this outside of the sandbox, which keeps root from becoming another user."
+    return Finding(NOTE, "permissions", what, advice)
 
 
 def _named(endpoints: list[Endpoint]) -> Iterator[_File]:
