@@ -51,8 +51,10 @@ def findings() -> Iterator[Finding]:
 
 def _loaded_in_a_new_process() -> tuple[str, bool]:
     """The version of urllib3, and whether a handler would load all of it."""
-    # The same directories of modules as here, and nothing of the working directory.
-    environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    # The same directories of modules as here, and nothing of the working directory. What this shell
+    # has switched off is not switched off for handlers.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment.pop(lean.PLAIN_IMPORT, None)
     try:
         done = subprocess.run(  # noqa: S603 - no shell
             [sys.executable, "-P", "-c", _LOAD],
@@ -60,7 +62,7 @@ def _loaded_in_a_new_process() -> tuple[str, bool]:
             capture_output=True,
             check=False,
             timeout=_SEC,
-            env={**os.environ, **environment},
+            env=environment,
         )
         version, is_long = done.stdout.decode().split()
     except (OSError, ValueError, subprocess.SubprocessError):
