@@ -6,6 +6,12 @@ there, `null` stands for a key that is not given. Different from JSON's usual re
 stands twice in an object is a problem, and so is a key that nobody knows: the nearest known key is
 named. Two endpoints on one address are a problem, whatever their modes.
 
+Any problem makes a file one that cannot be used, for those that look after it. For those that serve
+mail by it (`tolerant`), a problem at a key of one endpoint that does not say where it listens is
+that endpoint's alone: the endpoint bears its problems, and the others can be used. Whatever may be
+about an address (a key that nobody knows, too) is not: a connection might go to another endpoint.
+A wrong `failure-action` is none for such an endpoint: its place is taken by a temporary error.
+
 Reading is bounded: a regular file of at most MAX_CONFIG_BYTES, and counts that no file of anybody's
 reaches (here and in keys.py). So any file is used or refused in about a second: what a step costs
 does not grow with what the other steps have found. The files that it names (tokens, certificates)
@@ -39,14 +45,21 @@ _LOCALHOST = b"\x7f\0\0\1"
 
 
 class Config:
-    """A configuration that can be used."""
+    """A configuration that can be used.
 
-    __slots__ = ("endpoints", "user_agent")
+    Attributes:
+        problem: what is wrong with some of the endpoints, if that was to be tolerated.
+    """
 
-    def __init__(self, user_agent: str, endpoints: list[Endpoint]) -> None:
+    __slots__ = ("endpoints", "problem", "user_agent")
+
+    def __init__(
+        self, user_agent: str, endpoints: list[Endpoint], problem: ConfigError | None = None
+    ) -> None:
         """All checked."""
         self.user_agent = user_agent
         self.endpoints = endpoints
+        self.problem = problem
 
 
 class _Object(dict[str, object]):
@@ -70,13 +83,20 @@ def _repeated(pairs: list[tuple[str, object]]) -> list[str]:
 
 
 class _Problems:
-    """What is wrong with a file: the first MAX_PROBLEMS of it, and how much more there is."""
+    """What is wrong with a file: the first MAX_PROBLEMS of it, and how much more there is.
 
-    __slots__ = ("_found", "_more")
+    Attributes:
+        bearable: the keys whose problems are those of one endpoint, while one is read.
+        is_tolerable: have there been no other problems?
+    """
+
+    __slots__ = ("_found", "_more", "bearable", "is_tolerable")
 
     def __init__(self) -> None:
         self._found: list[tuple[str, str]] = []
         self._more = 0
+        self.bearable: frozenset[str] = frozenset()
+        self.is_tolerable = True
 
     def __len__(self) -> int:
         return len(self._found) + self._more
@@ -88,12 +108,20 @@ class _Problems:
 
     def add(self, path: str, text: str, key: str | None = None) -> None:
         """Add a problem at a path, or at a key of the object there."""
+        if key not in self.bearable:
+            self.is_tolerable = False
         if self.is_full:
             self._more += 1
             return
         if key is not None:
             path = joined(path, _cut(key))
         self._found.append((_cut(path), _cut(text)))
+
+    def since(self, before: int, path: str) -> list[tuple[str, str]]:
+        """Those that have come to the first `before`, all of them at a path."""
+        if len(self) == before:
+            return []
+        return self._found[before:] or [(path, "has problems, as the others before it")]
 
     def listed(self) -> list[tuple[str, str]]:
         """As ConfigError has them."""
@@ -105,13 +133,13 @@ def _cut(text: str) -> str:
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
-def load(path: str, *, for_listening: bool = False) -> Config:
-    """Read and check a file.
+def load(path: str, *, for_listening: bool = False, tolerant: bool = False) -> Config:
+    """Read and check a file, as parse() does.
 
     Raises:
         ConfigError: it cannot be used; all of its problems are listed.
     """
-    return parse(read(path), path, for_listening=for_listening)
+    return parse(read(path), path, for_listening=for_listening, tolerant=tolerant)
 
 
 def read(path: str) -> bytes:
@@ -135,11 +163,13 @@ def read(path: str) -> bytes:
     return content
 
 
-def parse(content: bytes, source: str, *, for_listening: bool = False) -> Config:
+def parse(
+    content: bytes, source: str, *, for_listening: bool = False, tolerant: bool = False
+) -> Config:
     """Check the content of a file; `source` is named in the error.
 
     With `for_listening` the targets are not looked at: the endpoints of the result tell where to
-    listen, and are fit for nothing else.
+    listen, and are fit for nothing else. If `tolerant`, so are endpoints that have `problems`.
 
     Raises:
         ConfigError: it cannot be used; all of its problems are listed.
@@ -171,11 +201,11 @@ def parse(content: bytes, source: str, *, for_listening: bool = False) -> Config
         _endpoint(entry, endpoint_keys, f"$.endpoints[{index}]", problems, places)
         for index, entry in enumerate(values.get("endpoints", []))
     ]
-    if len(problems) > 0:
-        raise ConfigError(source, problems.listed())
-    return Config(
-        values.get("user-agent", DEFAULT_USER_AGENT), [e for e in endpoints if e is not None]
-    )
+    problem = ConfigError(source, problems.listed()) if len(problems) > 0 else None
+    if problem is not None and not (tolerant and problems.is_tolerable):
+        raise problem
+    usable = [endpoint for endpoint in endpoints if endpoint is not None]
+    return Config(values.get("user-agent", DEFAULT_USER_AGENT), usable, problem)
 
 
 def _document(
@@ -265,23 +295,30 @@ def _endpoint(
     problems: _Problems,
     places: dict[LocalAddress, str],
 ) -> Endpoint | None:
-    """An endpoint, or None when there is something wrong with it; `places` are taken already."""
+    """An endpoint, or None when that cannot be told; `places` are taken already.
+
+    Fit to be used only if nothing is wrong with it.
+    """
     if not isinstance(entry, _Object):
         problems.add(path, "must be an object")
         return None
     before = len(problems)
+    problems.bearable = keys.OF_REQUESTS
     values, named = _read_keys(entry, known, keys.REQUIRED, path, problems)
     for key, text in _contradictions(values, named):
         problems.add(path, text, key)
+    problems.bearable = frozenset()
     address = _address(values, named)
     if address is not None and (other := places.setdefault(address, path)) != path:
         key = "bind-port" if address.path is None else "bind-path"
         problems.add(path, f"{address} is taken by {other}", key)
-    if address is None or len(problems) > before:
+    if address is None:
         return None
     endpoint = Endpoint()
     endpoint.json_path = path
     endpoint.address = address
+    own = problems.since(before, path)
+    endpoint.problems = [each for each in own if each[0] != f"{path}.failure-action"]
     for key in keys.ENDPOINT_KEYS:
         if not key.startswith("bind-"):
             setattr(endpoint, key.replace("-", "_"), values.get(key, keys.DEFAULTS.get(key)))

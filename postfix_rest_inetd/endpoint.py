@@ -21,7 +21,8 @@ class Endpoint:
     """One entry of `endpoints` in config.json, checked, with the defaults filled in.
 
     The attributes are the keys of the file with `_` for `-`; `request_timeout` is in milliseconds,
-    `hibernate_after` in seconds.
+    `hibernate_after` in seconds. `json_path` is its place in the file. `problems` are what is wrong
+    with it, as ConfigError has them: unless there are none, only `name`, `mode` and `address` hold.
     """
 
     __slots__ = (
@@ -41,6 +42,7 @@ class Endpoint:
         "method",
         "mode",
         "name",
+        "problems",
         "request_timeout",
         "target",
         "temporary_statuses",
@@ -65,6 +67,7 @@ class Endpoint:
     method: str
     mode: str
     name: str
+    problems: list[tuple[str, str]]
     request_timeout: int
     target: Target
     temporary_statuses: frozenset[int]

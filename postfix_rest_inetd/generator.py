@@ -10,7 +10,8 @@ from being written: what cannot be written is told, with exit status 1, which sy
 Nothing is written where there is no config.json, or no endpoint in it. Where config.json cannot be
 used, the sockets get no new address, a unit is written that prints the problems into the journal
 during the boot, the journal is told at once if it is there already (daemon-reload), and the exit
-status is 1.
+status is 1. Problems that are one endpoint's alone (config.py) are told in the same way, and all
+sockets get their addresses.
 
 Sockets that are listening already must not lose their addresses by that: systemd would close them
 at the daemon-reload, which the upgrade of any package may cause, and they would stay closed when
@@ -61,9 +62,8 @@ def main(
     directory = arguments[0] if arguments else "/tmp"  # noqa: S108 - as systemd.generator(7) has it
     files = GeneratedFiles(directory, config_path)
     listening, files.failures = listening_sockets.left_behind(listening_directory)
-    problem = None
     try:
-        endpoints = _endpoints(config_path)
+        endpoints, problem = _endpoints(config_path)
     except ConfigError as error:
         problem, endpoints = error, None
     if endpoints is None:
@@ -73,7 +73,7 @@ def main(
     if (endpoints or listening) and systemd_version() >= _FIRST_VERSION_WITH_POLL_LIMIT:
         files.write("postfix-rest-@.socket.d/20-poll-limit.conf", _POLL_LIMIT)
     if problem is not None:
-        _report(problem, config_path, files)
+        _report(problem, config_path, files, are_written=endpoints is not None)
     if files.failures:
         _tell_failures(files.failures)
     return EXIT_FAILED if problem is not None or files.failures else EXIT_OK
@@ -89,15 +89,16 @@ PollLimitBurst=2000
 """
 
 
-def _endpoints(config_path: str) -> list[Endpoint] | None:
-    """Those of config.json; None when there is no such file.
+def _endpoints(config_path: str) -> tuple[list[Endpoint] | None, ConfigError | None]:
+    """Those of config.json, None when there is no such file; and what is wrong with some of them.
 
     Raises:
         ConfigError: the file cannot be used.
     """
     if not os.path.lexists(config_path):
-        return None
-    return config.load(config_path, for_listening=True).endpoints
+        return None, None
+    loaded = config.load(config_path, for_listening=True, tolerant=True)
+    return loaded.endpoints, loaded.problem
 
 
 def _keep_listening(listening: dict[str, str], files: GeneratedFiles) -> None:
@@ -229,9 +230,14 @@ def _listed(items: list[str]) -> str:
     return ", ".join(items[:_MAX_TOLD]) + (f" and {more} more" if more > 0 else "")
 
 
-def _report(error: ConfigError, config_path: str, files: GeneratedFiles) -> None:
+def _report(
+    error: ConfigError, config_path: str, files: GeneratedFiles, *, are_written: bool
+) -> None:
     """Tell the operator what is wrong: now if there is a journal, during the boot if not."""
-    text = f"sockets keep the addresses that they have, if any: the configuration is wrong: {error}"
+    outcome = "sockets keep the addresses that they have, if any"
+    if are_written:
+        outcome = "endpoints with problems give temporary errors, and the others are served"
+    text = f"{outcome}: the configuration is wrong: {error}"
     _tell(text, _UNUSABLE_ID, journal.ERROR)
     name = "postfix-rest-inetd-config.service"
     files.write(name, _REPORTING_UNIT.format(config_path=config_path))

@@ -10,6 +10,7 @@ request, by their marks (marks.py). What they hold then is in force, on open con
   connection that has something to go on with after KEPT_RETRY_SEC, because there may be hundreds.
 - A file that changed less than SETTLE_SEC ago may be half written, or about to come back. A
   connection that has something to go on with says nothing yet; one that has nothing waits.
+- A problem of another endpoint is none of this connection (config.py).
 - The endpoint is the one that listens at the connection's local address. If none does any more, it
   is the one with the mode and the name that the connection's endpoint had: it has moved. If there
   is none of that name either, the new configuration cannot be used for this connection.
@@ -220,7 +221,7 @@ class InForce:
         digest = hash(content)
         is_same = endpoint is not None and digest == self._digest
         if endpoint is None or not is_same:
-            loaded = config.parse(content, self._options.config)
+            loaded = config.parse(content, self._options.config, tolerant=True)
             endpoint, user_agent = self._choose(loaded), loaded.user_agent
         paths = credentials.paths_of(endpoint)
         for path in paths:
@@ -261,6 +262,8 @@ class InForce:
             choice = choice if isinstance(moved, str) else moved
         if isinstance(choice, str):
             raise ConfigError(options.config, [("$.endpoints", choice)])
+        if choice.problems:
+            raise ConfigError(options.config, choice.problems)
         return choice
 
     def _watch(self, path: str) -> None:

@@ -298,5 +298,11 @@ DEFAULTS = {
 }
 
 REQUIRED = ("name", "mode", "target")
+# Those that say nothing about which connections are an endpoint's.
+OF_REQUESTS = frozenset(
+    key
+    for key in ENDPOINT_KEYS
+    if key not in ("name", "mode", "bind-address", "bind-port", "bind-path")
+)
 POLICY_ONLY = ("method", "failure-action")
 TLS_ONLY = ("tls-ca-file", "tls-cert-file", "tls-key-file")

@@ -20,6 +20,13 @@ _UNUSABLE = (
     "Until it is mended, connections that are open go on with the configuration from before, and "
     "every request on a new one gets a temporary error."
 )
+_PARTLY_USABLE = (
+    "Until it is mended, every request of {} on a new connection gets a temporary error. Other "
+    "endpoints are served."
+)
+_USABLE = (
+    "Until it is mended, a temporary error takes the place of failure-action. All else is served."
+)
 
 _AS_ROOT = "Run this as root, or as one of the group that may read it."
 
@@ -33,7 +40,7 @@ def load(path: str, content: bytes | None = None) -> tuple[config.Config | None,
         loaded = config.load(path) if content is None else config.parse(content, path)
     except ConfigError as error:
         is_closed = content is None and _is_closed(path)
-        advice = _AS_ROOT if is_closed else _UNUSABLE
+        advice = _AS_ROOT if is_closed else _consequence(path, content)
         return None, list(problems(path, error, content, advice))
     if not loaded.endpoints:
         what = "there are no endpoints yet; nothing will listen"
@@ -66,6 +73,17 @@ def problems(
     found.sort(key=lambda pair: pair[0])
     for number, (_, finding) in enumerate(found, 1):
         yield finding._replace(advice=advice if number == len(found) else "")
+
+
+def _consequence(path: str, content: bytes | None) -> str:
+    """What a file with problems means for mail."""
+    try:
+        content = config.read(path) if content is None else content
+        loaded = config.parse(content, path, tolerant=True)
+    except ConfigError:
+        return _UNUSABLE
+    names = list(dict.fromkeys(e.name for e in loaded.endpoints if e.problems))
+    return _PARTLY_USABLE.format(", ".join(names)) if names else _USABLE
 
 
 def _is_closed(path: str) -> bool:

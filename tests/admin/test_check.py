@@ -69,6 +69,22 @@ def test_bad(tmp_path: Path) -> None:
     assert others[-1] == "3 errors"
 
 
+@pytest.mark.parametrize(
+    ("keys", "meaning"),
+    [
+        ({"request_timeout": 0}, "every request of b gets a temporary error. Other endpoints"),
+        ({"failure_action": "REJECT 5.7.1"}, "a temporary error takes the place of failure-action"),
+        ({"bind_prot": 9}, "every request of every endpoint"),
+    ],
+)
+def test_what_a_problem_means(tmp_path: Path, keys: dict[str, object], meaning: str) -> None:
+    """Who is served until a problem is mended is said beside it."""
+    faulty = entry(name="b", mode="policy", bind_port=9001, **keys)
+    done = check("--config", write(tmp_path, entry(name="a"), faulty))
+    (advice,) = [line for line in done.stdout.splitlines() if "->" in line]
+    assert meaning in advice
+
+
 def test_json(tmp_path: Path) -> None:
     """The same for programs."""
     path = tmp_path / "config.json"

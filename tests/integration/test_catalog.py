@@ -39,4 +39,4 @@ def test_explained(clean_container: Container) -> None:
     assert "The configuration cannot be used" in shown
     container.run("systemctl", "daemon-reload")
     shown = explained(container, "MESSAGE_ID=3ec829098d9f45afb2b577e916c25a83", since)
-    assert "The sockets have not been told new addresses" in shown
+    assert "config.json has problems, found when the sockets were told" in shown

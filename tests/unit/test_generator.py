@@ -266,6 +266,20 @@ def test_unusable_config(tmp_path, capfd, content, word):
         assert word in capfd.readouterr().err
 
 
+def test_faulty_endpoint(tmp_path, capfd):
+    """An endpoint with a problem that is not about its address listens as the others do."""
+    faulty = endpoint("faulty", "policy", **{"bind-port": 9002, "allowed-actions": ["250"]})
+    status, files = run(tmp_path, [endpoint("good"), faulty])
+    assert status == 1
+    for unit in ("tcp@good", "tcp@all", "policy@faulty", "policy@all"):
+        text = files[f"postfix-rest-{unit}.socket.d/{ADDRESSES}"]
+        assert listens(text) == ["127.0.0.1:9001" if "tcp" in unit else "127.0.0.1:9002"]
+    assert "postfix-rest-inetd-config.service" in files
+    said = capfd.readouterr().err
+    assert "the others are served" in said
+    assert "$.endpoints[1].allowed-actions" in said
+
+
 @pytest.mark.parametrize("content", ["{", None], ids=["broken", "missing"])
 def test_listening_sockets_keep_their_addresses(tmp_path, monkeypatch, content):
     """What a listening socket left behind is written again, nothing lost or doubled.
