@@ -9,17 +9,20 @@ it. The units make and remove the copies (systemd/system/postfix-rest-@.socket.d
 from __future__ import annotations
 
 import os
+import stat
 
 DIRECTORY = "/run/postfix-rest-inetd"
 
-_SUFFIX = ".socket.conf"
+_PREFIX, _SUFFIX = "postfix-rest-", ".socket.conf"
+_MAX_BYTES = 4 * 1024 * 1024  # that of 1000 endpoints with the longest paths and names has less
 _KEPT_KEYS = ("ListenStream", "BindIPv6Only", "SocketUser", "SocketGroup", "SocketMode")
 
 
 def left_behind(directory: str) -> tuple[dict[str, str], list[str]]:
     """The drop-ins of the sockets that listen, by unit, and which of them cannot be read, and why.
 
-    They are without the comment on their first line.
+    They are without the comment on their first line. Whatever else is there is let alone: a boot
+    must not wait for it.
     """
     found: dict[str, str] = {}
     failures: list[str] = []
@@ -30,15 +33,28 @@ def left_behind(directory: str) -> tuple[dict[str, str], list[str]]:
     except OSError as error:
         return found, [f"{directory} cannot be read: {error.strerror}"]
     for name in names:
-        if not name.endswith(_SUFFIX):
+        if not (name.startswith(_PREFIX) and name.endswith(_SUFFIX)):
             continue
         path = os.path.join(directory, name)
         try:
-            with open(path, encoding="utf-8", errors="surrogateescape") as file:
-                found[name.removesuffix(".conf")] = file.read().partition("\n\n")[2]
+            found[name.removesuffix(".conf")] = _content(path).partition("\n\n")[2]
         except OSError as error:
             failures.append(f"{path} cannot be read: {error.strerror}")
+        except ValueError as error:
+            failures.append(f"{path} {error}")
     return found, failures
+
+
+def _content(path: str) -> str:
+    # O_NONBLOCK: nobody writes to a FIFO.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("is not a regular file")
+        content = file.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise ValueError(f"is larger than {_MAX_BYTES} bytes")
+    return content.decode(errors="surrogateescape")
 
 
 def addresses(text: str) -> list[str]:

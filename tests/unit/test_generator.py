@@ -493,7 +493,11 @@ def test_nothing_is_written_by_halves(tmp_path):
         assert all(path.read_text().endswith("\n") and path.stat().st_size for path in written)
 
 
-@pytest.mark.parametrize("kind", ["directory", "binary", "link to nothing", "other"])
+IN_THE_WAY = ["directory", "link to nothing", "link to a device", "fifo", "huge"]
+STRANGE = [*IN_THE_WAY, "binary", "other", "foreign"]
+
+
+@pytest.mark.parametrize("kind", STRANGE)
 def test_strange_things_left_behind(tmp_path, kind):
     """What is in the way of one listening socket is not in the way of another."""
     listening = left_by(tmp_path, GOOD, "postfix-rest-tcp@a.socket")
@@ -506,14 +510,24 @@ def test_strange_things_left_behind(tmp_path, kind):
         strange.write_bytes(b"#\n\n[Socket]\nListenStream=/run/\xff\xfe\n")
     elif kind == "link to nothing":
         strange.symlink_to("nothing")
+    elif kind == "link to a device":
+        strange.symlink_to("/dev/zero")
+    elif kind == "fifo":
+        os.mkfifo(strange)
+    elif kind == "huge":
+        with strange.open("wb") as file:
+            file.truncate(1 << 32)
+    elif kind == "foreign":
+        (directory / "sshd.socket.conf").write_text("#\n\n[Socket]\nListenStream=1\n")
     else:
         (directory / "README").mkdir()
     status, files = run(tmp_path, "{", listening)
     assert status == 1  # config.json is broken in any case
     assert f"postfix-rest-tcp@a.socket.d/{ADDRESSES}" in files
+    assert not [path for path in files if "sshd" in path]
     (tmp_path / "config.json").unlink()
     status, _ = run(tmp_path, None)
-    assert status == (1 if kind in ("directory", "link to nothing") else 0)
+    assert status == (1 if kind in IN_THE_WAY else 0)
 
 
 def test_targets_are_not_its_business(tmp_path):
