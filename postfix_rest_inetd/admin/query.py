@@ -95,8 +95,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Ask, and print what happened; returns the exit status."""
     try:
-        loaded = config.load(arguments.config)
-        endpoint = query_question.endpoint_of(loaded, arguments.endpoint)
+        loaded = config.load(arguments.config, tolerant=True)  # as handlers do
+        endpoint = _usable(query_question.endpoint_of(loaded, arguments.endpoint), arguments.config)
         query_question.check_kind(endpoint, arguments.key, arguments.attribute)
         map_name = query_question.map_name_of(endpoint, arguments.map)
         if endpoint.mode == model.POLICY:
@@ -125,6 +125,12 @@ def run(arguments: argparse.Namespace) -> int:
         return EXIT_TEMPFAIL
     finally:
         client.close()
+
+
+def _usable(endpoint: Endpoint, config_path: str) -> Endpoint:
+    if endpoint.problems:
+        raise ConfigError(config_path, endpoint.problems)
+    return endpoint
 
 
 def _client(endpoint: Endpoint, user_agent: str, *, direct: bool) -> Client:

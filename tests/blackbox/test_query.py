@@ -306,6 +306,21 @@ def test_no_configuration(query):
     assert done == (78, "", "/nonexistent: cannot be read: No such file or directory\n")
 
 
+@WAYS
+def test_a_faulty_endpoint(query, setup, tmp_path, way):
+    """What is wrong with an endpoint stands in the way of questions to that endpoint only."""
+    document = json.loads(Path(setup.config).read_text())
+    document["endpoints"][-1]["request-timeout"] = 0
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(document))
+    done = query("--config", str(config), "domains", "info@example.org", *way)
+    assert (done.status, done.errors) == (0, "")
+    done = query("--config", str(config), "nobody", "x", *way)
+    assert (done.status, done.output) == (78, "")
+    place = f"$.endpoints[{len(document['endpoints']) - 1}].request-timeout"
+    assert done.errors.startswith(f"{config}: {place}: must be a whole number")
+
+
 def test_credentials(query, tmp_path, monkeypatch):
     """A token that only the service has is no use to who asks directly, which is told."""
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
