@@ -5,8 +5,8 @@ exec(2) keeps what the client and systemd see of a handler, and frees everything
 
 - when a connection has been idle for `hibernate-after`: what waits then is an interpreter that has
   loaded next to nothing;
-- when the package or Python was replaced while a handler waited: the version that is installed
-  answers, and never modules of two versions;
+- when the package or Python was replaced while a handler waited for its first request, or
+  hibernated: the version that is installed answers, and never modules of two versions;
 - when loading fails while the package is being replaced.
 
 It is done between requests only, with nothing read that has not been answered, so that what the
