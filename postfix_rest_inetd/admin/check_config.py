@@ -20,6 +20,7 @@ _UNUSABLE = (
     "Until it is mended, connections that are open go on with the configuration from before, and "
     "every request on a new one gets a temporary error."
 )
+_MAX_NAMED = 5
 _PARTLY_USABLE = (
     "Until it is mended, every request of {} on a new connection gets a temporary error. Other "
     "endpoints are served."
@@ -83,7 +84,10 @@ def _consequence(path: str, content: bytes | None) -> str:
     except ConfigError:
         return _UNUSABLE
     names = list(dict.fromkeys(e.name for e in loaded.endpoints if e.problems))
-    return _PARTLY_USABLE.format(", ".join(names)) if names else _USABLE
+    if not names:
+        return _USABLE
+    more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
+    return _PARTLY_USABLE.format(", ".join(names[:_MAX_NAMED]) + more)
 
 
 def _is_closed(path: str) -> bool:

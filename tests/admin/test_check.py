@@ -85,6 +85,13 @@ def test_what_a_problem_means(tmp_path: Path, keys: dict[str, object], meaning: 
     assert meaning in advice
 
 
+def test_what_many_problems_mean(tmp_path: Path) -> None:
+    """A few names are enough."""
+    faulty = [entry(name=f"n{n}", bind_port=9001 + n, log_keys=1) for n in range(7)]
+    done = check("--config", write(tmp_path, *faulty))
+    assert "every request of n0, n1, n2, n3, n4 and 2 more gets a temporary error" in done.stdout
+
+
 def test_json(tmp_path: Path) -> None:
     """The same for programs."""
     path = tmp_path / "config.json"
