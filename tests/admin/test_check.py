@@ -72,9 +72,12 @@ def test_bad(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("keys", "meaning"),
     [
-        ({"request_timeout": 0}, "every request of b gets a temporary error. Other endpoints"),
+        (
+            {"request_timeout": 0},
+            "every request of b on a new connection gets a temporary error. Other endpoints",
+        ),
         ({"failure_action": "REJECT 5.7.1"}, "a temporary error takes the place of failure-action"),
-        ({"bind_prot": 9}, "every request of every endpoint"),
+        ({"bind_prot": 9}, "every request on a new one gets a temporary error"),
     ],
 )
 def test_what_a_problem_means(tmp_path: Path, keys: dict[str, object], meaning: str) -> None:
@@ -89,7 +92,7 @@ def test_what_many_problems_mean(tmp_path: Path) -> None:
     """A few names are enough."""
     faulty = [entry(name=f"n{n}", bind_port=9001 + n, log_keys=1) for n in range(7)]
     done = check("--config", write(tmp_path, *faulty))
-    assert "every request of n0, n1, n2, n3, n4 and 2 more gets a temporary error" in done.stdout
+    assert "every request of n0, n1, n2, n3, n4 and 2 more on a new connection" in done.stdout
 
 
 def test_json(tmp_path: Path) -> None:
