@@ -48,7 +48,6 @@ RETRY_SEC = 1.0
 KEPT_RETRY_SEC = 10.0
 # Longer than a tick of the clock with which the kernel stamps files.
 _TICK_SEC = 0.05
-_UNRELIABLE = (-1, -1, -1, -1)
 
 
 class Options:
@@ -81,6 +80,7 @@ class InForce:
         "_content",
         "_digest",
         "_digests",
+        "_is_fresh",
         "_marks",
         "_options",
         "_retry_at",
@@ -97,6 +97,7 @@ class InForce:
         """Look at nothing yet."""
         self._options = options
         self._marks: dict[str, Mark] = {}
+        self._is_fresh = True  # may a mark stand for more than one content?
         self._told: dict[str, Mark] = {}
         self._retry_at = 0.0
         self._content: bytes | None = None  # for hand_over(), unless it is too large for that
@@ -157,13 +158,13 @@ class InForce:
             handover.leave(handover.State(mode, name, self._token, self._content))
 
     def _is_due(self) -> bool:
-        if not self._marks or (self.problem is not None and monotonic() >= self._retry_at):
+        if self._is_fresh or (self.problem is not None and monotonic() >= self._retry_at):
             return True
         return any(mark_of(path) != mark for path, mark in self._marks.items())
 
     def _read(self) -> None:
         """Put into force what the files hold, or else say in `problem` why not."""
-        self._marks = {}
+        self._marks, self._is_fresh = {}, False
         self._watch(self._options.config)
         try:
             self._use(config.read(self._options.config))
@@ -172,6 +173,7 @@ class InForce:
             self._fall_back()
         else:
             self.problem = None
+            self._told, self.is_news = {}, False  # what is mended is told to nobody
             handover.discard()
 
     def _fall_back(self) -> None:
@@ -267,9 +269,9 @@ class InForce:
         return choice
 
     def _watch(self, path: str) -> None:
-        mark = mark_of(path)
+        mark = self._marks[path] = mark_of(path)
         # Another change within the same tick would not be seen.
-        self._marks[path] = mark if has_settled(path, mark, _TICK_SEC) else _UNRELIABLE
+        self._is_fresh = self._is_fresh or not has_settled(path, mark, _TICK_SEC)
 
     def _has_settled(self) -> bool:
         return all(has_settled(path, mark_of(path), SETTLE_SEC) for path in self._marks)
