@@ -3,6 +3,10 @@
 
 A backend that fails, and a response that cannot be used, are answers. An exception that nobody
 expects is one as well: a temporary error, with the place where it was raised.
+
+A backend may refuse what is in force because that is out of date. So after a 401 or 403 the request
+is sent again if something else is in force by then, and is answered by that. While the files cannot
+be used, and the handler goes on with what it had before, no refusal is permanent.
 """
 
 from __future__ import annotations
@@ -22,13 +26,16 @@ if TYPE_CHECKING:
 
 # RFC 9110, 15.5.2 and 15.5.4: what a backend says of a token that it does not take (any more).
 _REFUSED = (401, 403)
+# A new token may have been read while it was half written.
+_MAX_RESENDS = 2
+_OUTDATED = "the changed configuration cannot be used, and the one before may be out of date"
 
 
 class Answer:
     """What Postfix is told, and what the operator may want to know of it.
 
     Attributes:
-        endpoint: the one that was in force for the request.
+        endpoint: the one that was in force for the request, when it was sent (again).
         wire: the bytes for Postfix; None for none at all, but the end of the connection.
     """
 
@@ -65,7 +72,10 @@ def _ask(in_force: InForce, made: Answer, codec: Codec) -> tuple[model.Reply, by
     try:
         response = _response(in_force, made, deadline)
         measured.status = response.status
-        reply = verdict.of_response(made.endpoint, response)
+        is_outdated = in_force.problem is not None
+        reply = verdict.of_response(made.endpoint, response, is_outdated=is_outdated)
+        if is_outdated and reply.outcome == model.USER_ERROR:
+            measured.detail = _OUTDATED
         deadline.stage = "reading what is in the response"
         deadline.remaining_sec()
         return reply, codec.encode(reply)
@@ -76,13 +86,16 @@ def _ask(in_force: InForce, made: Answer, codec: Codec) -> tuple[model.Reply, by
 
 
 def _response(in_force: InForce, made: Answer, deadline: Deadline) -> model.Response:
-    """What the backend answers; with a new token, if it has refused one that is no longer right."""
+    """What the backend answers; to a new token, say, if the one before is no longer right."""
     began = monotonic_ns()
     request_id = made.measured.request_id
     try:
         response = in_force.ask(made.request, request_id, deadline)
         # It was refused, not processed: so even a policy request may be sent again.
-        if response.status in _REFUSED and in_force.has_new_token():
+        for _ in range(_MAX_RESENDS):
+            if response.status not in _REFUSED or not in_force.has_changed(deadline):
+                break
+            made.endpoint = in_force.endpoint or made.endpoint
             response = in_force.ask(made.request, request_id, deadline)
         return response
     finally:

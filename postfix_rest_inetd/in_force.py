@@ -138,18 +138,21 @@ class InForce:
         assert self.client is not None  # noqa: S101
         return self.client.ask(request, request_id, deadline)
 
-    def has_new_token(self) -> bool:
-        """Is there another token by now? For when the backend has refused the one in force.
+    def has_changed(self, deadline: Deadline) -> bool:
+        """Is something else in force by now? For when the backend has refused what was.
 
-        The file of a token is read whatever its mark says. One that cannot be used is not news:
-        the next look() says so.
+        All files are read, whatever their marks say. One that has just changed may be half written:
+        up to MAX_WAIT_SEC it gets until SETTLE_SEC is over, if the deadline allows.
         """
-        before, endpoint = self._token, self.endpoint
-        if endpoint is None or endpoint.auth_token_file is None:
+        before, end = self.client, monotonic() + MAX_WAIT_SEC
+        while True:
+            self._is_fresh = True
             self.look()
-        else:
-            self._renew_token(endpoint)
-        return self._token != before
+            if self.client is not before:
+                return True
+            if self._has_settled() or monotonic() > end or deadline.expired():
+                return False
+            sleep(PAUSE_SEC)
 
     def hand_over(self) -> None:
         """Leave what is in force to the program that is about to take the place of this one."""
@@ -177,13 +180,11 @@ class InForce:
             handover.discard()
 
     def _fall_back(self) -> None:
-        """Go on with what there was; its token may have changed all the same."""
+        """Go on with what there was; the files that it names may have changed all the same."""
         if self.endpoint is None:
             self._restore()
         else:
-            for path in credentials.paths_of(self.endpoint):
-                self._watch(path)
-            self._renew_token(self.endpoint)
+            self._renew()
         retry_sec = RETRY_SEC if self.endpoint is None else KEPT_RETRY_SEC
         if self._has_settled():
             self._tell()
@@ -200,13 +201,12 @@ class InForce:
         except ConfigError:
             return  # a certificate that is not there any more, perhaps
 
-    def _renew_token(self, endpoint: Endpoint) -> None:
+    def _renew(self) -> None:
+        """Have the endpoint in force take a new token, or new certificates, if it can use them."""
         try:
-            token = credentials.auth_token_of(endpoint)
-            if token != self._token:
-                self._serve(endpoint, self._user_agent, token)
+            self._use(self._content)
         except ConfigError:
-            return  # the one before stays
+            return  # the ones before stay
 
     def _tell(self) -> None:
         if self._marks != self._told:

@@ -7,7 +7,7 @@ exactly what the contract says. An empty body may be all that a backend has sent
 is "not found" only if its length or a last chunk has said so, and `empty-body` permits it.
 Everything else is a temporary error, but for the other 4xx statuses: they mean that connector and
 backend do not understand each other, and are permanent by contract (`temporary-statuses` changes
-that).
+that), unless the connector is known to go by a configuration that is out of date.
 
 The texts go to SMTP clients. They never hold anything that the backend or the client sent.
 """
@@ -36,8 +36,13 @@ _FAILURES = {
 }
 
 
-def of_response(endpoint: Endpoint, response: model.Response) -> model.Reply:
+def of_response(
+    endpoint: Endpoint, response: model.Response, *, is_outdated: bool = False
+) -> model.Reply:
     """The reply for a complete response.
+
+    `is_outdated` tells that the endpoint, or its token, may not be what the operator wants by now:
+    then a refusal is a temporary error.
 
     Raises:
         InvalidDataError: the body is not what the contract says; the text never repeats it.
@@ -48,9 +53,10 @@ def of_response(endpoint: Endpoint, response: model.Response) -> model.Reply:
     number = "" if is_policy else f" Code: {status}"
     if 400 <= status <= 499:
         text = f"REST server signaled a user error, is the connector misconfigured?{number}"
-        if status in endpoint.temporary_statuses:
+        is_not_found = status == _NOT_FOUND and not is_policy
+        if status in endpoint.temporary_statuses or (is_outdated and not is_not_found):
             return _failed(endpoint, model.USER_ERROR, text)
-        if status == _NOT_FOUND and not is_policy:
+        if is_not_found:
             return model.Reply(model.NOT_FOUND, model.REPLY_NOT_FOUND)
         return model.Reply(model.USER_ERROR, model.REPLY_PERMANENT, text)
     if 500 <= status <= 599:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import threading
 import time
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from blackbox.support import (
     THE_SAME_REASON,
     UNUSABLE_CONFIG,
     reason_told_once,
+    temporary_user_error,
     user_error,
 )
 
@@ -289,6 +291,103 @@ def test_a_configuration_that_has_a_new_token(handler_for, backend, tmp_path):
     handler = handler_for(POLICY)
     assert handler.ask(POLICY, REQUEST[POLICY]) == FOUND[POLICY]
     assert tokens(backend) == [b"test-token", b"new-token"]
+
+
+def test_a_configuration_that_has_moved(handler_for, backend, tmp_path):
+    """What answers a request that was refused is judged by the configuration that sent it there."""
+    config = tmp_path / "config.json"
+
+    def move(connection):
+        item = endpoint(TCP, other.url(), list_separator=";", auth_token="new-token")
+        write_config(tmp_path, item)
+        answer(403)(connection)
+
+    backend.script(move)
+    with ScriptedBackend(answer(200, b'["a","b"]')) as other:
+        handler = handler_for(TCP, list_separator=",")
+        assert config.exists()
+        assert handler.ask(TCP, REQUEST[TCP]) == b"200 a;b\n"
+        assert tokens(other) == [b"new-token"]
+
+
+@pytest.mark.parametrize(
+    "change", [{"headers": {"Authorization": "Basic bmV3"}}, {"auth_token_file": "second"}], ids=str
+)
+@pytest.mark.parametrize("mode", MODES)
+def test_a_configuration_that_has_other_credentials(handler_for, backend, tmp_path, mode, change):
+    """It need not be the token itself that has changed."""
+    for name in ("first", "second"):
+        (tmp_path / name).write_text(name)
+    change = {**change, "auth_token_file": str(tmp_path / change.get("auth_token_file", "first"))}
+
+    def rotate(connection):
+        write_config(tmp_path, endpoint(mode, backend.url(), **change))
+        answer(401)(connection)
+
+    backend.script(rotate, answer(200, FOUND_BODY[mode]))
+    handler = handler_for(mode, auth_token_file=str(tmp_path / "first"))
+    assert handler.ask(mode, REQUEST[mode]) == FOUND[mode]
+    first, second = backend.requests
+    assert first.raw != second.raw
+
+
+@pytest.mark.parametrize("half", ["", "tok"], ids=["empty", "half"])
+@pytest.mark.parametrize("mode", MODES)
+def test_a_token_that_is_being_written(handler_for, backend, tmp_path, mode, half):
+    """A refusal is not believed while the new token is half written."""
+    path = tmp_path / "token"
+    path.write_text("old")
+
+    def begin(connection):
+        path.write_text(half)
+        later = threading.Timer(0.05, path.write_text, ("token",))
+        later.start()
+        answer(403)(connection)
+
+    def judge(connection):
+        is_right = backend.requests[-1].header(b"x-auth-token") == b"token"
+        answer(200, FOUND_BODY[mode])(connection) if is_right else answer(403)(connection)
+
+    backend.script(begin, *[judge] * (1 + bool(half)))
+    handler = handler_for(mode, auth_token_file=str(path))
+    assert handler.ask(mode, REQUEST[mode]) == FOUND[mode]
+    assert tokens(backend)[-1] == b"token"
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("status", [401, 403, 410])
+def test_a_refusal_of_what_is_out_of_date(handler_for, backend, tmp_path, mode, status):
+    """While the files cannot be used, no refusal of what there was before rejects mail."""
+    backend.script(answer(200, FOUND_BODY[mode]), answer(status), answer(status))
+    handler = handler_for(mode)
+    config = tmp_path / "config.json"
+    good = config.read_text()
+    assert handler.ask(mode, REQUEST[mode]) == FOUND[mode]
+    config.write_text(good[:-5])
+    age(config)
+    assert handler.ask(mode, REQUEST[mode]) == temporary_user_error(status)[mode]
+    config.write_text(good)
+    age(config)
+    assert handler.ask(mode, REQUEST[mode]) == user_error(status)[mode]
+    assert "the one before may be out of date" in handler.finish().log
+
+
+def test_certificates_beside_a_broken_configuration(tmp_path, launch):
+    """A CA file that is replaced is in force although config.json cannot be used."""
+    directories = [tmp_path / name for name in ("first", "second")]
+    for directory in directories:
+        directory.mkdir()
+    first, second = map(Authority, directories)
+    ca_file = tmp_path / "ca.pem"
+    shutil.copy(second.ca_file, ca_file)
+    with ScriptedBackend(answer(200, FOUND_BODY[TCP]), tls=first.server("127.0.0.1")) as backend:
+        item = endpoint(TCP, backend.url(), tls_ca_file=str(ca_file))
+        config = write_config(tmp_path, item)
+        handler = launch("--config", config, "--endpoint", TCP)
+        assert handler.ask(TCP, REQUEST[TCP]).startswith(b"400 ")
+        config.write_text("{")
+        renamed(ca_file, first.ca_file.read_text())
+        assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
 
 
 def test_a_new_authority(tmp_path, launch):
