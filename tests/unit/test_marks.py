@@ -82,3 +82,47 @@ def test_a_missing_file_settles_with_its_directory(tmp_path):
     assert not has_settled(str(path), None, 60)
     wait_until_settled(path, 0.05)
     assert has_settled("/no such directory/file", None, 60)
+
+
+def test_a_directory_that_is_being_replaced(tmp_path):
+    """A file whose directory has just gone may come back with another one."""
+    directory = tmp_path / "of the files"
+    directory.mkdir()
+    path = str(directory / "file")
+    directory.rename(tmp_path / "aside")
+    assert not has_settled(path, mark_of(path), 0.25)
+    wait_until_settled(path, 0.25)
+
+
+def test_a_link_into_a_directory_that_is_being_replaced(tmp_path):
+    """As are the versions of a mounted volume, to which a link leads from elsewhere."""
+    target = tmp_path / "elsewhere" / "version"
+    link = tmp_path / "here" / "file"
+    for directory in (target, link.parent):
+        directory.mkdir(parents=True)
+    link.symlink_to(target / "file")
+    wait_until_settled(link, 0.25)
+    target.rmdir()
+    assert not has_settled(str(link), mark_of(str(link)), 0.25)
+    wait_until_settled(link, 0.25)
+
+
+def test_a_loop_of_links(tmp_path):
+    """It leads nowhere, and settles."""
+    path = tmp_path / "loop"
+    path.symlink_to(path)
+    wait_until_settled(path, 0.05)
+
+
+def test_the_file_system_is_in_the_mark(tmp_path):
+    """Two images may hold files with the same numbers and times; they are on different devices."""
+    assert mark_of(str(tmp_path))[-1] == tmp_path.stat().st_dev
+
+
+def test_whole_seconds(path):
+    """Where a kernel keeps no fractions of seconds, what it stamps is up to two seconds old."""
+    now = time.time_ns() // 10**9 * 10**9
+    ino, size, mtime, _, dev = mark_of(str(path))
+    for age, expected in ((0, False), (1, False), (4, True)):
+        mark = (ino, size, mtime, now - age * 10**9, dev)
+        assert has_settled(str(path), mark, 0.25) is expected
