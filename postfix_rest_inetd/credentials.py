@@ -92,9 +92,14 @@ def _token_in(content: bytes) -> bytes:
     return content.removeprefix(_BYTE_ORDER_MARK).strip(b" \t\r\n")
 
 
+def require_regular(found: os.stat_result) -> None:
+    """Raise an OSError for what is no file; whoever opens a FIFO waits for its writer."""
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(0, "it is not a regular file")
+
+
 def _read(path: str, limit: int = -1) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # as in config.py
     with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(0, "it is not a regular file")
-        return file.read(limit)
+        require_regular(os.fstat(descriptor))
+        return file.read(limit) or b""  # None where one would have to wait, as in /proc

@@ -24,7 +24,7 @@ import ssl
 from errno import EPIPE
 
 from .address import parse_ip
-from .credentials import locate
+from .credentials import locate, require_regular
 from .errors import ConfigError, UnreachableError
 from .transport import Bounded, connect
 
@@ -198,7 +198,17 @@ def _wrap(
 
 
 def _locate(endpoint: Endpoint, key: str, name: str | None) -> str | None:
-    return None if name is None else locate(name, f"{endpoint.json_path}.{key}")
+    """The path of a file that OpenSSL can open without waiting; None without a name."""
+    if name is None:
+        return None
+    json_path = f"{endpoint.json_path}.{key}"
+    path = locate(name, json_path)
+    try:
+        require_regular(os.stat(path))
+    except OSError as error:
+        problem = f"cannot be used: {_file_reason(error)}"
+        raise ConfigError(path, [(json_path, problem)]) from None
+    return path
 
 
 def _no_password() -> str:

@@ -8,6 +8,7 @@ cause.
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
 import subprocess
@@ -399,6 +400,18 @@ def test_unusable_files(tmp_path, launch, key, name, content):
     (line,) = handler.log_lines(1)
     assert str(path) in line
     assert key.replace("_", "-") in line
+
+
+@pytest.mark.parametrize("key", ["tls_ca_file", "tls_cert_file", "tls_key_file"])
+def test_a_fifo_blocks_nobody(tmp_path, launch, authority, key):
+    """A FIFO in the place of a file is an unusable file, not a wait for its writer."""
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    files = {"tls_cert_file": str(authority.client().cert_file), key: str(path)}
+    reply, handler = _ask(launch, tmp_path, TCP, "https://127.0.0.1:1/", **files)
+    assert reply == UNUSABLE_CONFIG[TCP]
+    (line,) = handler.log_lines(1)
+    assert f"{key.replace('_', '-')}: cannot be used: it is not a regular file" in line
 
 
 def test_files_in_the_credentials_directory(tmp_path, launch, authority):
