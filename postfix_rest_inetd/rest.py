@@ -10,8 +10,10 @@
 - A backend may close a kept connection just when a request is on its way. A lookup that dies on a
   kept connection before the first byte of the response is sent once more on a new one. A policy
   request may have been counted already: it is sent once more only if no byte of it had reached the
-  backend when that closed (RFC 9110, 9.2.2; Bounded.is_untouched). So is any request whose answer
-  on a kept connection is a 408 with which the backend has closed it, under the same condition.
+  backend when that closed (RFC 9110, 9.2.2; Bounded.is_untouched).
+- A 408 with which a backend closes a kept connection is such a moment as well: it has waited for a
+  request, and ours is on its way (RFC 9110, 15.5.9). It is never the answer to the request, which
+  is sent once more under the same conditions.
 - As that can often not be proved, such a moment is avoided. A connection is not kept longer than
   `Keep-Alive: timeout=N` allows, less MARGIN_SEC; without that, policy requests do not use one that
   has been idle for POLICY_IDLE_SEC: less than any common server's own timeout (gunicorn has 2 s;
@@ -80,8 +82,11 @@ class _Connection(_HTTPConnection):  # type: ignore[misc, valid-type] # which cl
         raise OSError("the connection was closed")
 
 
-class _UntouchedError(UnreachableError):
-    """The backend has closed a kept connection without having read any of the request."""
+class _AgainError(UnreachableError):
+    """The backend has closed a kept connection, and the request may be sent once more.
+
+    It has not read any of the request, or has answered a lookup with no more than a 408.
+    """
 
 
 class Client:
@@ -132,7 +137,7 @@ class Client:
                 return self._exchange(stream, request, request_id, is_kept=True)
             except UnreachableError as error:
                 self._is_hasty = True
-                if not isinstance(error, _UntouchedError) and (
+                if not isinstance(error, _AgainError) and (
                     stream.answered or isinstance(request, model.PolicyRequest)
                 ):
                     raise
@@ -172,8 +177,10 @@ class Client:
             deadline.stage = "reading the response"
             body = b"" if stream.failed else response.read(limit)
             is_timeout = is_kept and response.status == _REQUEST_TIMEOUT
-            if is_timeout and not response.reusable and stream.is_untouched():
-                raise _UntouchedError("the backend closed the connection, with a 408")
+            if is_timeout and not response.reusable:
+                is_lookup = not isinstance(request, model.PolicyRequest)
+                kind = _AgainError if is_lookup or stream.is_untouched() else UnreachableError
+                raise kind(f"the backend closed the connection, with a 408{_KEPT_HINT}")
             may_be_kept = response.reusable and self._may_be_kept(response)
         except BackendError:
             raise
@@ -214,7 +221,7 @@ class Client:
         if stream.answered:
             return UnreachableError(what)
         if is_kept:
-            kind = _UntouchedError if stream.ended and stream.is_untouched() else UnreachableError
+            kind = _AgainError if stream.ended and stream.is_untouched() else UnreachableError
             return kind(f"{what}{_KEPT_HINT}")
         # With TLS 1.3 a refused client learns of it only after its own part of the handshake.
         is_refused = self._trust is not None and not self._endpoint.tls_cert_file

@@ -209,13 +209,45 @@ def test_a_408_that_nobody_has_asked_for(client_of, any_backend, mode):
     assert connections(backend) == [0, 1]
 
 
+def arrived(connection):
+    """Wait until the next request is there, and leave it unread."""
+    select.select([connection.sock], [], [], PLENTY_SEC)
+
+
+HAVING = {"unread": arrived, "read": lambda connection: connection.read_request()}
+
+
+@pytest.mark.parametrize("mode", LOOKUPS)
+@pytest.mark.parametrize("having", HAVING.values(), ids=HAVING)
+def test_a_408_for_a_lookup(client_of, any_backend, mode, having):
+    """A lookup is sent once more if a kept connection ends with a 408, whatever was read."""
+    backend, keys = any_backend
+    backend.script(then(OK, having, send_and_close(TIMEOUT)), answer(404))
+    client = client_of(mode, backend, **keys)
+    assert [ask(client, mode), ask(client, mode)] == [200, 404]
+
+
+@pytest.mark.parametrize("having", HAVING.values(), ids=HAVING)
+def test_a_408_for_a_policy_request(client_of, any_backend, having):
+    """A policy request is not sent again, and a 408 does not reject mail for good either."""
+    backend, keys = any_backend
+    backend.script(then(OK, having, send_and_close(TIMEOUT)))
+    client = client_of(POLICY, backend, **keys)
+    assert ask(client, POLICY) == 200
+    with pytest.raises(UnreachableError) as raised:
+        ask(client, POLICY)
+    assert "with a 408; it had been kept" in str(raised.value)
+
+
 @pytest.mark.parametrize("mode", MODES)
-def test_a_408_for_a_request(client_of, backend, mode):
-    """A 408 for a request that has been read is an answer like any other."""
-    backend.script(answer(200, b"[]"), send_and_close(TIMEOUT))
+def test_a_408_that_is_an_answer(client_of, backend, mode):
+    """It is one on a new connection, and where the backend keeps the connection."""
+    backend.script(answer(200, b"[]"), answer(408), send_and_close(TIMEOUT))
     client = client_of(mode, backend)
     assert [ask(client, mode), ask(client, mode)] == [200, 408]
     assert connections(backend) == [0, 0]
+    client.close()
+    assert ask(client, mode) == 408
 
 
 # -- for how long a connection is kept
