@@ -9,7 +9,8 @@ request, by their marks (marks.py). What they hold then is in force, on open con
   request. For reasons that no mark tells, what has failed is tried again after RETRY_SEC; by a
   connection that has something to go on with after KEPT_RETRY_SEC, because there may be hundreds.
 - A file that changed less than SETTLE_SEC ago may be half written, or about to come back. A
-  connection that has something to go on with says nothing yet; one that has nothing waits.
+  connection that has something to go on with says nothing yet; one that has nothing waits. What
+  looks settled is looked at twice: ext4 cuts a file off a moment before it stamps it.
 - A problem of another endpoint is none of this connection (config.py).
 - The endpoint is the one that listens at the connection's local address. If none does any more, it
   is the one with the mode and the name that the connection's endpoint had: it has moved. If there
@@ -80,6 +81,7 @@ class InForce:
         "_content",
         "_digest",
         "_digests",
+        "_failures",
         "_is_fresh",
         "_marks",
         "_options",
@@ -97,6 +99,7 @@ class InForce:
         """Look at nothing yet."""
         self._options = options
         self._marks: dict[str, Mark] = {}
+        self._failures = 0  # in succession
         self._is_fresh = True  # may a mark stand for more than one content?
         self._told: dict[str, Mark] = {}
         self._retry_at = 0.0
@@ -118,7 +121,7 @@ class InForce:
         end = monotonic() + MAX_WAIT_SEC
         while self._is_due():
             self._read()
-            if self.problem is None or self.endpoint is not None:
+            if self.problem is None or (self.endpoint is not None and self._failures > 1):
                 break
             if self._has_settled() or monotonic() > end:
                 self._tell()
@@ -173,9 +176,10 @@ class InForce:
             self._use(config.read(self._options.config))
         except ConfigError as error:
             self.problem = error
+            self._failures += 1
             self._fall_back()
         else:
-            self.problem = None
+            self.problem, self._failures = None, 0
             self._told, self.is_news = {}, False  # what is mended is told to nobody
             handover.discard()
 
@@ -274,4 +278,6 @@ class InForce:
         self._is_fresh = self._is_fresh or not has_settled(path, mark, _TICK_SEC)
 
     def _has_settled(self) -> bool:
-        return all(has_settled(path, mark_of(path), SETTLE_SEC) for path in self._marks)
+        # ext4 cuts a file off before it stamps it: one failure proves nothing.
+        is_proved = self._failures != 1
+        return is_proved and all(has_settled(p, mark_of(p), SETTLE_SEC) for p in self._marks)

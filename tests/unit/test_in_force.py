@@ -8,6 +8,7 @@ import time
 import pytest
 
 from harness.handler_process import endpoint, write_config
+from postfix_rest_inetd import in_force as module
 from postfix_rest_inetd.in_force import InForce, Options
 from postfix_rest_inetd.marks import has_settled, mark_of
 
@@ -62,3 +63,16 @@ def test_each_change_is_news(config, tmp_path):
         assert told(in_force)
         assert not told(in_force)
         (tmp_path / "aside").rename(config)
+
+
+@pytest.mark.parametrize("has_state", [False, True])
+def test_a_file_that_was_cut_off_before_it_was_stamped(config, monkeypatch, has_state):
+    """What looks settled is looked at once more, a moment later, before it is believed."""
+    in_force, good = of(config), config.read_text()
+    if has_state:
+        in_force.look()
+    config.write_text("")
+    settled(config)
+    monkeypatch.setattr(module, "sleep", lambda _seconds: config.write_text(good))
+    assert not told(in_force)
+    assert in_force.problem is None
