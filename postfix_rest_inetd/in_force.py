@@ -208,7 +208,7 @@ class InForce:
     def _renew(self) -> None:
         """Have the endpoint in force take a new token, or new certificates, if it can use them."""
         try:
-            self._use(self._content)
+            self._use(None)
         except ConfigError:
             return  # the ones before stay
 
@@ -217,17 +217,20 @@ class InForce:
             self._told = self._marks
             self.is_news = True
 
-    def _use(self, content: bytes, token: bytes | None = None) -> None:
+    def _use(self, content: bytes | None, token: bytes | None = None) -> None:
         """Put the content of a configuration file into force, all of it or nothing.
+
+        Without `content`, what is in force with the files as they are now; without `token`, the one
+        of the endpoint.
 
         Raises:
             ConfigError: it cannot be used for this connection.
         """
         endpoint, user_agent = self.endpoint, self._user_agent
-        digest = hash(content)
+        digest = self._digest if content is None else hash(content)
         is_same = endpoint is not None and digest == self._digest
         if endpoint is None or not is_same:
-            loaded = config.parse(content, self._options.config, tolerant=True)
+            loaded = config.parse(content or b"", self._options.config, tolerant=True)
             endpoint, user_agent = self._choose(loaded), loaded.user_agent
         paths = credentials.paths_of(endpoint)
         for path in paths:
@@ -239,8 +242,10 @@ class InForce:
             return  # and the connection to the backend is kept
         codec_of(endpoint.mode)  # here, where a failure can be mended
         self._serve(endpoint, user_agent, token)
-        self._digest, self._digests = digest, digests
-        self._content = content if len(content) <= handover.MAX_BYTES else None
+        self._digests = digests
+        if content is not None:
+            self._digest = digest
+            self._content = content if len(content) <= handover.MAX_BYTES else None
 
     def _serve(self, endpoint: Endpoint, user_agent: str, token: bytes) -> None:
         """Make a client, and have it answer from now on."""
