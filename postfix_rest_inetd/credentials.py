@@ -22,6 +22,8 @@ MAX_TOKEN_BYTES = 65536
 _BYTE_ORDER_MARK = "\ufeff".encode()
 # Room for the mark, and for the end of the line.
 _SPARE_BYTES = 5
+# The largest bundles of certificates have a quarter of a megabyte.
+_MAX_DIGESTED_BYTES = 4 * 1024 * 1024
 
 
 def locate(name: str, json_path: str) -> str:
@@ -61,7 +63,7 @@ def paths_of(endpoint: Endpoint) -> list[str]:
 def digest_of(path: str) -> int | None:
     """What is another number when a file has another content; None for one that cannot be read."""
     try:
-        return hash(_read(path))
+        return hash(_read(path, _MAX_DIGESTED_BYTES))
     except OSError:
         return None
 
@@ -98,7 +100,7 @@ def require_regular(found: os.stat_result) -> None:
         raise OSError(0, "it is not a regular file")
 
 
-def _read(path: str, limit: int = -1) -> bytes:
+def _read(path: str, limit: int) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # as in config.py
     with open(descriptor, "rb") as file:
         require_regular(os.fstat(descriptor))
