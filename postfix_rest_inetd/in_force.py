@@ -11,7 +11,7 @@ request, by their marks (marks.py). What they hold then is in force, on open con
 - A file that changed less than SETTLE_SEC ago may be half written, or about to come back. A
   connection that has something to go on with says nothing yet; one that has nothing waits. What
   looks settled is looked at twice: ext4 cuts a file off a moment before it stamps it.
-- A problem of another endpoint is none of this connection (config.py).
+- A problem of another endpoint does not affect this connection (config.py).
 - The endpoint is the one that listens at the connection's local address. If none does any more, it
   is the one with the mode and the name that the connection's endpoint had: it has moved. If there
   is none of that name either, the new configuration cannot be used for this connection.
