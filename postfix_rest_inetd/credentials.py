@@ -46,12 +46,15 @@ def locate(name: str, json_path: str) -> str:
 
 def paths_of(endpoint: Endpoint) -> list[str]:
     """The paths of all files that an endpoint names, as far as they can be told."""
-    names = (
-        endpoint.auth_token_file,
-        endpoint.tls_ca_file,
-        endpoint.tls_cert_file,
-        endpoint.tls_key_file,
-    )
+    return _located(endpoint.auth_token_file) + certificates_of(endpoint)
+
+
+def certificates_of(endpoint: Endpoint) -> list[str]:
+    """The paths of the files for TLS that an endpoint names, as far as they can be told."""
+    return _located(endpoint.tls_ca_file, endpoint.tls_cert_file, endpoint.tls_key_file)
+
+
+def _located(*names: str | None) -> list[str]:
     directory = os.environ.get("CREDENTIALS_DIRECTORY", "")
     return [
         name if "/" in name else os.path.join(directory, name)

@@ -232,10 +232,9 @@ class InForce:
         if endpoint is None or not is_same:
             loaded = config.parse(content or b"", self._options.config, tolerant=True)
             endpoint, user_agent = self._choose(loaded), loaded.user_agent
-        paths = credentials.paths_of(endpoint)
-        for path in paths:
+        for path in credentials.paths_of(endpoint):
             self._watch(path)
-        digests = [credentials.digest_of(path) for path in paths]
+        digests = [credentials.digest_of(path) for path in credentials.certificates_of(endpoint)]
         if token is None:
             token = credentials.auth_token_of(endpoint)
         if is_same and token == self._token and digests == self._digests:
