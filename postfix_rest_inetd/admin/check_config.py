@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import config
 from postfix_rest_inetd.admin import json_positions
-from postfix_rest_inetd.admin.check_finding import ERROR, GOOD, NOTE, Finding
+from postfix_rest_inetd.admin.check_finding import ERROR, GOOD, NOTE, Finding, together
 from postfix_rest_inetd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ _UNUSABLE = (
     "Until it is mended, connections that are open go on with the configuration from before, and "
     "every request on a new one gets a temporary error."
 )
-_MAX_NAMED = 5
 _PARTLY_USABLE = (
     "Until it is mended, every request of {} on a new connection gets a temporary error. Other "
     "endpoints are served."
@@ -84,10 +83,7 @@ def _consequence(path: str, content: bytes | None) -> str:
     except ConfigError:
         return _UNUSABLE
     names = list(dict.fromkeys(e.name for e in loaded.endpoints if e.problems))
-    if not names:
-        return _USABLE
-    more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
-    return _PARTLY_USABLE.format(", ".join(names[:_MAX_NAMED]) + more)
+    return _PARTLY_USABLE.format(together(names)) if names else _USABLE
 
 
 def _is_closed(path: str) -> bool:
