@@ -7,19 +7,25 @@ one short-lived process of this package, which ends with the connection. The dat
     listening socket -> __main__ (options, the wait for a first request)
       -> handler          the loop over one connection; when idle: restart, and __main__ again
       -> connection       bytes from fd 0
-      -> protocols.*      bytes to Request: codecs without I/O
-      -> rest             Request to HTTP, before a Deadline; by resolver, transport and tls
-      -> response         HTTP to Response
+      -> protocols        bytes to Request: codecs without I/O
+      -> answering        Request to Answer, by what is in_force
+      -> backend          Request to HTTP and back to Response, before a Deadline
       -> verdict          Response or error to Reply: a pure function
-      -> protocols.*      Reply to bytes
+      -> protocols        Reply to bytes
       -> connection       bytes to fd 1
-      -> entry, journal   what happened, for the operator
+      -> log_entry, journal   what happened, for the operator
 
-`config` turns config.json into Endpoints; `endpoint` tells which of them a connection belongs to;
-`generator` tells systemd where they listen.
-`admin` is the operator's side and is never imported by the handler. Only `handler` writes to the
-journal, only `lean` imports urllib3, only `journal` imports systemd; but `admin.stats_journal`,
-which reads what was written, imports systemd too.
+`config` turns config.json into Endpoints, and tells which of them a connection belongs to;
+`generator` tells systemd where they listen, in the words of `units`. `admin` is the operator's
+side: the command `postfix-rest-inetd`.
+
+What imports what (tests/unit/test_imports.py):
+
+- the core never imports `admin`;
+- in `admin`: cli -> commands -> migration -> checks -> ask, statistics, demo, schema -> host, ui,
+  and each of them the core. Commands never import each other;
+- `backend.http_connection` alone imports urllib3; `journal`, and `admin.statistics.journal`, which
+  reads what was written, import systemd.
 
 This file imports nothing: it is run by each handler and each tool.
 """

@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> int:
     try:
         return _serve(values)
     except Exception as error:  # noqa: BLE001 - its words may hold a secret and go nowhere
-        from .entry import of_exception
+        from .log_entry import of_exception
 
         _tell_journal(of_exception(error))
         return EXIT_SOFTWARE
@@ -103,7 +103,7 @@ def _began(connection: Connection) -> int:
 
 
 def _tell_journal(detail: str) -> None:
-    from .entry import of_trouble
+    from .log_entry import of_trouble
 
     journal.send(of_trouble("", None, model.INTERNAL_ERROR, detail))
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 MAX_ACTION_BYTES = 4096
 
 _REPLY_CODE_DIGITS = 3
-_MAX_STATUS_DIGITS = 3  # global/dsn_util.h: DSN_DIGS2, DSN_DIGS3
 
 
 def checked_action(text: str, allowed: list[str] | None = None) -> str:
@@ -62,16 +61,6 @@ def verb_of(action: str) -> str | None:
     return verb if is_code or verb.lower() in _ACTIONS else None
 
 
-def is_enhanced_status(word: str) -> bool:
-    """Is it an enhanced status code, as dsn_valid() in Postfix's global/dsn_util.c tells one?"""
-    parts = word.split(".")
-    return (
-        len(parts) == 3  # class, subject and detail: RFC 3463 section 2
-        and parts[0] in ("2", "4", "5")
-        and all(len(p) <= _MAX_STATUS_DIGITS and p.isascii() and p.isdigit() for p in parts[1:])
-    )
-
-
 def fault_of(action: str) -> str:
     """What Postfix would ignore or misread in an action of one line, or an empty string."""
     verb = verb_of(action)
@@ -93,6 +82,8 @@ def _fault_of_reply(text: str) -> str:
 
     It does so up to Postfix 3.8.15, 3.9.9, 3.10.8 and 3.11.0, and in all of 3.7.
     """
+    from .enhanced_status import is_enhanced_status  # most actions have no text
+
     if is_enhanced_status(text):
         return (
             "there is no text behind the enhanced status code, for which Postfix would send what "

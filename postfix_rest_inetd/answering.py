@@ -14,13 +14,13 @@ from __future__ import annotations
 import os
 from time import monotonic_ns
 
-from . import entry, model, verdict
+from . import log_entry, model, verdict
 from .deadline import Deadline
 from .errors import BackendError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .endpoint import Endpoint
+    from .config.endpoint import Endpoint
     from .in_force import InForce
     from .protocols import Codec
 
@@ -45,7 +45,7 @@ class Answer:
         """Nothing has been asked yet."""
         self.endpoint = endpoint
         self.request = request
-        self.measured = entry.Measured()
+        self.measured = log_entry.Measured()
         self.measured.request_id = os.urandom(16).hex()
         self.reply = model.Reply(model.INTERNAL_ERROR, model.REPLY_TEMPORARY)
         self.wire: bytes | None = None
@@ -58,7 +58,7 @@ def answer(in_force: InForce, endpoint: Endpoint, codec: Codec, request: model.R
     try:
         made.reply, wire = _ask(in_force, made, codec)
     except Exception as error:  # noqa: BLE001 - whatever it is, Postfix must get its reply
-        made.measured.detail = entry.of_exception(error)
+        made.measured.detail = log_entry.of_exception(error)
         made.reply = verdict.without_backend(model.INTERNAL_ERROR)
         wire = codec.encode(made.reply)
     made.measured.elapsed_usec = (monotonic_ns() - began) // 1000

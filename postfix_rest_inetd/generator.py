@@ -2,22 +2,22 @@
 """systemd.generator(7): from config.json to where the sockets listen.
 
 For each mode that has endpoints, drop-ins with ListenStream= are written for the instances of its
-socket template (postfix-rest-tcp@.socket and so on); socket_units.py says which these are. A socket
-unit that fails is started again by revive-postfix-rest@.service.
+socket template (postfix-rest-tcp@.socket and so on); units/socket_units.py says which these are. A
+socket unit that fails is started again by revive-postfix-rest@.service.
 
 It never stands in the way of a boot, and nothing about one endpoint or one file keeps the others
 from being written: what cannot be written is told, with exit status 1, which systemd reports.
 Nothing is written where there is no config.json, or no endpoint in it. Where config.json cannot be
 used, the sockets get no new address, a unit is written that prints the problems into the journal
 during the boot, the journal is told at once if it is there already (daemon-reload), and the exit
-status is 1. Problems that are one endpoint's alone (config.py) are told in the same way, and all
-sockets get their addresses.
+status is 1. Problems that are one endpoint's alone (config/loading.py) are told in the same way,
+and all sockets get their addresses.
 
 Sockets that are listening already must not lose their addresses by that: systemd would close them
 at the daemon-reload, which the upgrade of any package may cause, and they would stay closed when
-the file has been mended. What they have left behind (listening_sockets.py) is what is written when
-there is no usable config.json, and for units that a usable one does not have any more: after a
-renaming @OLD goes on until @NEW is started or @OLD is stopped, and the journal is told.
+the file has been mended. What they have left behind (units/listening_sockets.py) is what is written
+when there is no usable config.json, and for units that a usable one does not have any more: after
+a renaming @OLD goes on until @NEW is started or @OLD is stopped, and the journal is told.
 
 Reading a few files and writing a few is all there is: targets, tokens and certificates are not
 looked at.
@@ -27,15 +27,17 @@ from __future__ import annotations
 
 import os
 
-from . import config, journal, listening_sockets, socket_units
+from . import journal
+from .config import loading
 from .errors import ConfigError
-from .generated_files import GeneratedFiles
-from .socket_units import escape, instances_of
+from .units import listening_sockets, socket_units
+from .units.generated_files import GeneratedFiles
+from .units.socket_units import escape, instances_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .endpoint import Endpoint
-    from .socket_units import SocketUnit
+    from .config.endpoint import Endpoint
+    from .units.socket_units import SocketUnit
 
 __all__ = ["escape", "instances_of", "main", "systemd_version"]
 
@@ -52,7 +54,7 @@ _MAX_TOLD = 5
 
 def main(
     arguments: list[str],
-    config_path: str = config.DEFAULT_PATH,
+    config_path: str = loading.DEFAULT_PATH,
     listening_directory: str = listening_sockets.DIRECTORY,
 ) -> int:
     """Write units below the first of the three directories that systemd names.
@@ -97,7 +99,7 @@ def _endpoints(config_path: str) -> tuple[list[Endpoint] | None, ConfigError | N
     """
     if not os.path.lexists(config_path):
         return None, None
-    loaded = config.load(config_path, for_listening=True, tolerant=True)
+    loaded = loading.load(config_path, for_listening=True, tolerant=True)
     return loaded.endpoints, loaded.problem
 
 

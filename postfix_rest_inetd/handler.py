@@ -21,7 +21,7 @@ from __future__ import annotations
 import gc
 from time import monotonic, monotonic_ns
 
-from . import answering, entry, journal, model, restart, verdict
+from . import answering, journal, log_entry, model, restart, verdict
 from .connection import IDLE, READY, Connection
 from .errors import ProtocolError
 from .in_force import InForce, Options
@@ -104,8 +104,8 @@ class _Answers:
     def give_up(self, error: Exception) -> None:
         """Tell the operator of an exception that nobody expected; the next reply is the last."""
         self.status = EXIT_SOFTWARE
-        detail = entry.of_exception(error)
-        journal.send(entry.of_trouble("", self.mode, model.INTERNAL_ERROR, detail))
+        detail = log_entry.of_exception(error)
+        journal.send(log_entry.of_trouble("", self.mode, model.INTERNAL_ERROR, detail))
 
     def speak(self, mode: str) -> None:
         """Tell which protocol the client speaks, whatever the configuration may come to say."""
@@ -144,7 +144,9 @@ class _Answers:
         if self._in_force.is_news or (self._excused and (is_mended or is_late)):
             self.tell()
         if (last := self._last) is not None:
-            journal.send(entry.of_request(last.endpoint, last.request, last.reply, last.measured))
+            journal.send(
+                log_entry.of_request(last.endpoint, last.request, last.reply, last.measured)
+            )
 
     def tell(self) -> None:
         """Tell the operator what is wrong with the files, and what has come of it so far."""
@@ -155,18 +157,20 @@ class _Answers:
             self._told_at = monotonic()
             is_first = is_news and endpoint is None
             detail = problem if is_first else "the reason has not changed"
-            trouble = entry.of_trouble("", self.mode, model.UNUSABLE_CONFIG, detail, count=count)
+            trouble = log_entry.of_trouble(
+                "", self.mode, model.UNUSABLE_CONFIG, detail, count=count
+            )
             journal.send(trouble)
         if is_news and endpoint is not None:
             outcome = model.KEPT_CONFIG
-            journal.send(entry.of_trouble(endpoint.name, endpoint.mode, outcome, problem))
+            journal.send(log_entry.of_trouble(endpoint.name, endpoint.mode, outcome, problem))
         self._in_force.is_news = False
 
     def broken(self, error: ProtocolError) -> None:
         """Tell the operator of a broken request."""
         endpoint = self._in_force.endpoint
         name, mode = ("", self.mode) if endpoint is None else (endpoint.name, endpoint.mode)
-        journal.send(entry.of_trouble(name, mode, model.BROKEN_REQUEST, str(error)))
+        journal.send(log_entry.of_trouble(name, mode, model.BROKEN_REQUEST, str(error)))
 
     def fall_asleep(self, connection: Connection) -> None:
         """Start over, and leave behind what is in force; returns only if that is not possible."""

@@ -11,7 +11,7 @@ request, by their marks (marks.py). What they hold then is in force, on open con
 - A file that changed less than SETTLE_SEC ago may be half written, or about to come back. A
   connection that has something to go on with says nothing yet; one that has nothing waits. What
   looks settled is looked at twice: ext4 cuts a file off a moment before it stamps it.
-- A problem of another endpoint does not affect this connection (config.py).
+- A problem of another endpoint does not affect this connection (config/loading.py).
 - The endpoint is the one that listens at the connection's local address. If none does any more, it
   is the one with the mode and the name that the connection's endpoint had: it has moved. If there
   is none of that name either, the new configuration cannot be used for this connection.
@@ -26,19 +26,20 @@ from __future__ import annotations
 
 from time import monotonic, sleep
 
-from . import config, credentials, handover
+from . import handover
+from .config import credentials, loading
 from .errors import ConfigError
 from .marks import has_settled, mark_of
 from .protocols import codec_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .config import Config
+    from .backend.client import Client
+    from .config.endpoint import Endpoint
+    from .config.loading import Config
     from .deadline import Deadline
-    from .endpoint import Endpoint
     from .marks import Mark
     from .model import Request, Response
-    from .rest import Client
 
 # An editor that saves a file in place, or a shell with `>`, takes milliseconds for it.
 SETTLE_SEC = 0.25
@@ -173,7 +174,7 @@ class InForce:
         self._marks, self._is_fresh = {}, False
         self._watch(self._options.config)
         try:
-            self._use(config.read(self._options.config))
+            self._use(loading.read(self._options.config))
         except ConfigError as error:
             self.problem = error
             self._failures += 1
@@ -230,7 +231,7 @@ class InForce:
         digest = self._digest if content is None else hash(content)
         is_same = endpoint is not None and digest == self._digest
         if endpoint is None or not is_same:
-            loaded = config.parse(content or b"", self._options.config, tolerant=True)
+            loaded = loading.parse(content or b"", self._options.config, tolerant=True)
             endpoint, user_agent = self._choose(loaded), loaded.user_agent
         for path in credentials.paths_of(endpoint):
             self._watch(path)
@@ -248,17 +249,19 @@ class InForce:
 
     def _serve(self, endpoint: Endpoint, user_agent: str, token: bytes) -> None:
         """Make a client, and have it answer from now on."""
-        from . import rest  # dear, and of no use where the configuration is not
+        from .backend import (
+            client as backend_client,  # dear, and of no use where the configuration is not
+        )
 
-        client = rest.Client(endpoint, user_agent, token)
+        client = backend_client.Client(endpoint, user_agent, token)
         if self.client is not None:
             self.client.close()
         self.endpoint, self.client = endpoint, client
         self._user_agent, self._token = user_agent, token
 
     def _choose(self, loaded: Config) -> Endpoint:
-        from .address import local_address_of
-        from .endpoint import select
+        from .config.address import local_address_of
+        from .config.endpoint import select
 
         options = self._options
         try:

@@ -31,6 +31,8 @@ REPLACEMENT_SEC = 5.0
 PAUSE_SEC = 0.5
 
 _PACKAGE = os.path.dirname(__file__)
+# Where a handler's modules are; a package manager that replaces one changes its directory.
+_DIRECTORIES = ("", "/backend", "/config", "/protocols")
 
 
 def restart(connection: Connection) -> None:
@@ -47,7 +49,8 @@ def restart(connection: Connection) -> None:
 
 def installed() -> list[Mark]:
     """What changes when the package or the interpreter is replaced."""
-    return [mark_of(path) for path in (_PACKAGE, f"{_PACKAGE}/protocols", sys.executable)]
+    directories = [_PACKAGE + directory for directory in _DIRECTORIES]
+    return [mark_of(path) for path in (*directories, sys.executable)]
 
 
 def is_being_replaced() -> bool:

@@ -14,7 +14,7 @@ names of restrictions that stand here.
 
 from __future__ import annotations
 
-from .action import is_enhanced_status
+from .enhanced_status import is_enhanced_status
 
 # The numbers are lines of smtpd/smtpd_check.c in Postfix 3.10.0; the names are in
 # global/mail_params.h.

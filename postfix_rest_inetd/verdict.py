@@ -20,7 +20,7 @@ from .errors import InvalidDataError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .endpoint import Endpoint
+    from .config.endpoint import Endpoint
 
 _OK = 200
 _NOT_FOUND = 404

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What holds for every test: a neutral environment, and tests skipped where they cannot run."""
 
-# Before anything of the package: what lean.py leaves out of http.client for a handler, a test that
-# compares with http.client in the same process would miss.
+# Before anything of the package: what http_connection.py leaves out of http.client for a handler, a
+# test that compares with http.client in the same process would miss.
 import http.client  # noqa: F401
 import os
 

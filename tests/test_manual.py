@@ -15,9 +15,10 @@ import pytest
 from harness.command_line import options_of, subcommands
 from harness.manual_page import PAGES, blocks, displays, list_tags, sections, source
 from harness.programs import program
-from postfix_rest_inetd import __main__, config, entry, keys
+from postfix_rest_inetd import __main__, log_entry
+from postfix_rest_inetd.admin.ask.keys import FORMS, TABLE, Question, shown
 from postfix_rest_inetd.admin.cli import COMMANDS
-from postfix_rest_inetd.admin.postfix_keys import FORMS, TABLE, Question, shown
+from postfix_rest_inetd.config import fields, loading
 
 COMMAND_PAGE = "postfix-rest-inetd.8"
 HANDLER_PAGE = "postfix-rest-inetd-handler.8"
@@ -164,7 +165,7 @@ def test_outcomes() -> None:
     rows = [tag.split(" Ta ") for tag in list_tags(sections(HANDLER_PAGE)["JOURNAL"])]
     assert {row[0]: row[1:] for row in rows if len(row) == 3} == {
         outcome: [names[priority], message_id]
-        for outcome, (message_id, priority, _) in entry._OUTCOMES.items()
+        for outcome, (message_id, priority, _) in log_entry._OUTCOMES.items()
     }
 
 
@@ -172,10 +173,10 @@ def test_configuration_keys() -> None:
     """Each key of config.json is explained, and nothing that is no key."""
     tags = list_tags(source(CONFIG_PAGE))
     explained = [tag.removeprefix("Cm ") for tag in tags if tag.startswith("Cm ")]
-    assert sorted(explained) == sorted([*keys.ENDPOINT_KEYS, "endpoints", "user-agent"])
+    assert sorted(explained) == sorted([*fields.ENDPOINT_KEYS, "endpoints", "user-agent"])
 
 
-@pytest.mark.parametrize("key, value", keys.DEFAULTS.items())
+@pytest.mark.parametrize("key, value", fields.DEFAULTS.items())
 def test_defaults(key: str, value: object) -> None:
     """The page tells the default of each key that has one worth telling."""
     _, _, text = source(CONFIG_PAGE).partition(f"\n.It Cm {key}\n")
@@ -206,4 +207,4 @@ def test_keys() -> None:
 @pytest.mark.parametrize("block", blocks(CONFIG_PAGE), ids=["least", "most"])
 def test_example_configurations(block) -> None:
     """The examples are configurations that can be used."""
-    assert config.parse(block.text.encode(), "example").endpoints
+    assert loading.parse(block.text.encode(), "example").endpoints

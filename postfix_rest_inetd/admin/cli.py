@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The command `postfix-rest-inetd`: its subcommands, and nothing of what they do.
 
-A subcommand is a module of this package that has
+A subcommand is a module of `commands` that has
 
 - `add_arguments(parser)`: what its command line knows;
 - `run(arguments) -> int`: do it, and return the exit status;
@@ -22,9 +22,9 @@ import os
 import sys
 
 from postfix_rest_inetd import __version__
-from postfix_rest_inetd.admin import terminal
+from postfix_rest_inetd.admin.ui import terminal
 
-# subcommand: (module in this package, what it does)
+# subcommand: (module in `commands`, what it does)
 COMMANDS = {
     "check": ("check", "tell what is wrong with configuration, sockets, Postfix and backends"),
     "config-schema": ("config_schema", "print the JSON schema of config.json"),
@@ -115,7 +115,7 @@ def parser(complete: list[str]) -> argparse.ArgumentParser:
 
 
 def _module(command: str):  # type: ignore[no-untyped-def] # noqa: ANN202 - a module has no type
-    return importlib.import_module(f".{COMMANDS[command][0]}", __package__)
+    return importlib.import_module(f".commands.{COMMANDS[command][0]}", __package__)
 
 
 if __name__ == "__main__":

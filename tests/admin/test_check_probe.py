@@ -27,8 +27,8 @@ from harness.scripted_backend import (
     silence,
     unused_port,
 )
-from postfix_rest_inetd import config
-from postfix_rest_inetd.admin import check_probe
+from postfix_rest_inetd.admin.checks import probe as probe_checks
+from postfix_rest_inetd.config import loading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,9 +39,9 @@ ABSENT = {TCP: b"[]", SOCKETMAP: b"[]", POLICY: b"DUNNO"}
 def probe(target: str, mode: str = TCP, map_name: str = "", **keys: object) -> list[list[str]]:
     """What is found for an endpoint with this target: severity, what, advice."""
     document = {"endpoints": [entry(mode=mode, target=target, name="e", **keys)]}
-    loaded = config.parse(json.dumps(document).encode(), "config.json")
+    loaded = loading.parse(json.dumps(document).encode(), "config.json")
     names = {loaded.endpoints[0]: map_name.split()} if map_name else {}
-    found = list(check_probe.findings(loaded.endpoints[0], loaded, "config.json", names))
+    found = list(probe_checks.findings(loaded.endpoints[0], loaded, "config.json", names))
     assert {finding.where for finding in found} == {"e: backend"}
     return [[finding.severity, finding.what, finding.advice] for finding in found]
 
@@ -196,8 +196,8 @@ def test_unknown_authority(authority: Authority) -> None:
 def test_unusable_files(tmp_path: Path) -> None:
     """Where files are missing, no backend is asked; `check` has told of the files."""
     document = {"endpoints": [entry(auth_token=None, auth_token_file=str(tmp_path / "no"))]}
-    loaded = config.parse(json.dumps(document).encode(), "config.json")
-    assert list(check_probe.findings(loaded.endpoints[0], loaded, "config.json", {})) == []
+    loaded = loading.parse(json.dumps(document).encode(), "config.json")
+    assert list(probe_checks.findings(loaded.endpoints[0], loaded, "config.json", {})) == []
 
 
 @pytest.mark.parametrize("is_good", [True, False])

@@ -18,7 +18,7 @@ from unit.endpoints import POLICY, SOCKETMAP, entry
 from unit.test_config import UPSTREAM
 
 from harness.advice import offences
-from postfix_rest_inetd.admin import postfix_settings
+from postfix_rest_inetd.admin.host import postconf as postfix_settings
 
 needs_postconf = pytest.mark.skipif(not postfix_settings.is_installed(), reason="no postconf(1)")
 

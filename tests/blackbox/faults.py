@@ -65,12 +65,12 @@ def without_module(name: str) -> tuple[str, str]:
 
 
 PLACES = [
-    ("config", "parse"),
-    ("credentials", "auth_token_of"),
-    ("rest", "Client"),
-    ("rest", "Client.ask"),
+    ("config.loading", "parse"),
+    ("config.credentials", "auth_token_of"),
+    ("backend.client", "Client"),
+    ("backend.client", "Client.ask"),
     ("verdict", "of_response"),
-    ("entry", "of_request"),
+    ("log_entry", "of_request"),
     ("protocols.tcp_table", "Decoder.next_request"),
 ]
 """A function for each stage of a request on a tcp-lookup connection."""

@@ -368,7 +368,7 @@ def test_somebody_else_listens(query, tmp_path, said, words):
 
 def test_no_reply_in_time(query, tmp_path, monkeypatch):
     """A handler that says nothing is waited for no longer than the request's timeout and a bit."""
-    monkeypatch.setattr("postfix_rest_inetd.admin.query_client.GRACE_SEC", 0.2)
+    monkeypatch.setattr("postfix_rest_inetd.admin.ask.socket_client.GRACE_SEC", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = write_handler_config(
             tmp_path / "config.json",

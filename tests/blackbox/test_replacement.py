@@ -76,7 +76,7 @@ def test_while_it_is_awake(handler, copy):
     assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
 
 
-@pytest.mark.parametrize("module", ["handler", "rest", "protocols/tcp_table"])
+@pytest.mark.parametrize("module", ["handler", "backend/client", "protocols/tcp_table"])
 def test_in_the_middle_of_an_upgrade(handler, copy, module):
     """A module that is not there yet is waited for: the request is answered, not failed."""
     path = copy / f"{module}.py"
@@ -90,7 +90,7 @@ def test_in_the_middle_of_an_upgrade(handler, copy, module):
 
 def test_a_broken_package(handler, copy):
     """What stays broken is told in the end, with a temporary error to Postfix."""
-    put(copy / "rest.py", "raise RuntimeError\n")
+    put(copy / "backend/client.py", "raise RuntimeError\n")
     assert handler.ask(TCP, REQUEST[TCP]) == INTERNAL_ERROR[TCP]
     assert handler.wait() == 70
     assert "RuntimeError" in handler.log

@@ -27,8 +27,9 @@ from harness.handler_process import endpoint, write_config
 from harness.line_log import LineLog
 from harness.process_group import end
 from harness.scripted_backend import answer, hang_up
-from postfix_rest_inetd.admin import cli, stats_export
-from postfix_rest_inetd.admin.stats_journal import Journal
+from postfix_rest_inetd.admin import cli
+from postfix_rest_inetd.admin.statistics import state as metrics_state
+from postfix_rest_inetd.admin.statistics.journal import Journal
 
 WAIT_SEC = 30
 
@@ -374,7 +375,7 @@ def test_runs_that_overlap(tmp_path):
                 locked.append((tmp_path / "state.json").exists())
 
     with Journal(str(tmp_path)) as journal:
-        stats_export.update(journal, str(tmp_path / "state.json"), None, publish)
+        metrics_state.update(journal, str(tmp_path / "state.json"), None, publish)
     assert locked == [True]
 
 
@@ -398,13 +399,13 @@ def test_no_place_for_the_output(without_journal):
 
 CHECK = """
 import sys, time
-from postfix_rest_inetd.admin import check_failures
-from postfix_rest_inetd.admin.stats_journal import Journal
+from postfix_rest_inetd.admin.checks import failures
+from postfix_rest_inetd.admin.statistics.journal import Journal
 class Often:
     name = "often"
-check_failures.Journal = lambda: Journal("/run/log/journal")
-check_failures.MAX_ENTRIES = int(sys.argv[1])
-for found in check_failures.findings([Often], time.time()):
+failures.Journal = lambda: Journal("/run/log/journal")
+failures.MAX_ENTRIES = int(sys.argv[1])
+for found in failures.findings([Often], time.time()):
     print(found.what)
 """
 LAST = r"3 requests failed in the last hour, the last one at [0-9:]{8}; "

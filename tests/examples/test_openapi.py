@@ -21,7 +21,7 @@ from harness.example_backends import EXAMPLES
 from harness.handler_process import endpoint, start, write_config
 from harness.rest_backend import Answer, Recorded, rest_backend
 from postfix_rest_inetd.action import checked_action
-from postfix_rest_inetd.admin import config_schema_actions
+from postfix_rest_inetd.admin.schema import actions
 
 TEXT = EXAMPLES.joinpath("openapi.yaml").read_text(encoding="utf-8")
 DOCUMENT: dict[str, Any] = yaml.safe_load(TEXT)
@@ -111,7 +111,7 @@ def test_schema_of_an_action() -> None:
     """It is that of config.json, which is tested with all kinds of actions."""
     described = dict(SCHEMAS["Action"])
     assert "list of restrictions" in described.pop("description")
-    assert described == config_schema_actions.action()
+    assert described == actions.action()
 
 
 @given(

@@ -25,7 +25,7 @@ from harness.manual_page import blocks
 from harness.ports import free_port
 from harness.process_group import end
 from harness.programs import program
-from postfix_rest_inetd.admin import demo_backend
+from postfix_rest_inetd.admin.demo import backend
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "packaging/examples"
@@ -180,7 +180,7 @@ def _program(directory: Path, program: str, environment: dict[str, str]) -> Iter
 @contextlib.contextmanager
 def demo(_directory: Path) -> Iterator[str]:
     """The backend of the demo."""
-    with demo_backend.serving(TOKEN, lambda _exchange: None) as port:
+    with backend.serving(TOKEN, lambda _exchange: None) as port:
         yield f"http://127.0.0.1:{port}"
 
 

@@ -16,7 +16,7 @@ from integration.product import WAIT_SEC, in_network, wait_until
 from harness.container import Container
 from harness.key_recorder import LOGIN_SOCKET, Asked, KeyRecorder
 from harness.process_group import end
-from postfix_rest_inetd.admin.postfix_keys import MAILS, Mail
+from postfix_rest_inetd.admin.ask.keys import MAILS, Mail
 
 ACCESS = {
     "client": ("check_client_access", "check_reverse_client_hostname_access"),

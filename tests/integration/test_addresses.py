@@ -39,7 +39,7 @@ from integration.product import (
 
 from harness.container import CommandError, Container
 from harness.container_backend import Backend, answer
-from postfix_rest_inetd import config
+from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.errors import ConfigError
 
 CHECKOUT = Path(__file__).parents[2]
@@ -299,7 +299,7 @@ def are_accepted(paths: list[str]) -> list[str]:
     for path in dict.fromkeys(paths):
         entry = endpoint("e", "socketmap-lookup", bind_path=path)
         try:
-            config.parse(json.dumps({"endpoints": [entry]}).encode(), "")
+            loading.parse(json.dumps({"endpoints": [entry]}).encode(), "")
         except ConfigError:
             continue
         accepted.append(path)

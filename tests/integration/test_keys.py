@@ -18,9 +18,9 @@ from integration.mail import log, wait_for_end_of_mails
 from harness.container import Container
 from harness.key_recorder import Asked, KeyRecorder
 from postfix_rest_inetd import model
-from postfix_rest_inetd.admin import query_rules
-from postfix_rest_inetd.admin.postfix_keys import FORMS, TABLE, Mail, Question, shown
-from postfix_rest_inetd.admin.query_codec import Answer
+from postfix_rest_inetd.admin.ask import effects
+from postfix_rest_inetd.admin.ask.codec import Answer
+from postfix_rest_inetd.admin.ask.keys import FORMS, TABLE, Mail, Question, shown
 
 LIST = "one@b.example,two@b.example"
 
@@ -177,7 +177,7 @@ def test_wildcard_error(container: Container) -> None:
 
 def predicted(parameter: str) -> str:
     """What `query` says of a temporary error, for one parameter."""
-    rules = query_rules.of_answer(model.SOCKETMAP_LOOKUP, Answer("temporary", "TEMP", b"x"))
+    rules = effects.of_answer(model.SOCKETMAP_LOOKUP, Answer("temporary", "TEMP", b"x"))
     (text,) = [rule.text for rule in rules if parameter in rule.parameters.split(", ")]
     return text
 

@@ -29,7 +29,7 @@ from harness.action_service import (
 from harness.postfix_instance import HOSTNAME, PostfixInstance, postfix_instance
 from postfix_rest_inetd import restrictions
 from postfix_rest_inetd.action import checked_action
-from postfix_rest_inetd.admin.query_actions import effect_of
+from postfix_rest_inetd.admin.ask.actions import effect_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

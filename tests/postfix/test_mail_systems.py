@@ -14,18 +14,15 @@ from pathlib import Path
 import pytest
 from postfix.mail_systems import MAIL_SYSTEMS, MailSystem
 
-from postfix_rest_inetd import config
-from postfix_rest_inetd.address import LocalAddress
-from postfix_rest_inetd.admin import (
-    check_capacity,
-    check_postfix,
-    postfix_references,
-    postfix_settings,
-)
-from postfix_rest_inetd.admin.listeners import Listeners
-from postfix_rest_inetd.admin.postfix_references import Reference
-from postfix_rest_inetd.admin.postfix_settings import Settings
-from postfix_rest_inetd.endpoint import Endpoint
+from postfix_rest_inetd.admin.checks import capacity, postfix
+from postfix_rest_inetd.admin.host import postconf
+from postfix_rest_inetd.admin.host import references as postfix_references
+from postfix_rest_inetd.admin.host.listeners import Listeners
+from postfix_rest_inetd.admin.host.postconf import Settings
+from postfix_rest_inetd.admin.host.references import Reference
+from postfix_rest_inetd.config import loading
+from postfix_rest_inetd.config.address import LocalAddress
+from postfix_rest_inetd.config.endpoint import Endpoint
 
 SYSTEMS = pytest.mark.parametrize("system", MAIL_SYSTEMS.values(), ids=MAIL_SYSTEMS)
 
@@ -38,7 +35,7 @@ def read(directory: Path, system: MailSystem) -> Settings:
         (directory / name).write_text(content)
         # Postfix waits until a file has been left alone for 2 s.
         os.utime(directory / name, (0, 0))
-    return postfix_settings.read(directory=str(directory))
+    return postconf.read(directory=str(directory))
 
 
 def places(reference: Reference, settings: Settings) -> list[LocalAddress]:
@@ -87,7 +84,7 @@ def endpoints_at(references: list[Reference], settings: Settings) -> list[Endpoi
             "target": "http://127.0.0.1/",
         }
     document = {"endpoints": list(entries.values())}
-    return config.parse(json.dumps(document).encode(), "config.json").endpoints
+    return loading.parse(json.dumps(document).encode(), "config.json").endpoints
 
 
 @SYSTEMS
@@ -107,7 +104,7 @@ def test_no_alarm_where_others_answer(tmp_path, system):
     settings = read(tmp_path, system)
     found = postfix_references.find(settings)
     around = listeners(tmp_path, [at for each in found for at in places(each, settings)])
-    findings = list(check_postfix.findings([], around, [settings]))
+    findings = list(postfix.findings([], around, [settings]))
     assert findings == []
 
 
@@ -118,11 +115,11 @@ def test_no_alarm_where_we_answer(tmp_path, system):
     found = postfix_references.find(settings)
     endpoints = endpoints_at(found, settings)
     around = listeners(tmp_path, [endpoint.address for endpoint in endpoints])
-    findings = list(check_postfix.findings(endpoints, around, [settings]))
+    findings = list(postfix.findings(endpoints, around, [settings]))
     assert {finding.severity for finding in findings} <= {"note"}
     for reference in found:
-        assert check_postfix.endpoint_of(reference, endpoints, settings) is not None
-    assert list(check_capacity.findings([], endpoints, [settings])) == []
+        assert postfix.endpoint_of(reference, endpoints, settings) is not None
+    assert list(capacity.findings([], endpoints, [settings])) == []
 
 
 def test_alarm_where_nobody_answers(tmp_path):
@@ -132,7 +129,7 @@ def test_alarm_where_nobody_answers(tmp_path):
         directory.mkdir()
         settings = read(directory, system)
         around = listeners(directory, [])
-        found = list(check_postfix.findings([], around, [settings]))
+        found = list(postfix.findings([], around, [settings]))
         assert len(found) == len(system.expected)
         assert {finding.severity for finding in found} <= {"error"}
 
@@ -148,5 +145,5 @@ def test_broken(tmp_path):
     """A main.cf that postconf(1) refuses is an error with its words."""
     (tmp_path / "main.cf").write_text("virtual_alias_maps = ${x\n")
     (tmp_path / "master.cf").write_text("")
-    with pytest.raises(postfix_settings.PostfixError, match=r"postconf -c .* fails: "):
-        postfix_settings.read(directory=str(tmp_path))
+    with pytest.raises(postconf.PostfixError, match=r"postconf -c .* fails: "):
+        postconf.read(directory=str(tmp_path))

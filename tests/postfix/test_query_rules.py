@@ -18,9 +18,9 @@ import pytest
 
 from harness.postfix_instance import HOSTNAME, PostfixInstance, postfix_instance
 from postfix_rest_inetd import model
-from postfix_rest_inetd.admin import query_rules
-from postfix_rest_inetd.admin.query_actions import effect_of
-from postfix_rest_inetd.admin.query_codec import ReplyDecoder
+from postfix_rest_inetd.admin.ask import effects
+from postfix_rest_inetd.admin.ask.actions import effect_of
+from postfix_rest_inetd.admin.ask.codec import ReplyDecoder
 from postfix_rest_inetd.protocols import netstring
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def test_lookup(postfix: PostfixInstance, servers, table: str, parameter: str, r
     recipient = f"user@{table}-{reply.split(maxsplit=1)[0].lower()}.example"
     decoder = ReplyDecoder(model.SOCKETMAP_LOOKUP)
     decoder.feed(netstring.encode(reply.encode()))
-    rules = query_rules.of_answer(model.SOCKETMAP_LOOKUP, decoder.next_answer())
+    rules = effects.of_answer(model.SOCKETMAP_LOOKUP, decoder.next_answer())
     (text,) = [rule.text for rule in rules if parameter in rule.parameters]
     said = rcpt(postfix, recipient)
     if (table, reply) == ("domains", "NOTFOUND "):
@@ -222,5 +222,5 @@ def test_no_usable_policy_reply(postfix: PostfixInstance, servers, said: bytes) 
     """What is no reply makes Postfix ask again, and then take its default action."""
     servers[0].said, servers[1].said = said, GOOD
     recipient = "user@hosted.example"
-    (rule,) = query_rules.of_silence(model.POLICY)
+    (rule,) = effects.of_silence(model.POLICY)
     assert rcpt(postfix, recipient) == predicted(rule.text, recipient)

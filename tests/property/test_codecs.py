@@ -23,9 +23,9 @@ from property.strategies import (
 from unit.wire import Seen, run, whole
 
 from postfix_rest_inetd import model
+from postfix_rest_inetd.backend.client import form_of
 from postfix_rest_inetd.errors import InvalidDataError
 from postfix_rest_inetd.protocols import codec_of, recognise
-from postfix_rest_inetd.rest import form_of
 
 DECODE_REPLY = {
     TCP: postfix_client.tcp_reply,

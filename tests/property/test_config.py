@@ -10,9 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from property.strategies import MODES, documents, json_values, urls
 
-from postfix_rest_inetd import config, entry, json_reader
+from postfix_rest_inetd import log_entry
+from postfix_rest_inetd.config import json_reader, loading
+from postfix_rest_inetd.config.target import Target
 from postfix_rest_inetd.errors import ConfigError
-from postfix_rest_inetd.target import Target
 
 
 def check(content):
@@ -20,7 +21,7 @@ def check(content):
     found = []
     endpoints = []
     try:
-        endpoints = config.parse(content, "config.json").endpoints
+        endpoints = loading.parse(content, "config.json").endpoints
     except ConfigError as error:
         found = error.problems
     for path, text in found:
@@ -69,7 +70,7 @@ def test_nothing_is_remembered(content):
 def outcome(content):
     """The problems of a file, or where its endpoints listen."""
     try:
-        return [str(e.address) for e in config.parse(content, "").endpoints]
+        return [str(e.address) for e in loading.parse(content, "").endpoints]
     except ConfigError as error:
         return error.problems
 
@@ -139,7 +140,7 @@ def test_target_is_itself_again(url):
 @example(b"a" * 4095 + b"\xc3\xa9")
 def test_printable(data):
     """Whatever a client sends is shown as one printable line of a bounded length."""
-    shown = entry.printable(data)
+    shown = log_entry.printable(data)
     assert shown.isprintable()
     assert len(shown) <= 1024 + 1
     assert shown.endswith("…") or len(data) <= 4 * 1024

@@ -11,8 +11,8 @@ from hypothesis import given
 from property.strategies import action_texts, documents
 from unit.endpoints import entry
 
-from postfix_rest_inetd import config
-from postfix_rest_inetd.admin import config_schema
+from postfix_rest_inetd.admin.commands import config_schema
+from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.errors import ConfigError
 
 jsonschema = pytest.importorskip("jsonschema")
@@ -34,7 +34,7 @@ def assert_same_verdict(content: bytes) -> None:
     except (ValueError, RecursionError):
         return
     try:
-        config.parse(content, "config.json")
+        loading.parse(content, "config.json")
         problems = []
     except ConfigError as error:
         problems = [text for _, text in error.problems if not EXCUSED.fullmatch(text)]

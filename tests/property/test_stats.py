@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from postfix_rest_inetd import model
-from postfix_rest_inetd.admin import stats_prometheus
-from postfix_rest_inetd.admin.stats_counters import BOUNDS_USEC, Counters, Series
-from postfix_rest_inetd.admin.stats_entry import OUTCOMES, Entry
-from postfix_rest_inetd.admin.stats_groups import Groups
-from postfix_rest_inetd.admin.stats_heavy import Heavy
-from postfix_rest_inetd.admin.stats_histogram import ERROR, MAX_BUCKETS, MAX_VALUE, Histogram
-from postfix_rest_inetd.admin.stats_timeline import MAX_SLOTS, Timeline
-from postfix_rest_inetd.admin.stats_totals import MAX_ENDPOINTS, Totals
+from postfix_rest_inetd.admin.statistics import prometheus
+from postfix_rest_inetd.admin.statistics.counters import BOUNDS_USEC, Counters, Series
+from postfix_rest_inetd.admin.statistics.entry import OUTCOMES, Entry
+from postfix_rest_inetd.admin.statistics.groups import Groups
+from postfix_rest_inetd.admin.statistics.heavy import Heavy
+from postfix_rest_inetd.admin.statistics.histogram import ERROR, MAX_BUCKETS, MAX_VALUE, Histogram
+from postfix_rest_inetd.admin.statistics.timeline import MAX_SLOTS, Timeline
+from postfix_rest_inetd.admin.statistics.totals import MAX_ENDPOINTS, Totals
 
 VALUES = st.one_of(st.integers(0, 200), st.integers(0, 10**6), st.integers(0, MAX_VALUE))
 
@@ -247,7 +247,7 @@ def test_exposition(some):
     counters = Counters()
     for entry in some:
         counters.add(entry)
-    families = parsed(stats_prometheus.text_of(counters))
+    families = parsed(prometheus.text_of(counters))
     known = {
         "postfix_rest_requests": "counter",
         "postfix_rest_other_errors": "counter",
@@ -271,7 +271,7 @@ def test_histograms(some):
     some = [entry._replace(endpoint="e", mode=model.POLICY, is_request=True) for entry in some]
     for entry in some:
         counters.add(entry)
-    family = parsed(stats_prometheus.text_of(counters))["postfix_rest_request_duration_seconds"]
+    family = parsed(prometheus.text_of(counters))["postfix_rest_request_duration_seconds"]
     found = {(s.name.rpartition("_")[2], s.labels.get("le")): s.value for s in family.samples}
     for bound in BOUNDS_USEC:
         limit = f"{bound / 1e6:.6f}".rstrip("0").rstrip(".")
@@ -292,8 +292,8 @@ def test_known_endpoints(some):
     counters = Counters()
     for entry in some:
         counters.add(entry)
-    without = samples(stats_prometheus.text_of(counters))
-    found = samples(stats_prometheus.text_of(counters, KNOWN))
+    without = samples(prometheus.text_of(counters))
+    found = samples(prometheus.text_of(counters, KNOWN))
     assert found.items() >= without.items()
     assert {number for sample, number in found.items() if sample not in without} <= {0}
     requests = {(s[1:]) for s in found if s[0] == "postfix_rest_requests_total"}
@@ -340,7 +340,7 @@ def test_requests_without_a_configuration():
     for number in (0, 1, 49_999):
         entry = BASE._replace(outcome=model.UNUSABLE_CONFIG, is_request=False, number=number)
         counters.add(entry)
-    found = samples(stats_prometheus.text_of(counters))
+    found = samples(prometheus.text_of(counters))
     assert found["postfix_rest_other_errors_total", "e", "tcp-lookup", "unusable-config"] == 50_000
 
 
@@ -349,7 +349,7 @@ def test_starts(start):
     """How long starts took is a histogram, for each kind of start."""
     counters = Counters()
     counters.add(BASE._replace(start=start, start_usec=30_000))
-    found = samples(stats_prometheus.text_of(Counters.from_state(counters.to_state())))
+    found = samples(prometheus.text_of(Counters.from_state(counters.to_state())))
     name = "postfix_rest_start_duration_seconds"
     labels = ("e", "tcp-lookup", start)
     assert found[f"{name}_count", *labels] == 1
@@ -378,4 +378,4 @@ def test_state(before, after):
     for entry in after:
         whole.add(entry)
         half.add(entry)
-    assert stats_prometheus.text_of(half) == stats_prometheus.text_of(whole)
+    assert prometheus.text_of(half) == prometheus.text_of(whole)

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import json
 
-from postfix_rest_inetd import config
-from postfix_rest_inetd.endpoint import Endpoint
+from postfix_rest_inetd.config import loading
+from postfix_rest_inetd.config.endpoint import Endpoint
 
 TCP = "tcp-lookup"
 SOCKETMAP = "socketmap-lookup"
@@ -31,5 +31,5 @@ def entry(**keys: object) -> dict[str, object]:
 def endpoint(mode: str = TCP, **keys: object) -> Endpoint:
     """A checked endpoint."""
     document = {"endpoints": [entry(mode=mode, **keys)]}
-    (only,) = config.parse(json.dumps(document).encode(), "config.json").endpoints
+    (only,) = loading.parse(json.dumps(document).encode(), "config.json").endpoints
     return only

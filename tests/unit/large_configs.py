@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from postfix_rest_inetd import config
+from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.errors import ConfigError
 
 
@@ -71,7 +71,7 @@ KINDS = {
 def outcome(content: str) -> list[tuple[str, str]]:
     """The problems of a file."""
     try:
-        config.parse(content.encode(), "config.json")
+        loading.parse(content.encode(), "config.json")
     except ConfigError as error:
         return error.problems
     return []

@@ -8,7 +8,7 @@ import socket
 import pytest
 from unit.wire import table
 
-from postfix_rest_inetd.address import LocalAddress, local_address_of, parse_ip
+from postfix_rest_inetd.config.address import LocalAddress, local_address_of, parse_ip
 
 LOOPBACK = b"\x7f\0\0\1"
 MAPPED = b"\0" * 10 + b"\xff\xff"

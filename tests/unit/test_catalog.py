@@ -10,7 +10,7 @@ import pytest
 from unit.endpoints import POLICY, TCP, endpoint
 
 import postfix_rest_inetd
-from postfix_rest_inetd import entry, model
+from postfix_rest_inetd import log_entry, model
 
 CATALOG = Path(__file__).parents[2] / "systemd/catalog/postfix-rest-inetd.catalog"
 PACKAGE = Path(postfix_rest_inetd.__file__).parent
@@ -64,9 +64,9 @@ def test_subjects() -> None:
 
 def fields_of(outcome: str) -> tuple[str, set[str]]:
     """The MESSAGE_ID of an outcome, and the fields that each of its entries has."""
-    made = [entry.of_trouble("", None, outcome, "detail")] if outcome in TROUBLES else []
+    made = [log_entry.of_trouble("", None, outcome, "detail")] if outcome in TROUBLES else []
     if outcome not in TROUBLES or outcome == model.INTERNAL_ERROR:
-        measured = entry.Measured()
+        measured = log_entry.Measured()
         measured.request_id = "an id"
         measured.status = 418 if outcome in WITH_STATUS else 0
         reply = model.Reply(outcome, model.REPLY_VALUE, "DUNNO")
@@ -74,12 +74,12 @@ def fields_of(outcome: str) -> tuple[str, set[str]]:
             (TCP, model.LookupRequest(b"key")),
             (POLICY, model.PolicyRequest([])),
         ):
-            made.append(entry.of_request(endpoint(mode), request, reply, measured))
+            made.append(log_entry.of_request(endpoint(mode), request, reply, measured))
     (message_id,) = {fields["MESSAGE_ID"] for fields in made}
     return message_id, set.intersection(*(set(fields) for fields in made))
 
 
-@pytest.mark.parametrize("outcome", entry._OUTCOMES)
+@pytest.mark.parametrize("outcome", log_entry._OUTCOMES)
 def test_fields(outcome: str) -> None:
     """A text names only fields that no entry lacks: journalctl would show the name instead."""
     message_id, fields = fields_of(outcome)

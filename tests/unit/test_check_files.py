@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""check_files: whether handlers may read their files, where that cannot be seen."""
+"""checks.files: whether handlers may read their files, where that cannot be seen."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from harness.activation import package_parent
 # An ordinary user may not be able to read this Python: the program becomes one when it is loaded.
 PROGRAM = """
 import os, sys
-from postfix_rest_inetd.admin import check_files
-from postfix_rest_inetd.admin.systemd_units import HandlerSettings
+from postfix_rest_inetd.admin.checks import files
+from postfix_rest_inetd.admin.host.systemd import HandlerSettings
 if sys.argv[2] == "ordinary":
     os.setgroups([])
     os.setgid(65534)
     os.setuid(65534)
-for found in check_files.installed("/dev/null", None, HandlerSettings(sys.argv[1], (), {})):
+for found in files.installed("/dev/null", None, HandlerSettings(sys.argv[1], (), {})):
     print(found.severity, found.what, found.advice)
 """
 PREFIXES = {"ordinary": [], "sandbox": ["setpriv", "--bounding-set=-setuid,-setgid"]}

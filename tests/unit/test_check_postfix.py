@@ -13,11 +13,12 @@ import pytest
 from unit.endpoints import POLICY, SOCKETMAP, TCP, entry
 from unit.wire import table
 
-from postfix_rest_inetd import config
-from postfix_rest_inetd.admin import check_capacity, check_postfix, postfix_references
-from postfix_rest_inetd.admin.listeners import Listeners
-from postfix_rest_inetd.admin.postfix_settings import Service, Settings, seconds
-from postfix_rest_inetd.admin.systemd_units import Unit
+from postfix_rest_inetd.admin.checks import capacity, postfix
+from postfix_rest_inetd.admin.host import references as postfix_references
+from postfix_rest_inetd.admin.host.listeners import Listeners
+from postfix_rest_inetd.admin.host.postconf import Service, Settings, seconds
+from postfix_rest_inetd.admin.host.systemd import Unit
+from postfix_rest_inetd.config import loading
 
 QUEUE = "/var/spool/postfix"
 
@@ -202,7 +203,7 @@ def test_durations(text, expected):
 
 def endpoints(*entries):
     """Checked endpoints."""
-    return config.parse(json.dumps({"endpoints": entries}).encode(), "config.json").endpoints
+    return loading.parse(json.dumps({"endpoints": entries}).encode(), "config.json").endpoints
 
 
 @pytest.fixture
@@ -226,7 +227,7 @@ def troubles(served, given, **parameters):
     """What is wrong, notes left out; {tcp}, {maps} and {gate} are ports."""
     ports = dict(zip(("tcp", "maps", "gate"), (e.address.port for e in served), strict=True))
     filled = {name: value.format(**ports) for name, value in parameters.items()}
-    found = check_postfix.findings(served, Listeners(), [settings(given, **filled)])
+    found = postfix.findings(served, Listeners(), [settings(given, **filled)])
     return [finding for finding in found if finding.severity != "note"]
 
 
@@ -338,7 +339,7 @@ def test_override(served):
 
 def test_nobody_asks(served):
     """Endpoints that nobody asks are worth a note, one for all of them."""
-    found = list(check_postfix.findings(served, Listeners(), [settings()]))
+    found = list(postfix.findings(served, Listeners(), [settings()]))
     assert [(each.severity, each.where) for each in found] == [
         ("note", f"{TCP}, {SOCKETMAP}, {POLICY}")
     ]
@@ -361,7 +362,7 @@ def test_chroot(bind_path, path, chroot, advice):
     """Where a path leads depends on the chroot of who asks (cleanup and trivial-rewrite here)."""
     (endpoint,) = endpoints(entry(mode=SOCKETMAP, bind_path=bind_path, bind_port=...))
     given = settings(header_checks=f"socketmap:unix:{path}:m", chroot=chroot)
-    found = list(check_postfix.findings([endpoint], Listeners(), [given]))
+    found = list(postfix.findings([endpoint], Listeners(), [given]))
     about_paths = [each for each in found if "would look for" in each.what]
     assert [advice in each.advice for each in about_paths] == ([] if advice is None else [True])
 
@@ -385,9 +386,7 @@ def test_capacity(served):
             max_connections=limit,
             files=(),
         )
-        return [
-            each.what for each in check_capacity.findings([(unit, [endpoint])], served, [given])
-        ]
+        return [each.what for each in capacity.findings([(unit, [endpoint])], served, [given])]
 
     assert found(tcp, 240) == []
     assert found(maps, 120) == []
@@ -449,9 +448,7 @@ def test_a_name_that_postfix_does_not_know(served):
     unknown = (("virtual_alias_map", f"tcp:127.0.0.1:{port}"), ("x", "tcp:127.0.0.1:1"))
     given = settings()._replace(unknown=unknown)
     found = [
-        each
-        for each in check_postfix.findings(served, Listeners(), [given])
-        if each.severity != "note"
+        each for each in postfix.findings(served, Listeners(), [given]) if each.severity != "note"
     ]
     assert [(each.severity, each.where) for each in found] == [
         ("warning", "Postfix: virtual_alias_map")
@@ -465,7 +462,7 @@ def test_instances(served):
     first = settings(smtpd_a=place)
     second = settings(smtpd_a=f"proxy:{place}", smtpd_b=f"socketmap:inet:{maps.address}:m")
     second = second._replace(instance="postfix-out", directory="/etc/postfix-out")
-    found = list(check_postfix.findings(served, Listeners(), [first, second]))
+    found = list(postfix.findings(served, Listeners(), [first, second]))
     assert [(each.severity, each.where) for each in found] == [
         ("error", "Postfix postfix-out: smtpd_a"),
         ("note", "policy"),
@@ -528,7 +525,7 @@ def test_notes(served, parameters, told):
     """What Postfix does otherwise than one may think is worth a note, and not an error."""
     ports = dict(zip(("tcp", "maps", "gate"), (e.address.port for e in served), strict=True))
     filled = {name: value.format(**ports) for name, value in parameters.items()}
-    found = list(check_postfix.findings(served, Listeners(), [settings(**filled)]))
+    found = list(postfix.findings(served, Listeners(), [settings(**filled)]))
     assert {each.severity for each in found} <= {"note"}
     told_of = [each.what for each in found if "policy service of Postfix asks" not in each.what]
     assert [told in what for what in told_of] == ([] if told is None else [True])
@@ -543,7 +540,7 @@ def test_a_failure_action_is_the_answer(served):
     )
     for action, expected in ((None, 1), ("close", 0), ("DUNNO", 0)):
         gate.failure_action = action
-        found = check_postfix.findings([gate], Listeners(), [given])
+        found = postfix.findings([gate], Listeners(), [given])
         assert sum("does not apply" in each.what for each in found) == expected
 
 
@@ -559,7 +556,7 @@ def test_symbolic_links_on_the_way(tmp_path):
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(link / "rest"))
         listening.listen()
-        assert list(check_postfix.findings([endpoint], Listeners(), [given])) == []
+        assert list(postfix.findings([endpoint], Listeners(), [given])) == []
 
 
 @pytest.mark.parametrize(

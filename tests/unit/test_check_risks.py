@@ -7,7 +7,7 @@ import pytest
 from unit.endpoints import POLICY, endpoint
 from unit.wire import table
 
-from postfix_rest_inetd.admin import check_risks
+from postfix_rest_inetd.admin.checks import risks
 
 CLEAR, TOKEN, ADDRESSES = "in the clear", "the token and all addresses", ": all addresses"
 TARGETS = {
@@ -27,7 +27,7 @@ TARGETS = {
 @pytest.mark.parametrize("keys, told", table(TARGETS))
 def test_clear_text(keys, told):
     """A token over http, to another machine than this one."""
-    found = list(check_risks.findings([endpoint(**keys)]))
+    found = list(risks.findings([endpoint(**keys)]))
     assert [(each.severity, CLEAR in each.what) for each in found] == (
         [] if told is None else [("warning", True)]
     )
@@ -45,24 +45,24 @@ ADDRESS = {
 @pytest.mark.parametrize("address, severities", table(ADDRESS))
 def test_wildcards(address, severities):
     """Nothing authenticates a client, so a wildcard is a risk."""
-    found = list(check_risks.findings([endpoint(bind_address=address)]))
+    found = list(risks.findings([endpoint(bind_address=address)]))
     assert [each.severity for each in found] == severities
 
 
 def test_actions():
     """Without allowed-actions, a backend for policies can do everything: worth a note."""
-    (found,) = check_risks.findings([endpoint(POLICY)])
+    (found,) = risks.findings([endpoint(POLICY)])
     assert (found.severity, "OK and REDIRECT" in found.what) == ("note", True)
-    assert list(check_risks.findings([endpoint(POLICY, allowed_actions=["DUNNO"])])) == []
-    assert list(check_risks.findings([endpoint()])) == []
+    assert list(risks.findings([endpoint(POLICY, allowed_actions=["DUNNO"])])) == []
+    assert list(risks.findings([endpoint()])) == []
 
 
 def test_actions_of_access_tables():
     """An access table answers actions as well."""
-    (found,) = check_risks.findings([endpoint(access_table=True)])
+    (found,) = risks.findings([endpoint(access_table=True)])
     assert (found.severity, "without allowed-actions" in found.what) == ("note", True)
     limited = endpoint(access_table=True, allowed_actions=["DUNNO"])
-    assert list(check_risks.findings([limited])) == []
+    assert list(risks.findings([limited])) == []
 
 
 @pytest.mark.parametrize(
@@ -71,5 +71,5 @@ def test_actions_of_access_tables():
 )
 def test_many_endpoints(number, where):
     """What is only worth knowing is told once, whatever the number of endpoints."""
-    (found,) = check_risks.findings([endpoint(POLICY, name=f"e{i}") for i in range(number)])
+    (found,) = risks.findings([endpoint(POLICY, name=f"e{i}") for i in range(number)])
     assert found.where == where

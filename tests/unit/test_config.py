@@ -15,7 +15,7 @@ from unit.endpoints import LOOKUPS, POLICY, SOCKETMAP, TCP, entry
 from unit.wire import table
 
 import postfix_rest_inetd
-from postfix_rest_inetd import config
+from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.errors import ConfigError
 
 FIRST = "$.endpoints[0]"
@@ -28,7 +28,7 @@ def encoded(*endpoints, **others):
 
 def parse(content):
     """What a file becomes."""
-    return config.parse(content, "config.json")
+    return loading.parse(content, "config.json")
 
 
 def problems(content):
@@ -104,11 +104,11 @@ def test_upstreams_sample():
 
 
 EMPTY = {
-    "no endpoints yet": (b'{"endpoints": []}', config.DEFAULT_USER_AGENT),
-    "a byte order mark": (b'\xef\xbb\xbf{"endpoints": []}', config.DEFAULT_USER_AGENT),
+    "no endpoints yet": (b'{"endpoints": []}', loading.DEFAULT_USER_AGENT),
+    "a byte order mark": (b'\xef\xbb\xbf{"endpoints": []}', loading.DEFAULT_USER_AGENT),
     "null is the same as absent": (
         b'{"endpoints": [], "user-agent": null}',
-        config.DEFAULT_USER_AGENT,
+        loading.DEFAULT_USER_AGENT,
     ),
     "a user agent": (b'{"endpoints": [], "user-agent": " x/1 "}', "x/1"),
     "an empty user agent": (b'{"endpoints": [], "user-agent": ""}', ""),
@@ -124,7 +124,7 @@ def test_no_endpoints(content, user_agent):
 
 def test_null_is_absent():
     """A null stands for a key that is not given, for every key that may be absent."""
-    optional = set(config.keys.ENDPOINT_KEYS) - {
+    optional = set(loading.fields.ENDPOINT_KEYS) - {
         "name",
         "mode",
         "target",
@@ -537,7 +537,7 @@ def test_no_problem_repeats_a_secret(bad):
 def load_problem(path):
     """The only problem with a file that cannot even be read."""
     with pytest.raises(ConfigError) as raised:
-        config.load(str(path))
+        loading.load(str(path))
     ((json_path, text),) = raised.value.problems
     assert (raised.value.source, json_path) == (str(path), "")
     return text
@@ -547,10 +547,10 @@ def test_load(tmp_path):
     """A file is read and checked, and named in its problems."""
     path = tmp_path / "config.json"
     path.write_bytes(UPSTREAM)
-    assert len(config.load(str(path)).endpoints) == 3
+    assert len(loading.load(str(path)).endpoints) == 3
     path.write_bytes(b"{}")
     with pytest.raises(ConfigError) as raised:
-        config.load(str(path))
+        loading.load(str(path))
     assert str(raised.value) == f"{path}: $.endpoints: is required"
 
 
@@ -559,21 +559,21 @@ def test_targets_are_for_who_asks_them(tmp_path):
     path = tmp_path / "config.json"
     path.write_bytes(encoded(entry(target="ftp://h/")))
     with pytest.raises(ConfigError) as raised:
-        config.load(str(path))
+        loading.load(str(path))
     problem = ("$.endpoints[0].target", "a target begins with http:// or https://")
     assert raised.value.problems == [problem]
-    (only,) = config.load(str(path), for_listening=True).endpoints
+    (only,) = loading.load(str(path), for_listening=True).endpoints
     assert str(only.address) == "127.0.0.1:9000"
-    assert len(config.parse(path.read_bytes(), "x", for_listening=True).endpoints) == 1
+    assert len(loading.parse(path.read_bytes(), "x", for_listening=True).endpoints) == 1
     with pytest.raises(ConfigError):
-        config.parse(path.read_bytes(), "x")
+        loading.parse(path.read_bytes(), "x")
 
 
 def test_symbolic_link(tmp_path):
     """A symbolic link to a file is as good as the file."""
     (tmp_path / "real").write_bytes(b'{"endpoints": []}')
     (tmp_path / "link").symlink_to("real")
-    assert config.load(str(tmp_path / "link")).endpoints == []
+    assert loading.load(str(tmp_path / "link")).endpoints == []
 
 
 def test_missing_file(tmp_path):
@@ -609,7 +609,7 @@ def test_size_limit(tmp_path):
     """A file may have 4 MiB; one byte more is too much, and no more than that is read."""
     path = tmp_path / "config.json"
     path.write_bytes(b'{"endpoints": []}'.ljust(4 * 1024 * 1024))
-    assert config.load(str(path)).endpoints == []
+    assert loading.load(str(path)).endpoints == []
     path.write_bytes(b'{"endpoints": []}'.ljust(4 * 1024 * 1024 + 1))
     assert load_problem(path) == "is larger than 4194304 bytes"
 
@@ -617,10 +617,11 @@ def test_size_limit(tmp_path):
 UNREADABLE = """\
 import os, sys
 sys.path[:0] = {paths!r}
-from postfix_rest_inetd import config, errors
+from postfix_rest_inetd import errors
+from postfix_rest_inetd.config import loading
 os.setuid(65534)
 try:
-    config.load({path!r})
+    loading.load({path!r})
 except errors.ConfigError as error:
     print(error.problems)
 """

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from unit.large_configs import KINDS, document, outcome
 
-from postfix_rest_inetd import config
+from postfix_rest_inetd.config import loading
 
 CHECKOUT = Path(__file__).parents[2]
 KIB = 1024
@@ -52,8 +52,8 @@ def test_calls(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_text(kind: str) -> None:
     """What is told of the largest file fits the journal, and says how much is left out."""
-    found = outcome(KINDS[kind](config.MAX_CONFIG_BYTES - 200))
-    assert len(found) <= config.MAX_PROBLEMS + 1
+    found = outcome(KINDS[kind](loading.MAX_CONFIG_BYTES - 200))
+    assert len(found) <= loading.MAX_PROBLEMS + 1
     assert all(len(path) <= 301 and len(text) <= 301 for path, text in found)
 
 

@@ -13,8 +13,9 @@ from unit.test_config import ALTERNATIVES, UPSTREAM
 from unit.test_keys import BAD, ENVIRONMENT, GOOD, HALF_PAIR, MODE_RULES
 from unit.wire import table
 
-from postfix_rest_inetd import config, keys
-from postfix_rest_inetd.admin import cli, config_schema
+from postfix_rest_inetd.admin import cli
+from postfix_rest_inetd.admin.commands import config_schema
+from postfix_rest_inetd.config import fields, loading
 from postfix_rest_inetd.errors import ConfigError
 
 # A build of the package has no such library; the project's own test environments have.
@@ -31,7 +32,7 @@ def by_schema(document: object) -> bool:
 def by_parser(document: object) -> bool:
     """Is a file good, by the parser?"""
     try:
-        config.parse(json.dumps(document).encode(), "config.json")
+        loading.parse(json.dumps(document).encode(), "config.json")
     except ConfigError:
         return False
     return True
@@ -206,9 +207,11 @@ def test_wholes(document, is_good):
 def test_no_drift():
     """Each key of the parser is in the schema and the other way round, with the same default."""
     properties = config_schema.schema()["$defs"]["endpoint"]["properties"]
-    assert set(properties) == set(keys.ENDPOINT_KEYS)
+    assert set(properties) == set(fields.ENDPOINT_KEYS)
     defaults = {key: value["default"] for key, value in properties.items() if "default" in value}
-    assert {key: keys.ENDPOINT_KEYS[key](value) for key, value in defaults.items()} == keys.DEFAULTS
+    assert {
+        key: fields.ENDPOINT_KEYS[key](value) for key, value in defaults.items()
+    } == fields.DEFAULTS
     assert all(value["description"] for value in properties.values())
 
 

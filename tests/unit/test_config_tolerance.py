@@ -8,9 +8,9 @@ import json
 import pytest
 from unit.endpoints import POLICY, TCP, entry
 
-from postfix_rest_inetd import config, keys
-from postfix_rest_inetd.address import LocalAddress
-from postfix_rest_inetd.endpoint import Endpoint, select
+from postfix_rest_inetd.config import fields, loading
+from postfix_rest_inetd.config.address import LocalAddress
+from postfix_rest_inetd.config.endpoint import Endpoint, select
 from postfix_rest_inetd.errors import ConfigError
 
 LOCALHOST = b"\x7f\0\0\1"
@@ -52,16 +52,16 @@ OF_THE_FILE = {
 }
 
 
-def parse(*entries: object, tolerant: bool = True, **top: object) -> config.Config:
+def parse(*entries: object, tolerant: bool = True, **top: object) -> loading.Config:
     """A file with these entries, a good one on port 9001 in front of them."""
     good = entry(name="good", bind_port=9001)
     content = json.dumps({**top, "endpoints": [good, *entries]}).encode()
-    return config.parse(content, "config.json", tolerant=tolerant)
+    return loading.parse(content, "config.json", tolerant=tolerant)
 
 
 def test_each_key_has_a_case() -> None:
     """What is not about the address is in the first table, but for failure-action."""
-    assert set(OF_REQUESTS) == keys.OF_REQUESTS - {"failure-action"}
+    assert set(OF_REQUESTS) == fields.OF_REQUESTS - {"failure-action"}
 
 
 @pytest.mark.parametrize("key", OF_REQUESTS)
@@ -100,7 +100,7 @@ def test_beside_the_endpoints() -> None:
         parse(**{"user-agent": "\n"})
     twice = json.dumps({"endpoints": [entry()]}).replace('"mode"', '"target": "x", "mode"')
     with pytest.raises(ConfigError, match="more than once"):
-        config.parse(twice.encode(), "config.json", tolerant=True)
+        loading.parse(twice.encode(), "config.json", tolerant=True)
 
 
 @pytest.mark.parametrize("mode", [TCP, POLICY])

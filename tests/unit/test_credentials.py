@@ -14,7 +14,7 @@ from unit.endpoints import endpoint
 from unit.wire import table
 
 import postfix_rest_inetd
-from postfix_rest_inetd import credentials
+from postfix_rest_inetd.config import credentials
 from postfix_rest_inetd.errors import ConfigError
 
 JSON_PATH = "$.endpoints[0].auth-token-file"
@@ -131,8 +131,9 @@ def test_token_file_is_a_regular_file(tmp_path, make):
 UNREADABLE = """\
 import os, sys
 sys.path[:0] = {paths!r}
-from postfix_rest_inetd import credentials, errors
-from postfix_rest_inetd.endpoint import Endpoint
+from postfix_rest_inetd import errors
+from postfix_rest_inetd.config import credentials
+from postfix_rest_inetd.config.endpoint import Endpoint
 endpoint = Endpoint()
 endpoint.json_path, endpoint.auth_token_file = "$", {path!r}
 os.setuid(65534)

@@ -12,7 +12,8 @@ from unit.wire import table
 
 from harness.certificates import Authority
 from harness.scripted_backend import ScriptedBackend, response
-from postfix_rest_inetd import model, rest
+from postfix_rest_inetd import model
+from postfix_rest_inetd.backend import client as backend_client
 from postfix_rest_inetd.deadline import Deadline
 from postfix_rest_inetd.errors import UnreachableError
 
@@ -37,7 +38,7 @@ def ask(request, tmp_path):
 
         with ScriptedBackend(on_accept=on_accept, receive_buffer=4096) as backend:
             target = f"{request.param}://{backend.authority}/"
-            client = rest.Client(endpoint(POLICY, target=target, **keys), "x", b"x")
+            client = backend_client.Client(endpoint(POLICY, target=target, **keys), "x", b"x")
             try:
                 return client.ask(REQUEST, "id", Deadline(PLENTY_SEC)).status
             finally:

@@ -7,8 +7,8 @@ import pytest
 from unit.endpoints import POLICY, SOCKETMAP, TCP, endpoint
 from unit.wire import table
 
-from postfix_rest_inetd.address import LocalAddress, parse_ip
-from postfix_rest_inetd.endpoint import select
+from postfix_rest_inetd.config.address import LocalAddress, parse_ip
+from postfix_rest_inetd.config.endpoint import select
 
 
 def address(ip="127.0.0.1", port=9000):

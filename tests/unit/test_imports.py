@@ -19,7 +19,7 @@ from unit.endpoints import MODES, POLICY, SOCKETMAP, TCP, entry
 
 import postfix_rest_inetd
 from harness.scripted_backend import ScriptedBackend, answer
-from postfix_rest_inetd import lean
+from postfix_rest_inetd.backend import http_connection
 
 PACKAGE = "postfix_rest_inetd"
 ROOT = str(Path(postfix_rest_inetd.__file__).parents[1])
@@ -36,7 +36,9 @@ def loaded_by(program: str, data: bytes = b"") -> tuple[set[str], bytes]:
         stdout=subprocess.PIPE,
         timeout=60,
         check=True,
-        env={key: value for key, value in os.environ.items() if key != lean.PLAIN_IMPORT},
+        env={
+            key: value for key, value in os.environ.items() if key != http_connection.PLAIN_IMPORT
+        },
     ).stdout
     written, _, modules = output.rpartition(b"loaded: ")
     return set(modules.decode().split()), written
@@ -84,17 +86,27 @@ def test_codecs_do_no_io(mode):
 
 
 @pytest.mark.parametrize(
-    "module", ["action", "endpoint", "entry", "keys", "model", "restrictions", "target", "verdict"]
+    "module",
+    [
+        "action",
+        "config.endpoint",
+        "config.fields",
+        "config.target",
+        "log_entry",
+        "model",
+        "restrictions",
+        "verdict",
+    ],
 )
 def test_pure_modules_do_no_io(module):
     """What is called a pure function has nothing at hand to be otherwise.
 
-    `os` comes with others (entry: the journal's priorities; target: urllib.parse), so it is not
+    `os` comes with others (log_entry: the journal's priorities; target: urllib.parse), so it is not
     in the list.
     """
     modules, _ = loaded_by(f"import {PACKAGE}.{module}")
     forbidden = f"{EXPENSIVE} select signal systemd subprocess"
-    if module == "target":
+    if module == "config.target":
         forbidden = "socket ssl http http.client select signal subprocess threading urllib3"
     assert among(modules, forbidden) == set()
 
@@ -139,32 +151,26 @@ def test_unusable_configuration():
     assert among(modules, "argparse dataclasses http.client logging ssl urllib3") == set()
 
 
+BACKEND = "client http_connection resolver response stream"
+CONFIG = "address credentials endpoint fields json_reader loading target"
+
 REQUESTS = {
     TCP: (b"get k\n", b'["v"]', b"200 v\n"),
     SOCKETMAP: (b"3:m k,", b'["v"]', b"4:OK v,"),
     POLICY: (b"a=b\n\n", b"DUNNO", b"action=DUNNO\n\n"),
 }
 
-ANSWERING = {
-    "action",
-    "address",
-    "answering",
-    "config",
-    "credentials",
-    "deadline",
-    "endpoint",
-    "entry",
-    "errors",
-}
-ANSWERING |= {"handler", "handover", "in_force", "json_reader", "keys", "lean", "protocols"}
-ANSWERING |= {"resolver", "response", "rest", "target", "transport", "verdict"}
+ANSWERING = {"action", "answering", "deadline", "errors", "handler", "handover", "in_force"}
+ANSWERING |= {"log_entry", "verdict", "backend", "config", "protocols"}
+ANSWERING |= {f"backend.{name}" for name in BACKEND.split()}
+ANSWERING |= {f"config.{name}" for name in CONFIG.split()}
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_plain_http_request(mode, tmp_path):
     """A request over plain http loads its own codec, and neither TLS nor the operator's side.
 
-    Nor what lean.py leaves out: it stands for the real modules only while urllib3 is loaded.
+    Nor what http_connection.py leaves out: what stands for it is there while urllib3 is loaded.
     """
     sent, body, reply = REQUESTS[mode]
     with ScriptedBackend() as backend:
@@ -176,10 +182,13 @@ def test_a_plain_http_request(mode, tmp_path):
     assert written == reply
     assert ours(modules) == WAITING | ANSWERING | CODECS[mode]
     assert among(modules, "argparse dataclasses difflib subprocess uuid tomllib") == set()
-    assert among(modules, f"ssl _ssl traceback {' '.join(lean.LEFT_OUT)}") == set()
+    assert among(modules, f"ssl _ssl traceback {' '.join(http_connection.LEFT_OUT)}") == set()
 
 
-IMPORTERS = {"systemd": {"journal", "admin.stats_journal"}, "urllib3": {"lean"}}
+IMPORTERS = {
+    "systemd": {"journal", "admin.statistics.journal"},
+    "urllib3": {"backend.http_connection"},
+}
 """Who alone may import a dependency."""
 
 
@@ -204,3 +213,91 @@ def test_sole_importers(dependency):
         if dependency in {module.partition(".")[0] for module in imported_by(path)}
     }
     assert importers == IMPORTERS[dependency]
+
+
+ABOVE = {
+    "admin.commands": "migration checks ask statistics demo schema host ui",
+    "admin.migration": "checks host ui",
+    "admin.checks": "ask statistics host ui",
+    "admin.ask": "host ui",
+    "admin.statistics": "host ui",
+    "admin.demo": "ui",
+    "admin.schema": "",
+    "admin.host": "",
+    "admin.ui": "",
+    "config": "",
+    "backend": "config",
+    "protocols": "",
+    "units": "config",
+}
+"""What each package may import of the others; all may import the modules that stand in none."""
+
+
+ALL = sorted(Path(ROOT, PACKAGE).rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    """The name of a module of ours, without the package's."""
+    parts = path.relative_to(Path(ROOT, PACKAGE)).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+NAMES = {f"{PACKAGE}.{name_of(path)}" for path in ALL}
+
+
+def needed_by(path: Path) -> set[str]:
+    """The modules of ours that a file imports, wherever in it, without the package's name."""
+    package = [PACKAGE, *path.relative_to(Path(ROOT, PACKAGE)).parts[:-1]]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) + 1 - node.level] if node.level else []
+            module = ".".join([*base, *filter(None, [node.module])])
+            names = {f"{module}.{alias.name}" for alias in node.names}
+            found |= names if names <= NAMES else {module}
+    return {name.removeprefix(f"{PACKAGE}.") for name in found if name.startswith(f"{PACKAGE}.")}
+
+
+def room_of(module: str) -> str:
+    """The package that a module belongs to; empty for those that stand in none."""
+    return max((room for room in ABOVE if f"{module}.".startswith(f"{room}.")), default="", key=len)
+
+
+@pytest.mark.parametrize("path", ALL, ids=name_of)
+def test_direction(path):
+    """A package imports from itself, from the packages below it, and from no other."""
+    module = name_of(path)
+    room = room_of(module)
+    allowed = {room, ""} | {f"admin.{name}" for name in ABOVE.get(room, "").split()}
+    if not room.startswith("admin"):
+        allowed = {room, *ABOVE.get(room, "config backend protocols units").split()} | {""}
+    else:
+        allowed |= {"config", "backend", "protocols", "units"}
+    if module == "admin.cli":
+        allowed |= {"admin.commands", "admin.ui"}
+    needed = needed_by(path)
+    assert {room_of(name) for name in needed} - allowed == set()
+    if not module.startswith("admin"):
+        assert {name for name in needed if name.split(".")[0] == "admin"} == set()
+
+
+@pytest.mark.parametrize(
+    "command", [path for path in ALL if path.parent.name == "commands"], ids=name_of
+)
+def test_commands_do_not_import_each_other(command):
+    """What two commands share is no part of either."""
+    others = {name for name in needed_by(command) if name.startswith("admin.commands.")}
+    assert others == set()
+
+
+def test_no_circle():
+    """Modules do not need each other in a circle."""
+    needs = {name_of(path): needed_by(path) for path in ALL}
+    needs = {
+        name: {n for n in needed if n in needs and n != name} for name, needed in needs.items()
+    }
+    while free := {name for name, needed in needs.items() if not needed}:
+        needs = {name: needed - free for name, needed in needs.items() if name not in free}
+    assert needs == {}

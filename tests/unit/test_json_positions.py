@@ -9,7 +9,7 @@ import tracemalloc
 import pytest
 from unit.wire import table
 
-from postfix_rest_inetd.admin.json_positions import Position, find, syntax_error
+from postfix_rest_inetd.admin.checks.positions import Position, find, syntax_error
 
 DOCUMENT = """{
   "user-agent": "a \\"b\\" {",

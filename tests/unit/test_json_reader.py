@@ -12,7 +12,7 @@ import pytest
 from unit.wire import table
 
 import postfix_rest_inetd
-from postfix_rest_inetd import json_reader
+from postfix_rest_inetd.config import json_reader
 
 GOOD = {
     "an empty object": "{}",
@@ -68,7 +68,7 @@ def test_a_good_document_costs_no_regular_expressions():
     package = str(Path(postfix_rest_inetd.__file__).parents[1])
     program = (
         f"import sys; sys.path.insert(0, {package!r})\n"
-        "from postfix_rest_inetd import json_reader\n"
+        "from postfix_rest_inetd.config import json_reader\n"
         "json_reader.loads('{\"a\": [1]}', dict)\n"
         "print(sorted({'json', 're'} & set(sys.modules)))"
     )

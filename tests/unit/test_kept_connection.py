@@ -27,7 +27,8 @@ from harness.scripted_backend import (
     send_and_close,
     when,
 )
-from postfix_rest_inetd import model, rest
+from postfix_rest_inetd import model
+from postfix_rest_inetd.backend import client as backend_client
 from postfix_rest_inetd.deadline import Deadline
 from postfix_rest_inetd.errors import UnreachableError
 
@@ -60,7 +61,7 @@ def client_of():
     with contextlib.ExitStack() as stack:
 
         def build(mode, backend, **keys):
-            client = rest.Client(endpoint(mode, target=backend.url(), **keys), "x", b"x")
+            client = backend_client.Client(endpoint(mode, target=backend.url(), **keys), "x", b"x")
             stack.callback(client.close)
             return client
 
@@ -270,7 +271,7 @@ KEEP_ALIVE = {
 def test_keep_alive(client_of, backend, monkeypatch, mode, field, used, replaced):
     """A connection is used again before the backend may close it, and not later."""
     now = [1000.0]
-    monkeypatch.setattr(rest, "monotonic", lambda: now[0])
+    monkeypatch.setattr(backend_client, "monotonic", lambda: now[0])
     backend.default = answer(200, b"[]", *filter(None, [field]))
     for idle_sec, expected in ((used, [0, 0]), (replaced, [0, 1])):
         if idle_sec is None:

@@ -9,7 +9,7 @@ import pytest
 from unit.endpoints import POLICY, SOCKETMAP, TCP, endpoint, entry
 from unit.wire import table
 
-from postfix_rest_inetd import config, keys
+from postfix_rest_inetd.config import fields, loading
 from postfix_rest_inetd.errors import ConfigError
 
 HALF_PAIR = "\ud800"
@@ -277,8 +277,8 @@ ENVIRONMENT = {
 
 def test_every_key_has_a_test():
     """Both tables know every key; only the target's good values are elsewhere (test_target.py)."""
-    assert set(BAD) == set(keys.ENDPOINT_KEYS)
-    assert set(GOOD) == set(keys.ENDPOINT_KEYS) - {"target"}
+    assert set(BAD) == set(fields.ENDPOINT_KEYS)
+    assert set(GOOD) == set(fields.ENDPOINT_KEYS) - {"target"}
 
 
 def flat(rows):
@@ -310,7 +310,7 @@ def test_bad(key, case):
     attribute = key.replace("-", "_")
     document = {"endpoints": [entry(**{**ENVIRONMENT.get(key, {}), attribute: value})]}
     with pytest.raises(ConfigError) as raised:
-        config.parse(json.dumps(document).encode(), "config.json")
+        loading.parse(json.dumps(document).encode(), "config.json")
     assert raised.value.problems == [(f"$.endpoints[0].{key}", text)]
 
 

@@ -11,18 +11,21 @@ from pathlib import Path
 import pytest
 
 import postfix_rest_inetd
-from postfix_rest_inetd import lean
+from postfix_rest_inetd.backend import http_connection
 
 ROOT = str(Path(postfix_rest_inetd.__file__).parents[1])
 
 HEAD = f"""
 import sys
 sys.path[:0] = {[ROOT, *sys.path]!r}
-from postfix_rest_inetd import lean
+from postfix_rest_inetd.backend import http_connection
 """
-# Not urllib3.__version__: where another test has loaded rest.py, the module is one of lean.py's.
+# Not urllib3.__version__: where another test has loaded backend/client.py, the module is the hollow
+# one that http_connection.py makes.
 VERSION = importlib.metadata.version("urllib3")
-IS_KNOWN = lean.OLDEST <= tuple(map(int, VERSION.split(".")[:2])) <= lean.NEWEST
+IS_KNOWN = (
+    http_connection.OLDEST <= tuple(map(int, VERSION.split(".")[:2])) <= http_connection.NEWEST
+)
 
 
 def run(program: str, **environment: str) -> str:
@@ -38,7 +41,7 @@ def run(program: str, **environment: str) -> str:
 
 
 REPORT = """
-found = lean.http_connection()
+found = http_connection.http_connection()
 print(found.__module__, found.__name__, "urllib3.util.url" in sys.modules)
 """
 LEAN = "urllib3.connection HTTPConnection False"
@@ -52,17 +55,17 @@ def test_lean():
 
 def test_plain_on_demand():
     """An environment variable switches it off."""
-    assert run(REPORT, **{lean.PLAIN_IMPORT: "1"}) == PLAIN
+    assert run(REPORT, **{http_connection.PLAIN_IMPORT: "1"}) == PLAIN
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        "lean.OLDEST = (99, 0)",
-        "lean.NEWEST = (1, 0)",
-        "lean.LEFT_OUT['http'] = ''",
-        "lean.LEFT_OUT['urllib3._version'] = ''",
-        "lean._find_urllib3 = lambda: ('/nonexistent', None)",
+        "http_connection.OLDEST = (99, 0)",
+        "http_connection.NEWEST = (1, 0)",
+        "http_connection.LEFT_OUT['http'] = ''",
+        "http_connection.LEFT_OUT['urllib3._version'] = ''",
+        "http_connection._find_urllib3 = lambda: ('/nonexistent', None)",
     ],
 )
 def test_plain_if_anything_is_wrong(change):
@@ -83,10 +86,10 @@ print(getattr(response, "data", None) or response.read())
 def test_nothing_stays_behind():
     """Afterwards the names of what was left out mean the real modules again."""
     program = """
-lean.http_connection()
+http_connection.http_connection()
 import importlib.util
 assert importlib.util.find_spec("urllib3") is not None
-print(sorted(set(lean.LEFT_OUT) & set(sys.modules)))
+print(sorted(set(http_connection.LEFT_OUT) & set(sys.modules)))
 import email.parser, logging, ssl
 print(email.parser.Parser.__name__, logging.getLogger("x").name, ssl.SSLContext.__name__)
 """
@@ -99,7 +102,7 @@ def test_what_was_loaded_before_is_used():
     """A module that somebody has loaded already is not replaced, not even for a moment."""
     program = """
 import logging, ssl
-lean.http_connection()
+http_connection.http_connection()
 print(sys.modules["logging"] is logging, sys.modules["ssl"] is ssl)
 """
     assert run(program) == "True True"
@@ -110,11 +113,11 @@ def test_use_of_what_was_left_out():
     """A part that was left out is an error when it is used, never another answer."""
     program = """
 import io
-lean.http_connection()
+http_connection.http_connection()
 import http.client
 try:
     http.client.parse_headers(io.BytesIO(b"A: b\\r\\n\\r\\n"))
 except NotImplementedError as error:
     print(error)
 """
-    assert run(program) == "a part of urllib3 is needed that lean.py leaves out"
+    assert run(program) == "a part of urllib3 is needed that http_connection.py leaves out"

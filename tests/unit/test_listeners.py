@@ -8,8 +8,8 @@ import socket
 
 import pytest
 
-from postfix_rest_inetd.address import LocalAddress, parse_ip
-from postfix_rest_inetd.admin.listeners import Listeners, is_local, resolved
+from postfix_rest_inetd.admin.host.listeners import Listeners, is_local, resolved
+from postfix_rest_inetd.config.address import LocalAddress, parse_ip
 
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 ANY = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}

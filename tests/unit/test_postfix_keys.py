@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from postfix_rest_inetd.admin import postfix_keys
-from postfix_rest_inetd.admin.postfix_keys import FORMS, MAILS, TABLE, Question, notes, shown
+from postfix_rest_inetd.admin.ask import keys
+from postfix_rest_inetd.admin.ask.keys import FORMS, MAILS, TABLE, Question, notes, shown
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ from postfix_rest_inetd.admin.postfix_keys import FORMS, MAILS, TABLE, Question,
 )
 def test_form(key: str, form: str) -> None:
     """Each key has one form."""
-    assert postfix_keys.form_of(key) == form
+    assert keys.form_of(key) == form
 
 
 @pytest.mark.parametrize(

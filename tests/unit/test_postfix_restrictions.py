@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""postfix_restrictions: what may stand before a relay check, and where one more restriction goes.
+"""restriction_lists: what may stand before a relay check, and where one more restriction goes.
 
 That Postfix's smtpd agrees is for tests/postfix/test_migrate.py.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from postfix_rest_inetd.admin.postfix_restrictions import (
+from postfix_rest_inetd.admin.host.restriction_lists import (
     RECIPIENT,
     RELAY,
     added,

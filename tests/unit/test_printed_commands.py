@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 
 import postfix_rest_inetd
-from postfix_rest_inetd.admin import systemd_units
+from postfix_rest_inetd.admin.host import systemd
 
 PACKAGE = Path(postfix_rest_inetd.__file__).parent
 # A command whose verb is followed by what is put in: only if a function has quoted that.
@@ -24,9 +24,9 @@ QUOTED |= {
 def test_a_command():
     """A unit of an endpoint whose name systemd escapes."""
     name = r"postfix-rest-tcp@domain\x2dlookup.socket"
-    command = systemd_units.command("disable --now", "plain.socket", name)
+    command = systemd.command("disable --now", "plain.socket", name)
     assert shlex.split(command) == ["systemctl", "disable", "--now", "plain.socket", name]
-    assert systemd_units.command("start", "plain@all.socket") == "systemctl start plain@all.socket"
+    assert systemd.command("start", "plain@all.socket") == "systemctl start plain@all.socket"
 
 
 def test_no_other_way():

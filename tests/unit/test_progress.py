@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from postfix_rest_inetd.admin import progress
+from postfix_rest_inetd.admin.ui import progress
 
 
 class Screen(io.StringIO):

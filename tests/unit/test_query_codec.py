@@ -8,7 +8,7 @@ from unit.endpoints import POLICY, SOCKETMAP, TCP
 from unit.wire import plain, table
 
 from postfix_rest_inetd import model
-from postfix_rest_inetd.admin.query_codec import Answer, ReplyDecoder, ReplyError, encode
+from postfix_rest_inetd.admin.ask.codec import Answer, ReplyDecoder, ReplyError, encode
 from postfix_rest_inetd.protocols import codec_of
 
 KEYS = [b"example.org", b"", b"a b%c+d\r\t\x7f", bytes(range(1, 256))]

@@ -8,14 +8,14 @@ import json
 import pytest
 from unit.endpoints import POLICY, SOCKETMAP, TCP, endpoint, entry
 
-from postfix_rest_inetd import config
-from postfix_rest_inetd.address import LocalAddress, parse_ip
-from postfix_rest_inetd.admin import query_question
-from postfix_rest_inetd.admin.query_client import reachable
-from postfix_rest_inetd.admin.query_question import UsageError
-from postfix_rest_inetd.admin.query_steps import Record, masked
+from postfix_rest_inetd.admin.ask import question
+from postfix_rest_inetd.admin.ask.question import UsageError
+from postfix_rest_inetd.admin.ask.record import Record, masked
+from postfix_rest_inetd.admin.ask.socket_client import reachable
+from postfix_rest_inetd.config import loading
+from postfix_rest_inetd.config.address import LocalAddress, parse_ip
 
-LOADED = config.parse(
+LOADED = loading.parse(
     json.dumps(
         {
             "endpoints": [
@@ -34,7 +34,7 @@ LOADED = config.parse(
 )
 def test_endpoint(name, port):
     """An endpoint is named by its name or by its address."""
-    assert query_question.endpoint_of(LOADED, name).address.port == port
+    assert question.endpoint_of(LOADED, name).address.port == port
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_endpoint(name, port):
 def test_no_endpoint(name, words):
     """A name that does not decide is an error that says what would."""
     with pytest.raises(UsageError, match=words):
-        query_question.endpoint_of(LOADED, name)
+        question.endpoint_of(LOADED, name)
 
 
 @pytest.mark.parametrize(
@@ -62,24 +62,24 @@ def test_no_endpoint(name, words):
 def test_wrong_kind(mode, key, attributes, words):
     """A question of the wrong kind is not asked."""
     with pytest.raises(UsageError, match=words):
-        query_question.check_kind(endpoint(mode), key, attributes)
+        question.check_kind(endpoint(mode), key, attributes)
 
 
 def test_map_names():
     """A socketmap needs a map name without blanks, others have none."""
-    assert query_question.map_name_of(endpoint(SOCKETMAP), "alias") == b"alias"
-    assert query_question.map_name_of(endpoint(TCP), None) is None
+    assert question.map_name_of(endpoint(SOCKETMAP), "alias") == b"alias"
+    assert question.map_name_of(endpoint(TCP), None) is None
     for mode, name in ((SOCKETMAP, None), (SOCKETMAP, "a b"), (TCP, "alias")):
         with pytest.raises(UsageError, match="--map"):
-            query_question.map_name_of(endpoint(mode), name)
+            question.map_name_of(endpoint(mode), name)
 
 
 def test_attributes():
     """Given attributes take the places of the defaults, others follow, in order."""
     given = ["sender=a=b@example.org", "x=", "protocol_state=DATA", "a=1"]
-    attributes = query_question.policy_request(given).attributes
+    attributes = question.policy_request(given).attributes
     names = [name.decode() for name, _ in attributes]
-    assert names == [*query_question.DEFAULTS, "x", "a"]
+    assert names == [*question.DEFAULTS, "x", "a"]
     values = dict(attributes)
     assert values[b"sender"] == b"a=b@example.org"
     assert values[b"protocol_state"] == b"DATA"
@@ -91,7 +91,7 @@ def test_attributes():
 def test_no_attributes(text):
     """What the protocol has no form for is refused."""
     with pytest.raises(UsageError):
-        query_question.policy_request([text])
+        question.policy_request([text])
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pytest
 from unit.endpoints import POLICY, SOCKETMAP, TCP
 
 from postfix_rest_inetd import model
-from postfix_rest_inetd.admin import query_rules
-from postfix_rest_inetd.admin.query_actions import BAD, DOUBTFUL, GOOD, effect_of
-from postfix_rest_inetd.admin.query_codec import Answer
+from postfix_rest_inetd.admin.ask import effects
+from postfix_rest_inetd.admin.ask.actions import BAD, DOUBTFUL, GOOD, effect_of
+from postfix_rest_inetd.admin.ask.codec import Answer
 
 ALL = {
     *("virtual_mailbox_domains", "virtual_alias_domains", "relay_domains", "virtual_mailbox_maps"),
@@ -21,7 +21,7 @@ ALL = {
 }
 
 
-def by_parameter(rules: list[query_rules.Rule]) -> dict[str, str]:
+def by_parameter(rules: list[effects.Rule]) -> dict[str, str]:
     """The text for each parameter; each must be there once."""
     pairs = [(name, rule.text) for rule in rules for name in rule.parameters.split(", ")]
     assert len(dict(pairs)) == len(pairs)
@@ -32,14 +32,14 @@ def by_parameter(rules: list[query_rules.Rule]) -> dict[str, str]:
 @pytest.mark.parametrize("mode", [TCP, SOCKETMAP])
 def test_every_parameter_has_a_rule(mode, kind):
     """Whatever the reply, something is said for each parameter that may have the table."""
-    rules = query_rules.of_answer(mode, Answer(kind, "x", b"text"))
+    rules = effects.of_answer(mode, Answer(kind, "x", b"text"))
     assert set(by_parameter(rules)) == ALL
 
 
 def test_value():
     """A value is what each parameter makes of it."""
     rules = by_parameter(
-        query_rules.of_answer(TCP, Answer("value", "200", b"a@example.org, b@example.org"))
+        effects.of_answer(TCP, Answer("value", "200", b"a@example.org, b@example.org"))
     )
     assert rules["virtual_mailbox_domains"].startswith("match:")
     assert (
@@ -61,14 +61,14 @@ def test_value():
 )
 def test_transport(value, text):
     """A value of transport_maps is taken apart as transport(5) has it."""
-    rules = by_parameter(query_rules.of_answer(TCP, Answer("value", "200", value.encode())))
+    rules = by_parameter(effects.of_answer(TCP, Answer("value", "200", value.encode())))
     assert rules["transport_maps"].removeprefix("the mail goes ") == text
 
 
 def test_errors():
     """All errors defer the mail; a permanent one of a socketmap is called a configuration error."""
-    temporary = by_parameter(query_rules.of_answer(SOCKETMAP, Answer("temporary", "TEMP", b"x")))
-    permanent = by_parameter(query_rules.of_answer(SOCKETMAP, Answer("permanent", "PERM", b"x")))
+    temporary = by_parameter(effects.of_answer(SOCKETMAP, Answer("temporary", "TEMP", b"x")))
+    permanent = by_parameter(effects.of_answer(SOCKETMAP, Answer("permanent", "PERM", b"x")))
     for rules in (temporary, permanent):
         assert all(text.startswith("the mail is deferred with 4") for text in rules.values())
     different = {name for name in ALL if temporary[name] != permanent[name]}
@@ -90,7 +90,7 @@ def test_errors():
 )
 def test_several_values(parameter, value, tone, words):
     """Where a list is not several values, it is told."""
-    rules = query_rules.of_answer(TCP, Answer("value", "200", value.encode()))
+    rules = effects.of_answer(TCP, Answer("value", "200", value.encode()))
     (rule,) = [rule for rule in rules if parameter in rule.parameters.split(", ")]
     assert words in rule.text
     assert rule.tone == tone
@@ -111,15 +111,15 @@ def test_several_values(parameter, value, tone, words):
 )
 def test_for_key(key, parameters):
     """Only parameters that ask such a key are told of."""
-    rules = query_rules.of_answer(TCP, Answer("not-found", "500", b"x"))
-    assert set(by_parameter(query_rules.for_key(rules, key))) == parameters
+    rules = effects.of_answer(TCP, Answer("not-found", "500", b"x"))
+    assert set(by_parameter(effects.for_key(rules, key))) == parameters
 
 
 def test_for_address():
     """Lists of domains are not asked for an address, and maps of addresses not for a domain."""
-    rules = query_rules.of_answer(TCP, Answer("not-found", "500", b"x"))
-    addresses = set(by_parameter(query_rules.for_key(rules, "a@example.org")))
-    names = set(by_parameter(query_rules.for_key(rules, "example.org")))
+    rules = effects.of_answer(TCP, Answer("not-found", "500", b"x"))
+    addresses = set(by_parameter(effects.for_key(rules, "a@example.org")))
+    names = set(by_parameter(effects.for_key(rules, "example.org")))
     assert addresses & names == {"check_*_access"}
     assert names >= {"virtual_mailbox_domains", "smtp_tls_policy_maps"}
     assert addresses | names == ALL
@@ -136,7 +136,7 @@ def test_for_address():
 )
 def test_silence(mode, close, words):
     """Without a reply, Postfix tries again as the protocol's client does, and defers the mail."""
-    rules = query_rules.of_silence(mode, close=close)
+    rules = effects.of_silence(mode, close=close)
     assert rules[0].text.startswith(words)
     assert {rule.tone for rule in rules} == {BAD}
 
@@ -179,5 +179,5 @@ def test_actions(action, tone, words):
     effect = effect_of(action)
     assert words in effect.text
     assert effect.tone == tone
-    (rule,) = query_rules.of_answer(POLICY, Answer(model.REPLY_VALUE, "action", action.encode()))
+    (rule,) = effects.of_answer(POLICY, Answer(model.REPLY_VALUE, "action", action.encode()))
     assert (rule.parameters, rule.text) == ("check_policy_service", effect.text)

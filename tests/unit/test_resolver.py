@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from postfix_rest_inetd import resolver as resolving
+from postfix_rest_inetd.backend import resolver as resolving
+from postfix_rest_inetd.backend.resolver import Resolver
+from postfix_rest_inetd.config.target import Target
 from postfix_rest_inetd.deadline import Deadline
 from postfix_rest_inetd.errors import DeadlineError, UnreachableError
-from postfix_rest_inetd.resolver import Resolver
-from postfix_rest_inetd.target import Target
 
 PLENTY_SEC = 30
 UNIT = Path(__file__).parents[2] / "systemd/system/postfix-rest-@.service.d/20-sandbox.conf"

@@ -9,14 +9,14 @@ from __future__ import annotations
 import pytest
 from unit.wire import table
 
-from postfix_rest_inetd.errors import InvalidDataError, UnreachableError
-from postfix_rest_inetd.response import (
+from postfix_rest_inetd.backend.response import (
     BROKEN_OFF,
     MAX_FIELDS,
     MAX_HEAD_BYTES,
     MAX_INTERIM,
     Response,
 )
+from postfix_rest_inetd.errors import InvalidDataError, UnreachableError
 
 LIMIT = 20
 

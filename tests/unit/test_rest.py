@@ -7,7 +7,7 @@ import pytest
 from unit.endpoints import POLICY, SOCKETMAP, TCP, endpoint
 from unit.wire import table
 
-from postfix_rest_inetd import rest
+from postfix_rest_inetd.backend import client
 
 FORMS = {
     "in order": ([(b"b", b"2"), (b"a", b"1"), (b"b", b"2")], b"b=2&a=1&b=2"),
@@ -24,13 +24,13 @@ FORMS = {
 @pytest.mark.parametrize("attributes, form", table(FORMS))
 def test_form(attributes, form):
     """Attributes are a form in which all but unreserved characters are %XX in upper case."""
-    assert rest.form_of(attributes) == form
+    assert client.form_of(attributes) == form
 
 
 @pytest.mark.parametrize("mode", [TCP, SOCKETMAP])
 def test_headers_of_lookups(mode):
     """A lookup has the fields of the contract, in this order."""
-    headers = rest._constant_headers(endpoint(mode), "agent/1", b"token")
+    headers = client._constant_headers(endpoint(mode), "agent/1", b"token")
     assert list(headers.items()) == [
         ("Accept-Encoding", "identity"),
         ("Host", "127.0.0.1:8080"),
@@ -42,21 +42,21 @@ def test_headers_of_lookups(mode):
 
 def test_headers_of_policies():
     """A policy request says that it is a form, and asks for text."""
-    headers = rest._constant_headers(endpoint(POLICY), "agent/1", b"token")
+    headers = client._constant_headers(endpoint(POLICY), "agent/1", b"token")
     assert headers["Accept"] == "text/plain"
     assert headers["Content-Type"] == "application/x-www-form-urlencoded"
 
 
 def test_user_information():
     """User information of the target is an Authorization field."""
-    headers = rest._constant_headers(endpoint(TCP, target="http://u:p@h/"), "x", b"")
+    headers = client._constant_headers(endpoint(TCP, target="http://u:p@h/"), "x", b"")
     assert headers["Authorization"] == "Basic dTpw"
 
 
 def test_configured_headers():
     """A configured header takes the place of one of ours in any letter case; others are added."""
     where = endpoint(TCP, headers={"USER-agent": "mine", "host": "v.example", "X-A": "é"})
-    assert list(rest._constant_headers(where, "agent/1", b"t").items()) == [
+    assert list(client._constant_headers(where, "agent/1", b"t").items()) == [
         ("Accept-Encoding", "identity"),
         ("Host", "v.example"),
         ("User-Agent", "mine"),
@@ -68,21 +68,21 @@ def test_configured_headers():
 
 def test_octets_of_headers():
     """User agent and token are sent in UTF-8, and as the octets of the file, respectively."""
-    headers = rest._constant_headers(endpoint(TCP), "é", b"\xff")
+    headers = client._constant_headers(endpoint(TCP), "é", b"\xff")
     sent = {name: headers[name].encode("latin-1") for name in ("User-Agent", "X-Auth-Token")}
     assert sent == {"User-Agent": b"\xc3\xa9", "X-Auth-Token": b"\xff"}
 
 
 def test_rendered():
     """Constant fields are rendered once, as http.client would for each request."""
-    assert rest._rendered({"Host": "h", "X-A": "\xe9"}) == b"Host: h\r\nX-A: \xe9\r\n"
+    assert client._rendered({"Host": "h", "X-A": "\xe9"}) == b"Host: h\r\nX-A: \xe9\r\n"
 
 
 @pytest.mark.parametrize("value", ["a\nb", "a\r\nX: y", "a\rb"])
 def test_rendered_refuses(value):
     """A value that would be two fields is never sent, wherever it may come from."""
     with pytest.raises(ValueError, match="Invalid header value"):
-        rest._rendered({"X-A": value})
+        client._rendered({"X-A": value})
 
 
 ERRORS = {
@@ -108,4 +108,4 @@ ERRORS = {
 @pytest.mark.parametrize("error, text", table(ERRORS))
 def test_classified(error, text):
     """A loss is told; what the backend sent is not repeated."""
-    assert rest._classified(error, "reading") == text
+    assert client._classified(error, "reading") == text

@@ -8,18 +8,18 @@ import sys
 
 import pytest
 
-from postfix_rest_inetd.admin import stats_draw
-from postfix_rest_inetd.admin.stats_draw import bar, chart, duration, length, share
+from postfix_rest_inetd.admin.ui import draw
+from postfix_rest_inetd.admin.ui.draw import bar, chart, duration, length, share
 
 
 @pytest.fixture(params=["utf-8", "ascii"])
 def encoding(request, monkeypatch):
     """What standard output can show."""
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), request.param))
-    stats_draw._has_blocks.cache_clear()
-    assert stats_draw._has_blocks() == (request.param == "utf-8")  # which it remembers
+    draw._has_blocks.cache_clear()
+    assert draw._has_blocks() == (request.param == "utf-8")  # which it remembers
     yield request.param
-    stats_draw._has_blocks.cache_clear()
+    draw._has_blocks.cache_clear()
 
 
 @pytest.mark.parametrize(

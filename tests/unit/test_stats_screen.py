@@ -9,8 +9,8 @@ import re
 import pytest
 
 from postfix_rest_inetd import model
-from postfix_rest_inetd.admin import stats_json, stats_screen
-from postfix_rest_inetd.admin.stats_entry import (
+from postfix_rest_inetd.admin.statistics import json_report, screen
+from postfix_rest_inetd.admin.statistics.entry import (
     COLD,
     DEFERRED,
     OUTCOMES,
@@ -18,8 +18,8 @@ from postfix_rest_inetd.admin.stats_entry import (
     WOKEN,
     Entry,
 )
-from postfix_rest_inetd.admin.stats_groups import GROUPS
-from postfix_rest_inetd.admin.stats_totals import MAX_ENDPOINTS, OTHERS, Totals
+from postfix_rest_inetd.admin.statistics.groups import GROUPS
+from postfix_rest_inetd.admin.statistics.totals import MAX_ENDPOINTS, OTHERS, Totals
 
 SECOND = 1_000_000
 BEGIN = 1_795_600_000
@@ -77,14 +77,14 @@ def grouped(by: str) -> Totals:
 @pytest.mark.parametrize("by", GROUPS)
 def test_groups(by):
     """Those that were held up come first, with exact numbers; what names nobody is counted."""
-    text = stats_screen.report(grouped(by), None, None)
+    text = screen.report(grouped(by), None, None)
     assert [line for line in text.splitlines() if len(line) > 80] == []
     name = {"login": "alice", "client": "192.0.2.7", "sender": "a@example.org"}[by]
     heading, first, *_ = text.splitlines()[3:]
     assert heading.split() == [f"{by}s", "requests", "refused", "deferred", "failed"]
     assert first.split() == ["limits:", name, "5", "1", "2", "1"]
     assert f"\nPolicy requests without a {by}: 1\n" in text
-    found = stats_json.document(grouped(by), None, None)["by"]
+    found = json_report.document(grouped(by), None, None)["by"]
     assert found["groups"][0] == {
         "endpoint": "limits",
         by: name,
@@ -100,9 +100,9 @@ def test_no_groups():
     """Where no policy request names one, there is a table without lines; others do not count."""
     totals = Totals("login")
     totals.add(entry(1))
-    assert stats_json.document(totals, None, None)["by"]["groups"] == []
-    assert "by" not in stats_json.document(filled(), None, None)
-    assert stats_screen.report(totals, None, None).endswith("failed\n")
+    assert json_report.document(totals, None, None)["by"]["groups"] == []
+    assert "by" not in json_report.document(filled(), None, None)
+    assert screen.report(totals, None, None).endswith("failed\n")
 
 
 def test_an_unusable_configuration():
@@ -110,16 +110,16 @@ def test_an_unusable_configuration():
     totals = Totals()
     broken = {"is_request": False, "outcome": model.UNUSABLE_CONFIG, "cause": "no file", "mode": ""}
     totals.add(entry(0, number=0, **broken))
-    assert stats_screen.report(totals, None, None).endswith("\nNo requests.\n"), "announced only"
+    assert screen.report(totals, None, None).endswith("\nNo requests.\n"), "announced only"
     for count in (1, 20_000, 29_999):
         totals.add(entry(1, number=count, **broken))
-    text = stats_screen.report(totals, None, None)
+    text = screen.report(totals, None, None)
     _, asked, line, *_ = text.splitlines()
     assert asked == "No backend was asked."
     assert line == "Temporary errors because the configuration could not be used: 50000"
     assert "\n    50000  domains: unusable-config with status 200: no file\n" in text
     assert "\n     50000 " in text, "the timeline"
-    document = stats_json.document(totals, None, None)
+    document = json_report.document(totals, None, None)
     assert document["other_errors"] == {"unusable-config": 50_000}
     assert [cause["count"] for cause in document["causes"]] == [50_000]
     slots = document["timeline"]["slots"]
@@ -129,14 +129,14 @@ def test_an_unusable_configuration():
 @pytest.mark.parametrize("totals", [Totals(), filled()], ids=["nothing", "something"])
 def test_width(totals):
     """No line is wider than 80 columns, and none ends in blanks."""
-    lines = stats_screen.report(totals, None, None).splitlines()
+    lines = screen.report(totals, None, None).splitlines()
     assert [line for line in lines if len(line) > 80] == []
     assert lines[1:] == ["No requests."] if not totals.requests else lines[1].endswith("%)")
 
 
 def test_what_is_told():
     """Each part is there, and the numbers are right."""
-    text = stats_screen.report(filled(), BEGIN - 1, BEGIN + 2000)
+    text = screen.report(filled(), BEGIN - 1, BEGIN + 2000)
     assert "1017 requests" in text
     assert "9 failed (0.9 %)" in text
     assert "\ndomains" in text
@@ -151,7 +151,7 @@ def test_what_is_told():
 
 def test_json():
     """The document has the same numbers, and is one line."""
-    text = stats_json.report(filled(), BEGIN - 1, BEGIN + 2000)
+    text = json_report.report(filled(), BEGIN - 1, BEGIN + 2000)
     assert text.count("\n") == 1
     document = json.loads(text)
     assert document["requests"] == 1017

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from postfix_rest_inetd.admin import stats_time
+from postfix_rest_inetd.admin.statistics import times
 
 NOW = 1_795_600_000.0  # 2026-11-25 09:46:40 UTC
 
@@ -59,15 +59,15 @@ def systemd_says(text: str, zone: str) -> float:
 @pytest.mark.parametrize("text", TIMES)
 def test_as_systemd_has_it(text, zone):
     """Absolute times are what systemd says, in each time zone."""
-    assert stats_time.parse(text, NOW) == pytest.approx(systemd_says(text, zone), abs=1e-5)
+    assert times.parse(text, NOW) == pytest.approx(systemd_says(text, zone), abs=1e-5)
 
 
 @pytest.mark.parametrize("text", RELATIVE)
 def test_relative_as_systemd_has_it(text, zone):
     """Times that depend on now are what systemd says, but for the moment in between."""
-    before = stats_time.parse(text, time.time())
+    before = times.parse(text, time.time())
     said = systemd_says(text, zone)
-    after = stats_time.parse(text, time.time())
+    after = times.parse(text, time.time())
     assert before - 0.01 <= said <= after + 0.01 or before > after  # midnight
 
 
@@ -86,14 +86,14 @@ def test_relative_as_systemd_has_it(text, zone):
 )
 def test_distances(text, seconds):
     """A distance counts from now."""
-    assert stats_time.parse(text, NOW) == NOW + seconds
+    assert times.parse(text, NOW) == NOW + seconds
 
 
 @pytest.mark.usefixtures("zone")
 def test_iso():
     """An ISO time with an offset is the same in each time zone."""
-    assert stats_time.parse("2026-11-25T10:46:40+01:00", 0) == NOW
-    assert stats_time.parse("2026-11-25T09:46:40Z", 0) == NOW
+    assert times.parse("2026-11-25T10:46:40+01:00", 0) == NOW
+    assert times.parse("2026-11-25T09:46:40Z", 0) == NOW
 
 
 @pytest.mark.parametrize(
@@ -117,4 +117,4 @@ def test_iso():
 def test_no_times(text):
     """Anything else is an error that shows which forms there are."""
     with pytest.raises(ValueError, match="is no time; known are -1h, 2h ago"):
-        stats_time.parse(text, NOW)
+        times.parse(text, NOW)

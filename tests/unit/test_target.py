@@ -9,7 +9,7 @@ from base64 import b64encode
 import pytest
 from unit.wire import table
 
-from postfix_rest_inetd.target import Target
+from postfix_rest_inetd.config.target import Target
 
 ATTRIBUTES = ("tls", "host", "port", "path", "host_header", "basic_auth", "origin")
 

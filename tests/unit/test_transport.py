@@ -13,11 +13,11 @@ import pytest
 from unit.wire import table
 
 from harness.scripted_backend import black_hole
-from postfix_rest_inetd import transport
+from postfix_rest_inetd.backend import stream as streams
+from postfix_rest_inetd.backend.resolver import Resolver
+from postfix_rest_inetd.config.target import Target
 from postfix_rest_inetd.deadline import Deadline
 from postfix_rest_inetd.errors import DeadlineError, InvalidDataError, UnreachableError
-from postfix_rest_inetd.resolver import Resolver
-from postfix_rest_inetd.target import Target
 
 PLENTY_SEC = 30
 
@@ -38,7 +38,7 @@ def test_connect(listener):
     """A connection leads to the target, has no delay of small writes, and knows its deadline."""
     deadline = Deadline(PLENTY_SEC)
     target = Target(url_of(listener))
-    with transport.connect(target, Resolver(target), deadline) as stream:
+    with streams.connect(target, Resolver(target), deadline) as stream:
         assert stream.getpeername() == listener.getsockname()
         assert stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
         assert stream.deadline is deadline
@@ -49,7 +49,7 @@ def test_connect_to_the_next_address(listener):
     """Where one address of a name refuses, the next one is tried."""
     target = Target(url_of(listener, "localhost"))
     deadline = Deadline(PLENTY_SEC)
-    with transport.connect(target, Resolver(target), deadline) as stream:
+    with streams.connect(target, Resolver(target), deadline) as stream:
         assert stream.getpeername() == listener.getsockname()
 
 
@@ -59,7 +59,7 @@ def test_nobody_listens(listener):
     port = target.port
     listener.close()
     with pytest.raises(UnreachableError) as raised:
-        transport.connect(target, Resolver(target), Deadline(PLENTY_SEC))
+        streams.connect(target, Resolver(target), Deadline(PLENTY_SEC))
     assert str(raised.value) == (
         f"cannot connect to http://127.0.0.1:{port} (127.0.0.1 port {port}: Connection refused); "
         "is the backend running, and is the target right?"
@@ -70,7 +70,7 @@ def test_connect_after_the_deadline(listener):
     """When no time is left nothing is connected to."""
     target = Target(url_of(listener))
     with pytest.raises(DeadlineError, match="while connecting to "):
-        transport.connect(target, Resolver(target), Deadline(0))
+        streams.connect(target, Resolver(target), Deadline(0))
 
 
 class Addresses:
@@ -90,9 +90,7 @@ def connect_to(*hosts, port, timeout_sec=PLENTY_SEC):
     began = time.monotonic()
     target = Target(f"http://backend.test:{port}/")
     try:
-        with transport.connect(
-            target, Addresses(*hosts, port=port), Deadline(timeout_sec)
-        ) as stream:
+        with streams.connect(target, Addresses(*hosts, port=port), Deadline(timeout_sec)) as stream:
             elapsed_sec = time.monotonic() - began
             assert stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
             stream.deadline.remaining_sec()
@@ -108,7 +106,7 @@ def test_connect_past_a_black_hole():
         with black_hole("127.0.0.2", port):
             host, elapsed_sec = connect_to("127.0.0.2", "127.0.0.3", port=port)
     assert host == "127.0.0.3"
-    assert transport.HEAD_START_SEC - 0.01 <= elapsed_sec < PLENTY_SEC / 4
+    assert streams.HEAD_START_SEC - 0.01 <= elapsed_sec < PLENTY_SEC / 4
 
 
 def test_connect_past_several_black_holes(monkeypatch):
@@ -120,7 +118,7 @@ def test_connect_past_several_black_holes(monkeypatch):
         for hole in holes:
             stack.enter_context(black_hole(hole, port))
         assert connect_to(*holes, "127.0.0.3", port=port)[1] < PLENTY_SEC / 4
-        monkeypatch.setattr(transport, "HEAD_START_SEC", PLENTY_SEC)
+        monkeypatch.setattr(streams, "HEAD_START_SEC", PLENTY_SEC)
         host, elapsed_sec = connect_to(*holes[:2], "127.0.0.3", port=port, timeout_sec=2)
         assert (host, elapsed_sec > 1) == ("127.0.0.3", True)
 
@@ -130,7 +128,7 @@ def test_connect_past_a_refusal(monkeypatch):
 
     So it is when another one is still running.
     """
-    monkeypatch.setattr(transport, "HEAD_START_SEC", PLENTY_SEC)
+    monkeypatch.setattr(streams, "HEAD_START_SEC", PLENTY_SEC)
     with socket.create_server(("127.0.0.3", 0)) as server:
         port = server.getsockname()[1]
         refusing = ["127.0.0.8"] * 9
@@ -140,7 +138,7 @@ def test_connect_past_a_refusal(monkeypatch):
 
 def test_connect_to_the_first_of_several(monkeypatch):
     """The resolver's first choice is used if it answers."""
-    monkeypatch.setattr(transport, "HEAD_START_SEC", PLENTY_SEC)
+    monkeypatch.setattr(streams, "HEAD_START_SEC", PLENTY_SEC)
     with (
         socket.create_server(("127.0.0.3", 0)) as server,
         socket.create_server(("127.0.0.4", server.getsockname()[1])),
@@ -188,14 +186,14 @@ TURNS = {
 @pytest.mark.parametrize("addresses, order", table(TURNS))
 def test_taking_turns(addresses, order):
     """A family that leads nowhere delays the other one by one head start only."""
-    assert "".join(each for _, each in transport._taking_turns(addresses)) == order
+    assert "".join(each for _, each in streams._taking_turns(addresses)) == order
 
 
 @pytest.fixture
 def pair():
     """A stream that obeys a deadline, and its other end."""
     ours, theirs = socket.socketpair()
-    with theirs, transport.BoundedSocket(fileno=ours.detach()) as stream:
+    with theirs, streams.BoundedSocket(fileno=ours.detach()) as stream:
         stream.prepare(Deadline(PLENTY_SEC))
         stream.allowance = 10
         yield stream, theirs
@@ -223,7 +221,7 @@ def test_not_tcp(pair):
 def connected(listener):
     """A stream that obeys a deadline, over TCP, and its other end."""
     target = Target(url_of(listener))
-    with transport.connect(target, Resolver(target), Deadline(PLENTY_SEC)) as stream:
+    with streams.connect(target, Resolver(target), Deadline(PLENTY_SEC)) as stream:
         theirs, _ = listener.accept()
         with theirs:
             stream.allowance = 1000

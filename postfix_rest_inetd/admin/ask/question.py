@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""From the words of the command line to an endpoint and a request; wrong words are UsageErrors.
+
+A policy request has what Postfix always sends, so that a backend sees nothing unusual: the
+attributes of DEFAULTS, in Postfix's order (smtpd/smtpd_check.c, check_policy_service). Those that
+are given replace them, in their places; others are put behind. An empty value is one, too:
+`sender=` is a bounce.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd import model
+from postfix_rest_inetd.config.endpoint import select
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from postfix_rest_inetd.config.endpoint import Endpoint
+    from postfix_rest_inetd.config.loading import Config
+
+# Those whose value is not empty for a mail without encryption and login.
+DEFAULTS = {
+    "request": "smtpd_access_policy",
+    "protocol_state": "RCPT",
+    "protocol_name": "ESMTP",
+    "client_address": "127.0.0.1",
+    "client_name": "localhost",
+    "client_port": "50000",
+    "reverse_client_name": "localhost",
+    "server_address": "127.0.0.1",
+    "server_port": "25",
+    "helo_name": "localhost",
+    "sender": "",
+    "recipient": "",
+    "recipient_count": "0",
+    "queue_id": "",
+    "instance": "query",
+    "size": "0",
+    "etrn_domain": "",
+    "stress": "",
+    "sasl_method": "",
+    "sasl_username": "",
+    "sasl_sender": "",
+    "ccert_subject": "",
+    "ccert_issuer": "",
+    "ccert_fingerprint": "",
+    "ccert_pubkey_fingerprint": "",
+    "encryption_protocol": "",
+    "encryption_cipher": "",
+    "encryption_keysize": "0",
+    "policy_context": "",
+}
+
+
+class UsageError(Exception):
+    """The command line is wrong; the text says why."""
+
+
+def endpoint_of(loaded: Config, name: str) -> Endpoint:
+    """The endpoint of that name, or that listens at that address.
+
+    Raises:
+        UsageError: there is none, or more than one.
+    """
+    for endpoint in loaded.endpoints:
+        if str(endpoint.address) == name:
+            return endpoint
+    choice = select(loaded.endpoints, None, None, name)
+    if not isinstance(choice, str):
+        return choice
+    namesakes = [str(e.address) for e in loaded.endpoints if e.name == name]
+    if namesakes:
+        raise UsageError(f"{choice}; name one by its address: {', '.join(namesakes)}")
+    known = ", ".join(endpoint.name for endpoint in loaded.endpoints) or "none"
+    raise UsageError(f"{choice}; the configuration has: {known}")
+
+
+def map_name_of(endpoint: Endpoint, map_name: str | None) -> bytes | None:
+    """The name of the map for lookups.
+
+    Raises:
+        UsageError: there must be one, or must not.
+    """
+    if endpoint.mode == model.SOCKETMAP_LOOKUP:
+        if map_name is None:
+            raise UsageError(
+                f"{endpoint.name} is a socketmap: --map NAME is needed, the last part of "
+                f"socketmap:inet:HOST:PORT:NAME in main.cf"
+            )
+        if " " in map_name or "\0" in map_name:
+            raise UsageError("the name of a map ends at a blank: --map cannot have one")
+        return os.fsencode(map_name)
+    if map_name is not None:
+        raise UsageError(f"{endpoint.name} is no socketmap: it has no map names (--map)")
+    return None
+
+
+def check_kind(endpoint: Endpoint, key: str | None, attributes: list[str]) -> None:
+    """Is the question of the kind that the endpoint answers?
+
+    Raises:
+        UsageError: it is not.
+    """
+    if endpoint.mode == model.POLICY and key is not None:
+        raise UsageError(
+            f"{endpoint.name} is a policy endpoint: it has no keys, but --attribute NAME=VALUE"
+        )
+    if endpoint.mode != model.POLICY and attributes:
+        raise UsageError(f"{endpoint.name} answers lookups: it wants a KEY, and no --attribute")
+    if endpoint.mode != model.POLICY and key is None:
+        raise UsageError(f"{endpoint.name} answers lookups: a KEY is needed, or - for many")
+
+
+def policy_request(given: Iterable[str]) -> model.PolicyRequest:
+    """A request with these attributes (`NAME=VALUE`), and the defaults.
+
+    Raises:
+        UsageError: one of them is no attribute.
+    """
+    values = dict(DEFAULTS)
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name or not name.isascii() or not name.isprintable() or " " in name:
+            raise UsageError(f"--attribute {text!r} is not NAME=VALUE, as in sender=a@example.org")
+        if "\n" in value or "\0" in value:
+            raise UsageError(f"the attribute {name} has a line break or a NUL in its value")
+        values[name] = value
+    return model.PolicyRequest([(os.fsencode(n), os.fsencode(v)) for n, v in values.items()])

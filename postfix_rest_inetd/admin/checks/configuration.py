@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""The configuration: all of its problems, as the handler's parser finds them, with their places."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd.admin.checks import positions
+from postfix_rest_inetd.admin.checks.finding import ERROR, GOOD, NOTE, Finding, together
+from postfix_rest_inetd.config import loading
+from postfix_rest_inetd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PLACE_IN_TEXT = re.compile(r": line \d+ column \d+ \(char \d+\)$")  # json.JSONDecodeError's
+_UNUSABLE = (
+    "Until it is mended, connections that are open go on with the configuration from before, and "
+    "every request on a new one gets a temporary error."
+)
+_PARTLY_USABLE = (
+    "Until it is mended, every request of {} on a new connection gets a temporary error. Other "
+    "endpoints are served."
+)
+_USABLE = (
+    "Until it is mended, a temporary error takes the place of failure-action. All else is served."
+)
+
+_AS_ROOT = "Run this as root, or as one of the group that may read it."
+
+
+def load(path: str, content: bytes | None = None) -> tuple[loading.Config | None, list[Finding]]:
+    """The configuration, None where it cannot be used, and what was found in it.
+
+    With a `content`, that is what will be at `path`.
+    """
+    try:
+        loaded = loading.load(path) if content is None else loading.parse(content, path)
+    except ConfigError as error:
+        is_closed = content is None and _is_closed(path)
+        advice = _AS_ROOT if is_closed else _consequence(path, content)
+        return None, list(problems(path, error, content, advice))
+    if not loaded.endpoints:
+        what = "there are no endpoints yet; nothing will listen"
+        return loaded, [Finding(NOTE, path, what)]
+    return loaded, [
+        Finding(GOOD, endpoint.name, f"{endpoint.mode} on {endpoint.address}, asks {origin}")
+        for endpoint in loaded.endpoints
+        for origin in [endpoint.target.origin]
+    ]
+
+
+def problems(
+    path: str, error: ConfigError, content: bytes | None = None, advice: str = ""
+) -> Iterator[Finding]:
+    """The problems of an error, in the order of the file; the last one has the advice.
+
+    `error.source` is the file itself, or one that a key of it names.
+    """
+    if content is None:
+        content = _content(path)
+    places = positions.find(content, [json_path for json_path, _ in error.problems])
+    other = "" if error.source == path else f"{error.source} "
+    found = []
+    for json_path, text in error.problems:
+        place = places.get(json_path) if json_path else positions.syntax_error(content)
+        where = f"{path}:{place.line}:{place.column}" if place else path
+        told = text if place is None else _PLACE_IN_TEXT.sub("", text)
+        what = f"{json_path}: {other}{told}" if json_path else f"{other}{told}"
+        found.append((place or (0, 0), Finding(ERROR, where, what)))
+    found.sort(key=lambda pair: pair[0])
+    for number, (_, finding) in enumerate(found, 1):
+        yield finding._replace(advice=advice if number == len(found) else "")
+
+
+def _consequence(path: str, content: bytes | None) -> str:
+    """What a file with problems means for mail."""
+    try:
+        content = loading.read(path) if content is None else content
+        loaded = loading.parse(content, path, tolerant=True)
+    except ConfigError:
+        return _UNUSABLE
+    names = list(dict.fromkeys(e.name for e in loaded.endpoints if e.problems))
+    return _PARTLY_USABLE.format(together(names)) if names else _USABLE
+
+
+def _is_closed(path: str) -> bool:
+    """May this user not read the file, which need not mean that handlers cannot?"""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        pass
+    return False
+
+
+def _content(path: str) -> bytes | None:
+    """The file once more, None where it cannot be read: then there are no places in it."""
+    try:
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                return file.read(loading.MAX_CONFIG_BYTES + 1)
+    except OSError:
+        pass
+    return None

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""`check --probe`: which requests have failed in the last hour, and why, as the journal has it.
+
+The questions that `check` itself asks are left out, as far as their keys are logged. Only entries
+about failures are read, and no more than MAX_ENTRIES of them.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from postfix_rest_inetd import model
+from postfix_rest_inetd.admin.checks import request
+from postfix_rest_inetd.admin.checks.finding import NOTE, WARNING, Finding, commands
+from postfix_rest_inetd.admin.statistics.journal import Journal, JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postfix_rest_inetd.admin.statistics.entry import Entry
+    from postfix_rest_inetd.config.endpoint import Endpoint
+
+PERIOD_SEC = 3600
+MAX_ENTRIES = 100_000
+_REASON_SEC = 2.0  # for an entry to get from a handler through journald to us
+_MORE = commands(
+    "postfix-rest-inetd stats --since=-1h",
+    "journalctl -x -t postfix-rest-inetd -p warning -S -1h",
+)
+
+
+class _Failed(NamedTuple):
+    """Of one endpoint: how often each cause was told, and the time of the last one read."""
+
+    causes: Counter[str]
+    last: list[float]
+
+
+def findings(endpoints: list[Endpoint], until: float) -> Iterator[Finding]:
+    """The failures of each endpoint in the hour before `until` (seconds since 1970)."""
+    if not _is_open():
+        what = "was not looked at: only root and the group systemd-journal may read it"
+        yield Finding(NOTE, "journal", what)
+        return
+    failed = {endpoint.name: _Failed(Counter(), [0.0]) for endpoint in endpoints}
+    is_all = True
+    try:
+        with Journal() as journal:
+            journal.failures_only()
+            journal.seek_time(until - PERIOD_SEC)
+            for number, entry in enumerate(journal.entries(until)):
+                if number == MAX_ENTRIES:
+                    is_all = False
+                    break
+                own = failed.get(entry.endpoint)
+                # A configuration that cannot be used would have been told, if it still were so.
+                if own is None or entry.outcome == model.UNUSABLE_CONFIG or _is_ours(entry):
+                    continue
+                own.causes[entry.cause or entry.outcome.replace("-", " ")] += 1
+                own.last[0] = entry.when_usec / 1_000_000
+    except JournalError as error:
+        yield Finding(NOTE, "journal", f"was not looked at: {error}")
+    for name, own in failed.items():
+        if own.causes:
+            yield _told(name, own, is_all=is_all)
+
+
+def _is_open() -> bool:
+    """May this user read the journal of the machine? Where there is none, so be it."""
+    files = [
+        path
+        for top in ("/var", "/run")
+        for path in glob.glob(f"{top}/log/journal/*/system.journal")
+    ]
+    return not files or any(os.access(path, os.R_OK) for path in files)
+
+
+def _told(name: str, failed: _Failed, *, is_all: bool) -> Finding:
+    number = failed.causes.total()
+    cause, times = failed.causes.most_common(1)[0]
+    at = time.strftime("%H:%M:%S", time.localtime(failed.last[0]))
+    requests = "request" if number == 1 else "requests"
+    what = f"{number} {requests} failed in the last hour, the last one at {at}"
+    if not is_all:
+        what = f"more than {number} {requests} failed in the last hour, these until {at}"
+    most = "" if len(failed.causes) == 1 else f"most often ({times}) "
+    advice = f"If this is not over, see what failed and why:\n{_MORE}"
+    return Finding(WARNING, f"{name}: journal", f"{what}; {most}{cause}", advice)
+
+
+def reason(endpoint: Endpoint, since: float) -> str:
+    """Why our question of this time has failed; empty if the journal does not say that it has."""
+    deadline = time.monotonic() + _REASON_SEC
+    try:
+        with Journal() as journal:
+            journal.seek_time(since)
+            while True:
+                for entry in journal.entries():
+                    if _may_be_about(entry, endpoint):
+                        return (entry.cause or entry.outcome) if entry.failed else ""
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return ""
+                journal.wait(left)
+    except JournalError:
+        return ""
+
+
+def _is_ours(entry: Entry) -> bool:
+    return any(request.DOMAIN in text for _, text in entry.subjects)
+
+
+def _may_be_about(entry: Entry, endpoint: Endpoint) -> bool:
+    """Is it about our question, as far as can be seen? Without a configuration, nobody is named."""
+    is_its = entry.endpoint in (endpoint.name, "") and entry.mode == endpoint.mode
+    return is_its and (not entry.subjects or _is_ours(entry))

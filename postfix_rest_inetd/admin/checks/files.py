@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""config.json and the files that it names: can the handlers read them, and who else can?
+
+`usable` reads them as the handler does. `installed` is for the configuration that systemd's
+handlers use: their user must be able to read everything, their sandbox must not hide it, and
+nobody else may read a secret or change anything.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from typing import TYPE_CHECKING, NamedTuple
+
+from postfix_rest_inetd.admin.checks import configuration, python
+from postfix_rest_inetd.admin.checks.finding import ERROR, NOTE, WARNING, Finding, commands
+from postfix_rest_inetd.admin.host import access
+from postfix_rest_inetd.config import credentials
+from postfix_rest_inetd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postfix_rest_inetd.admin.host.systemd import HandlerSettings
+    from postfix_rest_inetd.config.endpoint import Endpoint
+    from postfix_rest_inetd.config.loading import Config
+
+_FILE_KEYS = ("auth_token_file", "tls_ca_file", "tls_cert_file", "tls_key_file")
+_EVERYBODY = "nobody"
+
+
+class _File(NamedTuple):
+    path: str
+    where: str
+    is_secret: bool
+
+
+def usable(path: str, loaded: Config, content: bytes | None = None) -> Iterator[Finding]:
+    """Whether the files that the endpoints name can be used by the user who runs this.
+
+    With a `content`, that is what will be at `path`. Without urllib3, nothing can be tried.
+    """
+    if not python.is_usable():
+        return
+    from postfix_rest_inetd.backend import client
+
+    for endpoint in loaded.endpoints:
+        try:
+            client.Client(endpoint, loaded.user_agent, credentials.auth_token_of(endpoint))
+        except ConfigError as error:
+            yield from configuration.problems(path, error, content)
+
+
+def use_credentials(loaded: Config, settings: HandlerSettings) -> None:
+    """Put the files of LoadCredential= in place of bare names, as systemd will for a handler."""
+    for endpoint in loaded.endpoints:
+        for attribute in _FILE_KEYS:
+            name = getattr(endpoint, attribute)
+            if name is not None and "/" not in name and name in settings.credentials:
+                setattr(endpoint, attribute, settings.credentials[name])
+
+
+def installed(path: str, loaded: Config | None, settings: HandlerSettings) -> Iterator[Finding]:
+    """What is wrong with the permissions, seen from the user of systemd's handlers."""
+    endpoints = loaded.endpoints if loaded is not None else []
+    has_secret = loaded is None or any(_has_secret(endpoint) for endpoint in endpoints)
+    files = [_File(path, path, has_secret), *_named(endpoints)]
+    if access.may(settings.user, "r", "/") is None:
+        yield _unseen(settings.user)
+        return
+    for file in dict.fromkeys(files):
+        if os.path.exists(file.path):
+            yield from _of_file(file, settings)
+
+
+def _unseen(user: str) -> Finding:
+    if not access.exists(user):
+        what = f"there is no user {user}, as which the handlers are to run"
+        steps = ("systemd-sysusers", "systemd-tmpfiles --create postfix-rest-inetd.conf")
+        return Finding(ERROR, "permissions", what, commands(*steps))
+    what = f"only root can see whether {user} can read these files"
+    advice = "Run this as root to have them checked."
+    if os.geteuid() == 0:
+        advice = "Run this outside of the sandbox, which keeps root from becoming another user."
+    return Finding(NOTE, "permissions", what, advice)
+
+
+def _named(endpoints: list[Endpoint]) -> Iterator[_File]:
+    for endpoint in endpoints:
+        for attribute in _FILE_KEYS:
+            file = getattr(endpoint, attribute)
+            if file is not None and "/" in file:
+                # Without a file of its own, the key is in the certificate's.
+                is_secret = attribute in ("auth_token_file", "tls_key_file") or (
+                    attribute == "tls_cert_file" and endpoint.tls_key_file is None
+                )
+                yield _File(file, f"{endpoint.name}: {attribute.replace('_', '-')}", is_secret)
+
+
+def _has_secret(endpoint: Endpoint) -> bool:
+    return bool(endpoint.auth_token or endpoint.target.basic_auth or endpoint.headers)
+
+
+def _of_file(file: _File, settings: HandlerSettings) -> Iterator[Finding]:
+    user, path = settings.user, file.path
+    status = os.stat(path)
+    mode = stat.S_IMODE(status.st_mode)
+    rights = access.rights(path)
+    name = "" if file.where == path else f"{path} "
+    quoted = shlex.quote(path)
+    right = commands(f"chown root:{user} {quoted}", f"chmod 0640 {quoted}")
+    hidden = next((top for top in settings.hidden if path.startswith(f"{top}/")), None)
+    if hidden is not None:
+        what = f"{name}is below {hidden}, which the sandbox hides from handlers"
+        yield Finding(ERROR, file.where, what, "Keep it in /etc/postfix-rest-inetd.")
+        return
+    if not settings.reads_as_root(path) and not access.may(user, "r", path):
+        blocked = access.obstacle(user, path)
+        what = f"{name}cannot be read by {user}, as which handlers run: "
+        what += f"{blocked} is {access.rights(blocked)}"
+        entry = shlex.quote(blocked)
+        way = commands(f"chgrp {user} {entry}", f"chmod g+x {entry}")
+        yield Finding(ERROR, file.where, what, right if blocked == path else way)
+    if file.is_secret and mode & stat.S_IROTH:
+        what = f"{name}holds a secret, and everybody may read it ({rights})"
+        if access.may(_EVERYBODY, "r", path) is False:
+            what += ", but for the directory that it is in"
+        yield Finding(WARNING, file.where, what, right)
+    elif mode & stat.S_IWOTH or (mode & stat.S_IWGRP and status.st_gid != 0):
+        what = f"{name}can be changed by others than root ({rights})"
+        yield Finding(WARNING, file.where, what, right)
+    if status.st_uid != 0:
+        what = f"{name}belongs to another user than root ({rights}), who can change it"
+        yield Finding(WARNING, file.where, what, right)

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""What all socket units need of the machine: the generator, its addresses, services at rest."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd.admin.checks.finding import ERROR, WARNING, Finding, commands
+from postfix_rest_inetd.admin.host import systemd
+from postfix_rest_inetd.admin.host.listeners import is_local
+from postfix_rest_inetd.config.address import WILDCARDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postfix_rest_inetd.config.endpoint import Endpoint
+
+_RELOAD = "systemctl daemon-reload"
+
+
+def findings(endpoints: list[Endpoint] | None) -> Iterator[Finding]:
+    """What is wrong; the endpoints are None without a usable configuration."""
+    yield from _generator()
+    if endpoints is not None:
+        yield from _left_failed()
+        yield from _elsewhere(endpoints)
+
+
+def _generator() -> Iterator[Finding]:
+    """The program that gives all sockets their addresses."""
+    path, is_usable = systemd.generator()
+    if not path:
+        what = "is missing, so no socket gets an address"
+        yield Finding(ERROR, "generator", what, "Install the package again.")
+    elif os.path.realpath(path) == os.devnull:
+        what = "is masked, so no socket gets an address"
+        yield Finding(ERROR, path, what, commands(f"rm {path}", _RELOAD))
+    elif not is_usable:
+        what = "cannot be run by systemd, so no socket gets an address"
+        yield Finding(ERROR, path, what, commands(f"chmod 0755 {path}", _RELOAD))
+
+
+def _left_failed() -> Iterator[Finding]:
+    """Services that tell of a trouble that may be over: they stay failed until somebody acts."""
+    for name in systemd.failed_services():
+        what = "has failed, and stays so although the configuration is good by now"
+        if not name.endswith("-config.service"):
+            what = "has failed; its journal says why"
+        yield Finding(WARNING, name, what, commands(systemd.command("reset-failed", name)))
+
+
+def _elsewhere(endpoints: list[Endpoint]) -> Iterator[Finding]:
+    """Addresses that this machine does not have; with FreeBind=, a socket can listen there."""
+    for endpoint in endpoints:
+        ip = endpoint.address.ip
+        if ip is not None and ip not in WILDCARDS and not is_local(ip):
+            what = f"this machine has no address {str(endpoint.address).rpartition(':')[0]}, so "
+            what += f"nobody can connect to {endpoint.address}, though a socket may listen there"
+            advice = "Correct bind-address, unless the machine gets this address later."
+            yield Finding(WARNING, endpoint.name, what, advice)

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: MIT
+"""Postfix: do its tables and policy services that point here fit the endpoints?
+
+What it asks elsewhere is nobody's business here. But something on this machine at which nothing
+listens, and for which there is no endpoint, is taken for a wrong port.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd import model
+from postfix_rest_inetd.admin.checks import postfix_notes, relaying, typos
+from postfix_rest_inetd.admin.checks.finding import (
+    ERROR,
+    NOTE,
+    WARNING,
+    Finding,
+    commands,
+    together,
+)
+from postfix_rest_inetd.admin.host import access, postconf, references
+from postfix_rest_inetd.admin.host.listeners import resolved
+from postfix_rest_inetd.config import endpoint as endpoints_module
+from postfix_rest_inetd.config.address import LocalAddress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postfix_rest_inetd.admin.host.listeners import Listeners
+    from postfix_rest_inetd.admin.host.postconf import Settings
+    from postfix_rest_inetd.admin.host.references import Reference
+    from postfix_rest_inetd.config.endpoint import Endpoint
+
+START_MS = 1000  # that a handler may need before its request-timeout begins
+_SCHEMES = {
+    model.TCP_LOOKUP: "tcp:{}",
+    model.SOCKETMAP_LOOKUP: "socketmap:inet:{}:NAME",
+    model.POLICY: "check_policy_service inet:{}",
+}
+_REFUSING = {"local": ("alias_maps", "local"), "virtual": ("virtual_mailbox_maps", "virtual")}
+
+
+def findings(
+    endpoints: list[Endpoint],
+    listeners: Listeners,
+    instances: list[Settings],
+    ours: frozenset[str] = frozenset(),
+) -> Iterator[Finding]:
+    """What does not fit, of all instances; `ours` are the addresses of socket units of ours."""
+    asked: set[Endpoint] = set()
+    for settings in instances:
+        used = []
+        for reference in references.find(settings):
+            target = endpoint_of(reference, endpoints, settings)
+            if target is None:
+                yield from _strays(reference, endpoints, listeners, settings, ours)
+            else:
+                used.append((reference, target))
+                yield from _of_reference(reference, target, listeners, settings)
+        asked.update(target for _, target in used)
+        yield from relaying.findings(used, settings)
+        yield from postfix_notes.findings(used, settings)
+        yield from _unknown(endpoints, settings)
+    idle = [endpoint.name for endpoint in endpoints if endpoint not in asked]
+    if idle:
+        what = "no table or policy service of Postfix asks here"
+        yield Finding(NOTE, together(idle), what)
+
+
+def endpoint_of(
+    reference: Reference, endpoints: list[Endpoint], settings: Settings
+) -> Endpoint | None:
+    """The endpoint that a reference leads to, whether that is of use or not."""
+    for place in reference.addresses:
+        found = endpoints_module.select(endpoints, place)
+        if not isinstance(found, str):
+            return found
+    paths = [resolved(path) for path in _paths(reference, settings)]
+    for endpoint in endpoints:
+        if endpoint.address.path is not None and resolved(endpoint.address.path) in paths:
+            return endpoint
+    return None
+
+
+def _paths(reference: Reference, settings: Settings) -> list[str]:
+    """The paths that a unix: path may mean: below the queue directory, and as it is."""
+    path = reference.path
+    if path is None:
+        return []
+    queue = settings.value("queue_directory").rstrip("/")
+    return [path, queue + path] if path.startswith("/") else [f"{queue}/{path}"]
+
+
+def _strays(
+    reference: Reference,
+    endpoints: list[Endpoint],
+    listeners: Listeners,
+    settings: Settings,
+    ours: frozenset[str],
+) -> Iterator[Finding]:
+    """References to nobody, where nobody is known to be anything else."""
+    for problem, meant in typos.readings(reference, settings):
+        if endpoint_of(meant, endpoints, settings) is not None:
+            what = f"{reference.text}: {problem}"
+            yield Finding(ERROR, _where(reference, settings), what, f"That would be {meant.text}")
+            return
+    places = list(reference.addresses)
+    places += [LocalAddress(None, path=path) for path in _paths(reference, settings)]
+    if any(str(place) in ours for place in places):
+        what = f"{reference.text}: a socket of ours is there, and no endpoint in config.json"
+        advice = "Every request gets a temporary error. Change one or the other."
+        yield Finding(ERROR, _where(reference, settings), what, advice)
+        return
+    if not places or any(listeners.at(place) is not None for place in places):
+        return
+    if reference.path is not None and _is_service(reference.path, settings):
+        return
+    what = f"{reference.text}: nothing listens there, and it is no address of an endpoint"
+    there = [e for e in endpoints if e.mode == reference.mode]
+    known = ", ".join(f"{e.name} at {e.address}" for e in there) or "none"
+    advice = f"The {reference.mode} endpoints of config.json: {known}."
+    yield Finding(ERROR, _where(reference, settings), what, advice)
+
+
+def _is_service(path: str, settings: Settings) -> bool:
+    """Is it a socket that Postfix itself listens at, as for spawn(8)?"""
+    directory, _, name = path.partition("/")
+    services = {service.name for service in settings.services}
+    return directory in ("private", "public") and f"{name}/unix" in services
+
+
+def _unknown(endpoints: list[Endpoint], settings: Settings) -> Iterator[Finding]:
+    """Parameters that Postfix does not know, and nothing else uses, with an endpoint of ours."""
+    for parameter, value in settings.unknown:
+        for reference in references.in_value(value, settings):
+            if endpoint_of(reference, endpoints, settings) is not None:
+                what = f"{reference.text} is never asked: Postfix has no such parameter"
+                advice = f"postconf calls it unused. Is {parameter} misspelt?"
+                yield Finding(WARNING, f"{settings.shown}: {parameter}", what, advice)
+
+
+def _of_reference(
+    reference: Reference, endpoint: Endpoint, listeners: Listeners, settings: Settings
+) -> Iterator[Finding]:
+    where = _where(reference, settings)
+    if reference.mode != endpoint.mode:
+        what = f"{reference.text} asks {endpoint.name}, whose mode is {endpoint.mode}"
+        right = _SCHEMES[endpoint.mode].format(endpoint.address)
+        if endpoint.address.path is not None:
+            right = right.replace("inet:", "unix:")
+        yield Finding(ERROR, where, what, f"That would be {right}")
+        return
+    if reference.mode == model.SOCKETMAP_LOOKUP and reference.map_name is None:
+        advice = "The name is the last part, and the backend gets it: "
+        advice += f"{reference.text.rstrip(':')}:NAME"
+        yield Finding(ERROR, where, f"{reference.text}: {typos.NO_MAP_NAME}", advice)
+    if reference.path is not None:
+        yield from _chroot(reference, endpoint, settings)
+    if listeners.at(endpoint.address) is None:
+        what = f"{reference.text} asks {endpoint.name}, for which nobody listens at the moment"
+        yield Finding(ERROR, where, what, "Mail is deferred until its socket is started.")
+    elif reference.path is not None:
+        yield from _closed(where, endpoint, settings)
+    if reference.is_proxied:
+        yield from _proxy(reference, settings)
+    if reference.mode == model.POLICY:
+        yield from _timeout(reference, endpoint, settings)
+    yield from _refusing(reference, settings)
+
+
+def _closed(where: str, endpoint: Endpoint, settings: Settings) -> Iterator[Finding]:
+    path = endpoint.address.path or ""
+    user = settings.value("mail_owner") or "postfix"
+    if access.may(user, "w", path) is False:
+        blocked = access.obstacle(user, path)
+        what = f"{user} may not connect to {path}: {blocked} is {access.rights(blocked)}"
+        yield Finding(ERROR, where, what, "Choose a bind-path that Postfix can reach.")
+
+
+def _chroot(reference: Reference, endpoint: Endpoint, settings: Settings) -> Iterator[Finding]:
+    """An absolute path is another one for the services that are chrooted."""
+    path = reference.path or ""
+    if not path.startswith("/"):
+        return
+    queue = settings.value("queue_directory").rstrip("/")
+    real = endpoint.address.path or ""
+    chrooted = {service.is_chrooted: service.name for service in askers(reference, settings)}
+    for is_chrooted, seen in ((True, queue + path), (False, path)):
+        if is_chrooted in chrooted and resolved(seen) != resolved(real):
+            kind = "is chrooted" if is_chrooted else "is not chrooted"
+            what = f"unix:{path}: {chrooted[is_chrooted]} {kind} and would look for {seen}, "
+            what += f"but {endpoint.name} listens at {real}"
+            if real.startswith(f"{queue}/"):
+                advice = f"Without the first /, all find it: unix:{real[len(queue) + 1 :]}"
+            else:
+                advice = f"Let bind-path be below {queue}, {queue}/rest/{endpoint.name}, and "
+                advice += f"write unix:rest/{endpoint.name}"
+            yield Finding(ERROR, _where(reference, settings), what, advice)
+            return
+
+
+def _proxy(reference: Reference, settings: Settings) -> Iterator[Finding]:
+    if reference.text not in references.words(settings.value("proxy_read_maps")):
+        what = f"{reference.text} is not in proxy_read_maps, so proxymap(8) refuses it"
+        directory = f" -c {shlex.quote(settings.directory)}" if settings.directory else ""
+        known = f"$(postconf{directory} -h proxy_read_maps)"
+        advice = commands(
+            f'postconf{directory} -e "proxy_read_maps = {known} {reference.text}"',
+            f"postfix{directory} reload",
+        )
+        yield Finding(ERROR, _where(reference, settings), what, advice)
+
+
+def _timeout(reference: Reference, endpoint: Endpoint, settings: Settings) -> Iterator[Finding]:
+    timeout = reference.timeout_sec
+    if timeout * 1000 < endpoint.request_timeout + START_MS:
+        what = f"Postfix waits {timeout} s for {reference.text}, and the request-timeout of "
+        what += f"{endpoint.name} is {endpoint.request_timeout} ms"
+        enough = -(-(endpoint.request_timeout + START_MS) // 1000)
+        advice = f"Postfix should wait {enough} s or more, because the start of a handler takes "
+        advice += "time as well (smtpd_policy_service_timeout); or lower request-timeout."
+        yield Finding(WARNING, _where(reference, settings), what, advice)
+
+
+def _refusing(reference: Reference, settings: Settings) -> Iterator[Finding]:
+    """local(8) and virtual(8) take no answers from a network."""
+    for program, (parameter, transport) in _REFUSING.items():
+        in_use = settings.value(f"{program}_transport").partition(":")[0] == transport
+        if in_use and parameter in reference.parameters:
+            what = (
+                f"{program}(8) refuses {reference.text} (not allowed for security sensitive data)"
+            )
+            advice = f"Another {program}_transport, LMTP for example, has no such limit."
+            if program == "local":
+                advice = "Use virtual_alias_maps in place of alias_maps."
+            yield Finding(ERROR, f"{settings.shown}: {parameter}", what, advice)
+
+
+def askers(reference: Reference, settings: Settings) -> list[postconf.Service]:
+    """The services that connect to what a reference names."""
+    if reference.is_proxied:
+        return [service for service in settings.services if service.command == "proxymap"]
+    return list(reference.askers)
+
+
+def _where(reference: Reference, settings: Settings) -> str:
+    return f"{settings.shown}: {', '.join(reference.parameters)}"
+
+
+def settings_and_notes() -> tuple[list[Settings], list[Finding]]:
+    """The settings of each instance of Postfix, or why there are none."""
+    if not postconf.is_installed():
+        return [], [Finding(NOTE, "Postfix", "is not installed here, so it was not looked at")]
+    found, notes = [], []
+    for instance, directory in postconf.instances():
+        try:
+            found.append(postconf.read(instance, directory))
+        except postconf.PostfixError as error:
+            where = f"Postfix {instance}".rstrip()
+            notes.append(Finding(NOTE, where, f"was not looked at: {error}"))
+    return found, notes
+
+
+def settings_or_note() -> tuple[Settings | None, list[Finding]]:
+    """The settings of the default instance, or why there are none."""
+    found, notes = settings_and_notes()
+    default = next((settings for settings in found if not settings.directory), None)
+    return default, notes

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""What Postfix does with its tables and policy services otherwise than one may think.
+
+Notes only: such a machine can be as its administrator wants it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd import model
+from postfix_rest_inetd.admin.checks.finding import NOTE, Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postfix_rest_inetd.admin.host.postconf import Settings
+    from postfix_rest_inetd.admin.host.references import Reference
+    from postfix_rest_inetd.config.endpoint import Endpoint
+
+CLOSE = "close"
+# Tables that are asked for mail addresses, in which the extension can stand.
+_OF_ADDRESSES = re.compile(
+    r"(.*: )?(virtual_(alias|mailbox)|(sender_|recipient_)?canonical|(sender|recipient)_bcc"
+    r"|(local|relay)_recipient|relocated|transport|smtpd_sender_login"
+    r"|sender_dependent_(relayhost|default_transport)|smtp_generic)_maps"
+)
+# postconf(5), smtpd_policy_service_default_action: what Postfix does anyway.
+_NO_CHOICE = "451 4.3.5 Server configuration problem"
+
+
+def findings(used: list[tuple[Reference, Endpoint]], settings: Settings) -> Iterator[Finding]:
+    """Notes on the references of one instance, each with the endpoint that it leads to."""
+    yield from _delimiter(used, settings)
+    for reference, endpoint in used:
+        if reference.mode == endpoint.mode == model.POLICY:
+            yield from _default_action(reference, endpoint, settings)
+        elif endpoint.mode != model.POLICY and not endpoint.access_table:
+            yield from _access_table(reference, endpoint, settings)
+
+
+def _delimiter(used: list[tuple[Reference, Endpoint]], settings: Settings) -> Iterator[Finding]:
+    delimiter = settings.value("recipient_delimiter")
+    names = dict.fromkeys(
+        endpoint.name
+        for reference, endpoint in used
+        if reference.mode != model.POLICY
+        and any(map(_OF_ADDRESSES.fullmatch, reference.parameters))
+    )
+    if delimiter and names:
+        what = f"with {delimiter}, {', '.join(names)} is asked for the whole address only: "
+        what += f"user{delimiter[0]}extension@example.org"
+        advice = "Postfix looks up no address without the extension in tcp: and socketmap: tables. "
+        advice += "The backend has to strip it itself."
+        yield Finding(NOTE, f"{settings.shown}: recipient_delimiter", what, advice)
+
+
+def _default_action(
+    reference: Reference, endpoint: Endpoint, settings: Settings
+) -> Iterator[Finding]:
+    action = reference.default_action
+    if action in ("", _NO_CHOICE) or endpoint.failure_action is not None:
+        return
+    where = f"{settings.shown}: {', '.join(reference.parameters)}"
+    what = f"the default action {action} for {reference.text} does not apply when the backend of "
+    what += f"{endpoint.name} fails, because Postfix gets a reply: a 451"
+    advice = (
+        f'In config.json, "failure-action": "{CLOSE}" lets it apply, and another failure-action '
+    )
+    advice += "is answered in its place."
+    yield Finding(NOTE, where, what, advice)
+
+
+def _access_table(
+    reference: Reference, endpoint: Endpoint, settings: Settings
+) -> Iterator[Finding]:
+    """A table whose values are actions."""
+    access = re.compile(rf"check_\w+_access[\s,]+{re.escape(reference.text)}(?![^\s,}}])")
+    places = []
+    for shown in reference.parameters:
+        service, _, parameter = shown.rpartition(": ")
+        if access.search(settings.value(parameter, service)):
+            places.append(shown)
+    if places:
+        what = f"{endpoint.name} is an access table: what its backend answers is an action, and "
+        what += "no action firewall checks it"
+        advice = 'With "access-table": true, one does. An endpoint is an access table as a whole: '
+        advice += "give other maps an endpoint of their own."
+        yield Finding(NOTE, f"{settings.shown}: {', '.join(places)}", what, advice)

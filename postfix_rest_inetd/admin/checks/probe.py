@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""`check --probe`: does the backend of each endpoint answer, and as it should?
+
+Each step that a handler takes is taken one after the other and timed: resolving the name,
+connecting, TLS, and one request (request.py) for each map that Postfix uses, within the
+request-timeout of the endpoint.
+
+It is this process that asks, not a handler in its sandbox: questions.py has that.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import ssl
+from binascii import hexlify
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd import log_entry, model, verdict
+from postfix_rest_inetd.admin.checks import request as probe_request
+from postfix_rest_inetd.admin.checks.finding import ERROR, GOOD, NOTE, WARNING, Finding, commands
+from postfix_rest_inetd.backend import client as backend_client
+from postfix_rest_inetd.backend import stream as backend_stream
+from postfix_rest_inetd.backend import tls
+from postfix_rest_inetd.backend.resolver import Resolver
+from postfix_rest_inetd.config import credentials
+from postfix_rest_inetd.deadline import Deadline
+from postfix_rest_inetd.errors import BackendError, ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postfix_rest_inetd.config.endpoint import Endpoint
+    from postfix_rest_inetd.config.loading import Config
+
+RENEWAL_DAYS = 14
+_TOKEN = (401, 403)  # about the token, whichever map
+_SLOW_PART = 0.5  # of the request-timeout
+
+
+def findings(
+    endpoint: Endpoint, loaded: Config, path: str, in_use: dict[Endpoint, list[str]]
+) -> Iterator[Finding]:
+    """What the backend of one endpoint did.
+
+    Args:
+        endpoint: which one.
+        loaded: the configuration that has it.
+        path: of the configuration.
+        in_use: the maps that Postfix asks for, by endpoint.
+    """
+    try:
+        token = credentials.auth_token_of(endpoint)
+        client = backend_client.Client(endpoint, loaded.user_agent, token)
+    except ConfigError:
+        return  # the files have been reported
+    names = probe_request.map_names(endpoint, in_use)
+    steps: list[str] = []
+    try:
+        yield from _connect(endpoint, steps)
+        for map_name in names:
+            is_used = endpoint.mode != model.SOCKETMAP_LOOKUP or endpoint in in_use
+            yield from _ask(endpoint, client, map_name, steps, is_used=is_used)
+            steps = []
+    except BackendError as error:
+        what = f"{'; '.join(steps)}; then " if steps else ""
+        advice = ""
+        if error.outcome == model.INVALID_DATA:
+            same = probe_request.command(endpoint, loaded.endpoints, path, names[0], "--direct")
+            advice = f"See what it sends:\n{commands(same)}"
+        yield Finding(ERROR, _where(endpoint), f"{what}{error}", advice)
+    finally:
+        client.close()
+
+
+def _connect(endpoint: Endpoint, steps: list[str]) -> Iterator[Finding]:
+    """Resolve, connect and do TLS, over a connection that is closed again."""
+    target = endpoint.target
+    deadline = Deadline(endpoint.request_timeout / 1000)
+    began = monotonic()
+    resolver = Resolver(target)
+    addresses = resolver.addresses(deadline)
+    shown = ", ".join(dict.fromkeys(str(address[0]) for _, address in addresses))
+    if shown != target.host:
+        steps.append(f"{target.host} is {shown} ({_since(began)})")
+    began = monotonic()
+    if not target.tls:
+        with backend_stream.connect(target, resolver, deadline) as stream:
+            steps.append(f"connected to {stream.getpeername()[0]} ({_since(began)})")
+        return
+    with tls.Trust(endpoint).connect(target, resolver, deadline) as secure:
+        steps.append(f"connected to {secure.getpeername()[0]}, {secure.version()}")
+        expiry = ssl.cert_time_to_seconds(str((secure.getpeercert() or {})["notAfter"]))
+    until = dt.datetime.fromtimestamp(expiry, dt.UTC)
+    days = (until - dt.datetime.now(dt.UTC)).days
+    steps[-1] += f", certificate until {until:%Y-%m-%d}, {days} days ({_since(began)})"
+    if days < RENEWAL_DAYS:
+        what = f"the certificate of {target.origin} expires in {days} days ({until:%Y-%m-%d})"
+        advice = "Renew it, and find out why that does not happen by itself."
+        yield Finding(WARNING, _where(endpoint), what, advice)
+
+
+def _ask(
+    endpoint: Endpoint,
+    client: backend_client.Client,
+    map_name: str,
+    steps: list[str],
+    *,
+    is_used: bool,
+) -> Iterator[Finding]:
+    """Send the request and judge the response as a handler does."""
+    request = probe_request.request(endpoint, map_name)
+    request_id = hexlify(os.urandom(16)).decode()
+    deadline = Deadline(endpoint.request_timeout / 1000)
+    began = monotonic()
+    response = client.ask(request, request_id, deadline)
+    elapsed = monotonic() - began
+    measured = log_entry.Measured()
+    measured.request_id, measured.status = request_id, response.status
+    steps.append(f"status {response.status} ({elapsed * 1000:.0f} ms)")
+    reply = verdict.of_response(endpoint, response)
+    seen = f"{'; '.join(steps)}: "
+    asked = probe_request.shown(endpoint, map_name)
+    if reply.outcome in (model.NOT_FOUND, model.ACTION):
+        answered = "not found" if reply.outcome == model.NOT_FOUND else f"action {reply.text}"
+        yield Finding(GOOD, _where(endpoint), f"{seen}{answered}, for {asked}")
+    elif reply.outcome == model.FOUND:
+        what = f"{seen}a value was found for {asked}, which cannot exist"
+        advice = "Does the backend answer every key? Then Postfix accepts mail for everybody."
+        yield Finding(WARNING, _where(endpoint), what, advice)
+    elif reply.outcome == model.USER_ERROR and response.status not in _TOKEN and not is_used:
+        what = f"{seen}refused, for {asked}, which Postfix does not use"
+        yield Finding(NOTE, _where(endpoint), what)
+    else:
+        advice = log_entry.advice(reply.outcome, measured)
+        what = f"{seen}{reply.outcome.replace('-', ' ')}, for {asked}"
+        yield Finding(ERROR, _where(endpoint), what, f"{advice[:1].upper()}{advice[1:]}")
+    if elapsed > _SLOW_PART * endpoint.request_timeout / 1000:
+        what = f"the backend took {elapsed * 1000:.0f} ms, and request-timeout is "
+        what += f"{endpoint.request_timeout} ms"
+        advice = "Raise request-timeout, or find out what the backend is waiting for."
+        yield Finding(WARNING, _where(endpoint), what, advice)
+
+
+def _where(endpoint: Endpoint) -> str:
+    return f"{endpoint.name}: backend"
+
+
+def _since(began: float) -> str:
+    return f"{(monotonic() - began) * 1000:.0f} ms"

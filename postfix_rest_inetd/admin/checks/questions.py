@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""`check --probe`: one question through the socket of each endpoint, as Postfix asks it.
+
+That is the whole way: systemd, a handler in its sandbox with its rights and its files, the backend.
+A socketmap is asked for each map that Postfix uses. Of a failure, the journal says why.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from postfix_rest_inetd import model
+from postfix_rest_inetd.admin.ask import socket_client
+from postfix_rest_inetd.admin.ask.record import Record
+from postfix_rest_inetd.admin.checks import failures, request
+from postfix_rest_inetd.admin.checks.finding import ERROR, GOOD, NOTE, Finding, commands
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postfix_rest_inetd.admin.host.listeners import Listeners
+    from postfix_rest_inetd.config.endpoint import Endpoint
+
+_GOOD = (model.REPLY_VALUE, model.REPLY_NOT_FOUND)
+# verdict.py: how the texts of failures begin.
+_FAILURES = ("451 REST ", "554 REST ")
+
+
+class Asked(NamedTuple):
+    """What is asked.
+
+    Attributes:
+        endpoints: all of the configuration.
+        path: of the configuration.
+        in_use: the maps that Postfix asks for, by endpoint.
+        failed: endpoints whose backend has failed already when it was asked directly: that a
+            handler fails likewise is no news.
+    """
+
+    endpoints: list[Endpoint]
+    path: str
+    in_use: dict[Endpoint, list[str]]
+    failed: set[Endpoint]
+
+
+def findings(asked: Asked, listeners: Listeners) -> Iterator[Finding]:
+    """What Postfix would get from each endpoint."""
+    for endpoint in asked.endpoints:
+        where = f"{endpoint.name}: socket"
+        if listeners.at(endpoint.address) is None:
+            yield Finding(NOTE, where, f"was not asked: nothing listens at {endpoint.address}")
+            continue
+        client = socket_client.Client(endpoint)
+        try:
+            for map_name in request.map_names(endpoint, asked.in_use):
+                yield from _ask(endpoint, client, map_name, asked)
+        except PermissionError:
+            what = "was not asked: only root and Postfix may connect to it"
+            yield Finding(NOTE, where, what, "Run this as root.")
+        finally:
+            client.close()
+
+
+def _ask(
+    endpoint: Endpoint, client: socket_client.Client, map_name: str, known: Asked
+) -> Iterator[Finding]:
+    """Ask, and judge what comes.
+
+    Raises:
+        PermissionError: this user may not connect.
+    """
+    where = f"{endpoint.name}: socket"
+    is_used = endpoint.mode != model.SOCKETMAP_LOOKUP or endpoint in known.in_use
+    asked = request.shown(endpoint, map_name)
+    record, began = Record(), time.time()
+    try:
+        answer = client.ask(request.request(endpoint, map_name), record)
+        text = answer.text.decode(errors="backslashreplace")
+        told = {model.REPLY_NOT_FOUND: "not found", model.REPLY_VALUE: "a value"}
+        what = told.get(answer.kind, f"{answer.word} {text}")
+        if endpoint.mode == model.POLICY:
+            what = f"action {text}"
+        is_good = answer.kind in _GOOD and not text.startswith(_FAILURES)
+        is_made_up = answer.kind == model.REPLY_PERMANENT and not is_used
+        is_doubtful = answer.kind == model.REPLY_VALUE and text == endpoint.failure_action
+    except socket_client.NoAnswerError as error:
+        if isinstance(error.__context__, PermissionError):
+            raise PermissionError from None
+        what, is_good, is_made_up, is_doubtful = str(error), False, False, False
+    reason = ""
+    if endpoint not in known.failed and (is_doubtful or not is_good):
+        reason = failures.reason(endpoint, began)
+    why = f": {reason}" if reason else ""
+    if is_good and not reason:
+        took = f"{record.total_usec / 1000:.0f} ms"
+        yield Finding(GOOD, where, f"{what}, for {asked}, as Postfix asks ({took})")
+    elif is_made_up:
+        yield Finding(NOTE, where, f"{what}, for {asked}, which Postfix does not use{why}")
+    elif endpoint not in known.failed:
+        same = request.command(endpoint, known.endpoints, known.path, map_name)
+        what = f"{what}, for {asked}, as Postfix asks{why}"
+        yield Finding(ERROR, where, what, f"See each step:\n{commands(same)}")

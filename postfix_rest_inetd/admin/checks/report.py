@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""Findings on standard output: as a text or as JSON.
+
+A text for people is broken into lines within 80 columns; where it goes to a file, a pipe or the
+journal, a finding is one line, and so is each part of its advice.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd.admin.checks.finding import ERROR, GOOD, NOTE, SEVERITIES, WARNING
+from postfix_rest_inetd.admin.ui import terminal
+
+if TYPE_CHECKING:
+    from postfix_rest_inetd.admin.checks.finding import Finding
+
+_STYLES = {
+    ERROR: terminal.BAD,
+    WARNING: terminal.DOUBTFUL,
+    NOTE: terminal.LABEL,
+    GOOD: terminal.GOOD,
+}
+_MARGIN = 9
+_MAX_WIDTH = 80
+_MIN_WIDTH = 40
+
+
+def as_text(findings: list[Finding]) -> None:
+    """Print findings in their order, and how many there are of what kind."""
+    width = 0
+    if sys.stdout.isatty():
+        columns = shutil.get_terminal_size((_MAX_WIDTH, 24)).columns
+        width = max(_MIN_WIDTH, min(columns, _MAX_WIDTH))
+    for finding in findings:
+        _one(finding, width)
+    counts = {
+        severity: sum(finding.severity == severity for finding in findings)
+        for severity in (ERROR, WARNING)
+    }
+    told = [f"{count} {name}{'s' * (count > 1)}" for name, count in counts.items() if count]
+    print(f"\n{' and '.join(told) or 'Nothing wrong was found.'}")
+
+
+def as_json(config: str, findings: list[Finding]) -> None:
+    """Print one object: the file, the counts by severity, and the findings."""
+    counts = {name: sum(finding.severity == name for finding in findings) for name in SEVERITIES}
+    document = {
+        "config": config,
+        "counts": counts,
+        "findings": [finding._asdict() for finding in findings],
+    }
+    print(json.dumps(document, indent=2))
+
+
+def _one(finding: Finding, width: int) -> None:
+    margin = " " * _MARGIN
+    text = terminal.printable(f"{finding.where}: {finding.what}")
+    lines = _wrapped(text, width, margin, margin)
+    label = f"{finding.severity:{_MARGIN}}"
+    print(terminal.painted(label, _STYLES[finding.severity]) + lines[0][_MARGIN:])
+    for line in lines[1:]:
+        print(line)
+    for number, advice in enumerate(finding.advice.splitlines()):
+        printable = terminal.printable(advice)
+        if advice.startswith("    "):
+            print(f"{margin}   {printable}")
+        else:
+            arrow = "-> " if number == 0 else "   "
+            print("\n".join(_wrapped(printable, width, f"{margin}{arrow}", f"{margin}   ")))
+
+
+def _wrapped(text: str, width: int, first: str, others: str) -> list[str]:
+    if not width:
+        return [first + text]
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""The requests of `check --probe`: harmless, and honest about what they are.
+
+A lookup of a key that cannot exist, because its domain is in `.invalid` (RFC 2606), or a policy
+request for such a sender and recipient, from an address of nobody's. A backend may log it, and can
+tell it from mail by the domain.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd import model
+from postfix_rest_inetd.admin.ask import question
+from postfix_rest_inetd.config import loading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from postfix_rest_inetd.config.endpoint import Endpoint
+
+DOMAIN = "postfix-rest-inetd.invalid"
+ADDRESS = f"check@{DOMAIN}"
+MAP_NAME = "check"  # where Postfix asks for no map
+_CLIENT = "192.0.2.1"  # RFC 5737: an address of nobody's
+
+# All that Postfix sends, because a backend may count on each attribute.
+_POLICY = {
+    **question.DEFAULTS,
+    "helo_name": DOMAIN,
+    "sender": ADDRESS,
+    "recipient": ADDRESS,
+    "client_address": _CLIENT,
+    "client_name": "unknown",
+    "reverse_client_name": "unknown",
+    "instance": "postfix-rest-inetd-check",
+}
+
+
+def request(endpoint: Endpoint, map_name: str) -> model.Request:
+    """The request for an endpoint; `map_name` matters for a socketmap."""
+    if endpoint.mode == model.POLICY:
+        return model.PolicyRequest([(k.encode(), v.encode()) for k, v in _POLICY.items()])
+    name = map_name.encode() if endpoint.mode == model.SOCKETMAP_LOOKUP else None
+    return model.LookupRequest(key(endpoint).encode(), name)
+
+
+def key(endpoint: Endpoint) -> str:
+    """A key that is neither a domain nor an address of anybody's, and could be either."""
+    return DOMAIN if endpoint.mode == model.TCP_LOOKUP else ADDRESS
+
+
+def shown(endpoint: Endpoint, map_name: str) -> str:
+    """What was asked, in words."""
+    if endpoint.mode == model.POLICY:
+        return "a policy request"
+    in_map = f" in the map {map_name}" if endpoint.mode == model.SOCKETMAP_LOOKUP else ""
+    return f"the key {key(endpoint)}{in_map}"
+
+
+def map_names(endpoint: Endpoint, in_use: dict[Endpoint, list[str]]) -> list[str]:
+    """The maps to ask for: those that Postfix uses, or one made up; one "" for other endpoints."""
+    if endpoint.mode != model.SOCKETMAP_LOOKUP:
+        return [""]
+    return in_use.get(endpoint) or [MAP_NAME]
+
+
+def command(
+    endpoint: Endpoint, known: Iterable[Endpoint], path: str, map_name: str, *options: str
+) -> str:
+    """The command that asks the same and shows each step, as a shell takes it.
+
+    Args:
+        endpoint: which one.
+        known: all endpoints of the configuration, among them those of the same name.
+        path: of the configuration.
+        map_name: for a socketmap.
+        options: of `query`.
+    """
+    words = ["postfix-rest-inetd", "query", _named(endpoint, known)]
+    if endpoint.mode != model.POLICY:
+        words.append(key(endpoint))
+    words += [*options, "-v"]
+    if endpoint.mode == model.POLICY:
+        words += ["--attribute", f"sender={ADDRESS}", "--attribute", f"recipient={ADDRESS}"]
+    if map_name:
+        words += ["--map", map_name]
+    if os.path.abspath(path) != loading.DEFAULT_PATH:
+        words += ["--config", path]
+    return shlex.join(words)
+
+
+def _named(endpoint: Endpoint, known: Iterable[Endpoint]) -> str:
+    """The name where it is unique and can be typed, or else the address."""
+    name = endpoint.name
+    is_unique = sum(other.name == name for other in known) == 1
+    can_be_typed = name.isascii() and name.isprintable() and not name.startswith("-")
+    return name if is_unique and can_be_typed else str(endpoint.address)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""What the configuration allows and its administrator may not want: who can ask, and what is seen.
+
+Nothing here stops mail. A private network can make each of these harmless, which is not seen from
+here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd import model
+from postfix_rest_inetd.admin.checks.finding import NOTE, WARNING, Finding, together
+from postfix_rest_inetd.config.address import WILDCARDS, parse_ip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postfix_rest_inetd.config.endpoint import Endpoint
+
+_SECRETS = ("authorization", "cookie", "proxy-authorization", "x-api-key")
+
+
+def findings(endpoints: list[Endpoint]) -> Iterator[Finding]:
+    """The risks of all endpoints."""
+    for endpoint in endpoints:
+        if endpoint.address.ip in WILDCARDS:
+            what = f"{endpoint.address} takes connections at every address of this machine, and "
+            what += "nothing authenticates a client"
+            advice = "Bind to 127.0.0.1 or to a bind-path, or let a firewall admit Postfix alone."
+            yield Finding(WARNING, endpoint.name, what, advice)
+        yield from _clear_text(endpoint)
+    free = [endpoint.name for endpoint in endpoints if _may_answer_anything(endpoint)]
+    if free:
+        what = (
+            "without allowed-actions, the backend can make Postfix do all that access(5) offers, "
+        )
+        what += "OK and REDIRECT included"
+        advice = 'Name what it is to answer: "allowed-actions": ["DUNNO", "REJECT"]'
+        yield Finding(NOTE, together(free), what, advice)
+
+
+def _may_answer_anything(endpoint: Endpoint) -> bool:
+    answers_actions = endpoint.mode == model.POLICY or endpoint.access_table
+    return answers_actions and endpoint.allowed_actions is None
+
+
+def _clear_text(endpoint: Endpoint) -> Iterator[Finding]:
+    target = endpoint.target
+    if target.tls or _is_loopback(target.host):
+        return
+    what = f"requests go to {target.origin} in the clear: "
+    what += "the token and " if _has_token(endpoint) else ""
+    what += "all addresses can be read on the way"
+    yield Finding(WARNING, endpoint.name, what, "Use https for a backend on another machine.")
+
+
+def _has_token(endpoint: Endpoint) -> bool:
+    names = {name.lower() for name in endpoint.headers}
+    return bool(
+        endpoint.auth_token
+        or endpoint.auth_token_file
+        or endpoint.target.basic_auth
+        or not names.isdisjoint(_SECRETS)
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    """Is it this machine itself, by its address or the name of RFC 6761?"""
+    if host.rstrip(".").lower() == "localhost" or host.lower().endswith(".localhost"):
+        return True
+    packed = parse_ip(host)
+    return packed is not None and (packed[:1] == b"\x7f" if len(packed) == 4 else packed == _IPV6)
+
+
+_IPV6 = bytes(15) + b"\1"

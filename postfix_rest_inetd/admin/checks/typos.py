@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""Tables and policy services that are meant for an endpoint, in a form that Postfix refuses.
+
+What Postfix says of them is `invalid transport name`, `valid hostname or network address required`
+or `garbage after numerical service`, in the log and a fatal error of each process.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd import model
+from postfix_rest_inetd.admin.host import references
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postfix_rest_inetd.admin.host.postconf import Settings
+    from postfix_rest_inetd.admin.host.references import Reference
+
+NO_MAP_NAME = "the name of the map is missing"
+_TRANSPORTS = ("inet", "unix", "local")
+
+
+def readings(reference: Reference, settings: Settings) -> Iterator[tuple[str, Reference]]:
+    """What a reference may have been meant to be: what is wrong with it, and the right one."""
+    if reference.mode == model.POLICY:
+        for transport in _transports(reference.text):
+            meant = f"{transport}:{reference.text}"
+            yield f"{transport}: is missing", references.policy(meant, settings, "")
+        return
+    around, kind, rest = _split(reference)
+    if kind == "tcp":
+        if rest.startswith("inet:"):
+            meant = rest.removeprefix("inet:")
+            yield "there is no inet: in a tcp: table", _table(around, kind, meant)
+        return
+    for transport in _transports(rest):
+        problem = f"{transport}: is missing"
+        yield problem, _table(around, kind, f"{transport}:{rest}")
+        yield f"{problem}, and {NO_MAP_NAME}", _table(around, kind, f"{transport}:{rest}:NAME")
+    yield NO_MAP_NAME, _table(around, kind, f"{rest.rstrip(':')}:NAME")
+    server, _, name = rest.rpartition(":")
+    server, colon, first = server.rpartition(":")
+    if colon:
+        meant = f"{server}:{first}-{name}"
+        yield "the name of a map cannot have a colon", _table(around, kind, meant)
+
+
+def _transports(place: str) -> tuple[str, ...]:
+    """The transport that is missing, judged by what there is instead."""
+    if place.partition(":")[0] in _TRANSPORTS:
+        return ()
+    return ("unix",) if "/" in place else ("inet",)
+
+
+def _split(reference: Reference) -> tuple[str, str, str]:
+    """What stands around a table, its kind, and what stands behind that."""
+    kind = "tcp" if reference.mode == model.TCP_LOOKUP else "socketmap"
+    around, _, rest = reference.text.partition(f"{kind}:")
+    return around, kind, rest
+
+
+def _table(around: str, kind: str, rest: str) -> Reference:
+    return references.table(f"{around}{kind}:{rest}", kind, rest)

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: MIT
+"""Where Postfix asks: the tables and policy services of its settings that could be ours.
+
+A reference is a `tcp:` or `socketmap:` table, by way of `proxy:` or not, or what stands behind
+check_policy_service. One that stands in several parameters is one reference. What other hosts
+answer is left out: no name but localhost is looked up. Nor is a file that a list names, such as
+`mydestination = /etc/postfix/domains`, or a table's own configuration.
+
+Values are taken apart as Postfix does: words are separated by blanks and commas, but not within
+braces (mystrtokq() of util/mystrtok.c); the name of a socketmap is what stands behind the last
+colon (util/dict_sockmap.c); `host:port` can be a port alone (util/host_port.c).
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import socket
+from typing import TYPE_CHECKING, NamedTuple
+
+from postfix_rest_inetd import model
+from postfix_rest_inetd.admin.host import postconf
+from postfix_rest_inetd.admin.host.listeners import is_local
+from postfix_rest_inetd.config.address import LocalAddress, parse_ip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postfix_rest_inetd.admin.host.postconf import Service, Settings
+
+POLICY_SERVICE = "check_policy_service"
+_MODES = {"tcp": model.TCP_LOOKUP, "socketmap": model.SOCKETMAP_LOOKUP}
+_AROUND_ONE = ("proxy", "debug")  # tables around another table, and around several
+_AROUND_SEVERAL = ("unionmap", "pipemap")
+_LISTS_OF_TABLES = ("proxy_read_maps", "proxy_write_maps")
+# What has another parameter's value unless it is set: not worth telling beside that.
+_BY_DEFAULT = re.compile(r"address_verify_.*|tlsproxy_.*|fast_flush_domains|virtual_alias_domains")
+_OPTION = re.compile(r"\{?\s*(\w+)\s*=\s*(.*?)\s*\}?", re.DOTALL)
+
+# Which of Postfix's programs look a parameter up (the tables of parameters at the end of their
+# sources); the first match counts, and else it is smtpd.
+_USERS = (
+    (r"sender_dependent_.*|transport_maps|relocated_maps|address_verify_.*", ("trivial-rewrite",)),
+    (r"smtp_", ("smtp",)),
+    (r"lmtp_", ("lmtp",)),
+    (r"smtpd_", ("smtpd",)),
+    (r"postscreen_", ("postscreen",)),
+    (r"tlsproxy_", ("tlsproxy",)),
+    (r"fast_flush_", ("flush",)),
+    (r"virtual_alias_maps|.*canonical_maps", ("cleanup", "smtpd")),
+    (r".*_bcc_maps|(mime_|nested_|milter_)?header_checks|body_checks|milter_", ("cleanup",)),
+    (r".*_domains|mydestination", ("trivial-rewrite", "smtpd")),
+    (r"(alias|mailbox_command|mailbox_transport|fallback_transport)_maps", ("local",)),
+    (r"virtual_([ug]id|mailbox_limit)_maps", ("virtual",)),
+)
+
+
+class Reference(NamedTuple):
+    """A table or a policy service.
+
+    Attributes:
+        text: as it stands there, `proxy:` included.
+        addresses: where it connects to, for TCP; empty for another host.
+        path: the unix socket, as it stands there.
+        map_name: of a socketmap; None where it is missing.
+        timeout_sec: of a policy service.
+        default_action: of a policy service.
+        parameters: where it stands: `virtual_alias_maps`, or `smtp/inet: smtpd_…` for an override;
+            without those that have only taken over the value of another.
+        askers: the services of Postfix that ask, unless proxymap(8) does so for them.
+    """
+
+    text: str
+    mode: str
+    is_proxied: bool
+    addresses: tuple[LocalAddress, ...]
+    path: str | None
+    map_name: str | None
+    timeout_sec: int = 100
+    default_action: str = ""
+    parameters: tuple[str, ...] = ()
+    askers: tuple[Service, ...] = ()
+
+
+def find(settings: Settings) -> list[Reference]:
+    """All references, each with every parameter that it stands in."""
+    found: dict[Reference, Reference] = {}
+    places = [("", name, value) for name, value in settings.parameters.items()]
+    places += [(service, name, value) for (service, name), value in settings.overrides.items()]
+    for service, parameter, value in places:
+        if parameter in _LISTS_OF_TABLES:
+            continue
+        askers = _askers(service, parameter, settings)
+        for reference in in_value(value, settings, service):
+            known = found.get(reference, reference)
+            shown = f"{service}: {parameter}" if service else parameter
+            found[reference] = known._replace(
+                parameters=(*known.parameters, shown),
+                askers=tuple(dict.fromkeys((*known.askers, *askers))),
+            )
+    return [_without_defaults(reference) for reference in found.values()]
+
+
+def _without_defaults(reference: Reference) -> Reference:
+    own = tuple(name for name in reference.parameters if not _BY_DEFAULT.fullmatch(name))
+    return reference._replace(parameters=own) if own else reference
+
+
+def in_value(value: str, settings: Settings, service: str = "") -> list[Reference]:
+    """The references in one value, of a service or of all."""
+    return [*_tables(value), *_policies(value, settings, service)]
+
+
+def _askers(service: str, parameter: str, settings: Settings) -> list[Service]:
+    """The services that look a parameter up where it stands: in master.cf, or in main.cf."""
+    if service:
+        return [each for each in settings.services if each.name == service]
+    programs = next((users for name, users in _USERS if re.match(name, parameter)), ("smtpd",))
+    services = settings.of(programs)
+    return [each for each in services if (each.name, parameter) not in settings.overrides]
+
+
+def words(value: str) -> list[str]:
+    """The words of a value; what stands in braces is one, with its braces."""
+    found, word, depth = [], "", 0
+    for character in value:
+        if depth == 0 and character in ", \t\r\n":
+            found.append(word)
+            word = ""
+            continue
+        depth += (character == "{") - (character == "}" and depth > 0)
+        word += character
+    return [each for each in [*found, word] if each]
+
+
+def _inside(word: str) -> str | None:
+    """What stands in the braces of a word, None where it has none."""
+    return word[1:-1] if word.startswith("{") and word.endswith("}") else None
+
+
+def _tables(value: str, around: str = "") -> Iterator[Reference]:
+    for word in words(value):
+        text = word.lstrip("!")
+        inside = _inside(text)
+        kind, _, rest = text.partition(":")
+        if inside is not None:
+            yield from _tables(inside, around)
+        elif kind in _AROUND_ONE:
+            yield from _tables(rest, f"{around}{kind}:")
+        elif kind in _AROUND_SEVERAL:
+            yield from _tables(_inside(rest) or "", around)
+        elif kind in _MODES and rest:
+            yield table(f"{around}{text}", kind, rest)
+
+
+def table(text: str, kind: str, rest: str) -> Reference:
+    """The table `text`, of which `rest` is what stands behind `kind:`."""
+    transport, place, map_name = "inet", rest, None
+    if kind == "socketmap":
+        server, _, map_name = rest.rpartition(":")
+        transport, _, place = server.partition(":")
+    reference = _reference(text, _MODES[kind], transport, place)
+    return reference._replace(is_proxied="proxy:" in text, map_name=map_name or None)
+
+
+def _policies(value: str, settings: Settings, service: str) -> Iterator[Reference]:
+    restrictions = words(value)
+    for restriction, specification in itertools.pairwise(restrictions):
+        if restriction.lower() == POLICY_SERVICE:
+            yield policy(specification, settings, service)
+
+
+def policy(specification: str, settings: Settings, service: str) -> Reference:
+    """What stands behind check_policy_service: a server, or in braces one and its options."""
+    inside = _inside(specification)
+    server, *given = words(inside) if inside is not None else [specification]
+    options = {match[1]: match[2] for each in given if (match := _OPTION.fullmatch(each))}
+    transport, _, place = server.partition(":")
+    default = postconf.seconds(settings.value("smtpd_policy_service_timeout", service), 100)
+    action = settings.value("smtpd_policy_service_default_action", service)
+    return _reference(server, model.POLICY, transport, place)._replace(
+        timeout_sec=postconf.seconds(options.get("timeout", ""), default),
+        default_action=options.get("default_action", action),
+    )
+
+
+def _reference(text: str, mode: str, transport: str, place: str) -> Reference:
+    path = place if transport in ("unix", "local") and place else None
+    addresses = _addresses(*_host_and_port(place)) if transport == "inet" else ()
+    return Reference(text, mode, False, addresses, path, None)  # noqa: FBT003 - is_proxied
+
+
+def _host_and_port(place: str) -> tuple[str, str]:
+    if place.startswith("["):
+        host, _, port = place[1:].partition("]")
+        return host, port.removeprefix(":")
+    host, _, port = place.rpartition(":")
+    return host, port
+
+
+def _addresses(host: str, service: str) -> tuple[LocalAddress, ...]:
+    """Where a host and a port of this machine are; nothing for another machine."""
+    try:
+        port = int(service) if service.isdecimal() else socket.getservbyname(service, "tcp")
+    except OSError:
+        return ()
+    if host in ("", "localhost"):
+        return tuple(LocalAddress(ip, port) for ip in (b"\x7f\0\0\1", bytes(15) + b"\1"))
+    packed = parse_ip(host)
+    return (LocalAddress(packed, port),) if packed is not None and is_local(packed) else ()

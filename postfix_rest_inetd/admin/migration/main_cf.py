@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: MIT
+"""What `migrate` says of main.cf: where Postfix asks already, and how it could ask what is new.
+
+A command for a parameter has what stands there now (or Postfix's default), word for word, and ours
+behind it; one parameter has one command. Where that cannot be shown, or would not do what it seems
+to, there is a comment in place of the command. Nothing of ours comes before the relay check.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd import model
+from postfix_rest_inetd.admin.checks import postfix
+from postfix_rest_inetd.admin.checks import relaying as relaying_checks
+from postfix_rest_inetd.admin.host import postconf, references, restriction_lists
+from postfix_rest_inetd.config.address import WILDCARDS, LocalAddress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postfix_rest_inetd.admin.checks.finding import Finding
+    from postfix_rest_inetd.admin.host.postconf import Settings
+    from postfix_rest_inetd.admin.host.references import Reference
+    from postfix_rest_inetd.config.endpoint import Endpoint
+
+# By a word in an endpoint's name: what it is probably for.
+_PARAMETERS = {
+    "domain": "virtual_mailbox_domains",
+    "alias": "virtual_alias_maps",
+    "mailbox": "virtual_mailbox_maps",
+    "transport": "transport_maps",
+    "relay": "relay_domains",
+    "login": "smtpd_sender_login_maps",
+}
+_HINTS = {
+    "transport_maps": "Postfix asks a transport table for * as well: where the backend does not "
+    "answer [] to that, but a 4xx, all mail is deferred.",
+    restriction_lists.RECIPIENT: "At the end of the list nobody can open a relay. Mail of your "
+    "own users is asked about as well.",
+}
+
+
+def warnings(endpoints: list[Endpoint], settings: Settings | None) -> Iterator[Finding]:
+    """Endpoints that Postfix asks already, where an OK of the backend makes an open relay."""
+    if settings is not None:
+        yield from relaying_checks.findings(_used(endpoints, settings), settings)
+
+
+def _used(endpoints: list[Endpoint], settings: Settings) -> list[tuple[Reference, Endpoint]]:
+    """What Postfix asks already: the references, each with the endpoint that it leads to."""
+    found = (
+        (reference, postfix.endpoint_of(reference, endpoints, settings))
+        for reference in references.find(settings)
+    )
+    return [(reference, endpoint) for reference, endpoint in found if endpoint is not None]
+
+
+def lines(endpoints: list[Endpoint], settings: Settings | None) -> Iterator[str]:
+    """For each endpoint where Postfix asks it already, or how it would: commands and comments."""
+    asking: dict[Endpoint, list[str]] = {}
+    relaying: dict[Endpoint, list[str]] = {}
+    if settings is not None:
+        used = _used(endpoints, settings)
+        for reference, endpoint in used:
+            asking.setdefault(endpoint, []).extend(reference.parameters)
+            places = relaying_checks.places(reference, used, settings)
+            relaying.setdefault(endpoint, []).extend(places)
+    additions: dict[str, list[Endpoint]] = {}
+    for endpoint in endpoints:
+        parameter = _parameter(endpoint)
+        if endpoint in asking:
+            stay = "see the warning above" if relaying[endpoint] else "which can stay"
+            yield f"# {endpoint.name} is asked by {', '.join(asking[endpoint])}, {stay}."
+        elif parameter is None:
+            yield f"# What {endpoint.name} is for, its name does not tell. As a table it is"
+            yield f"#   {_table(endpoint)}"
+        else:
+            additions.setdefault(parameter, []).append(endpoint)
+    has_new = False
+    for parameter, added in additions.items():
+        names = ", ".join(endpoint.name for endpoint in added)
+        yield f"# For {names}, if this is the purpose; what stands there now is kept:"
+        if parameter in _HINTS:
+            yield f"# {_HINTS[parameter]}"
+        command = _command(parameter, added, settings)
+        has_new |= not command.startswith("#")
+        yield command
+    if has_new:
+        yield "postfix reload"
+
+
+def _parameter(endpoint: Endpoint) -> str | None:
+    """What an endpoint is probably for; None where its name tells nothing, or several things."""
+    if endpoint.mode == model.POLICY:
+        return restriction_lists.RECIPIENT
+    found = [name for word, name in _PARAMETERS.items() if word in endpoint.name.lower()]
+    return found[0] if len(found) == 1 else None
+
+
+def _command(parameter: str, endpoints: list[Endpoint], settings: Settings | None) -> str:
+    """The command that adds endpoints to a parameter, or a comment."""
+    ours = ", ".join(_element(endpoint) for endpoint in endpoints)
+    behind = ""
+    if parameter == restriction_lists.RECIPIENT:
+        behind = ", behind reject_unauth_destination if that stands there"
+    if settings is None:
+        reason = "Postfix cannot be asked here for what it has"
+        return f"# {reason}; add to the end of {parameter}{behind}: {ours}"
+    now = postconf.present(parameter)
+    if now is None:
+        reason = f"what {parameter} has cannot be shown here as it is"
+        return f"# {reason}; add to its end{behind}: {ours}"
+    if parameter == "virtual_mailbox_maps" and settings.value("virtual_transport") == "virtual":
+        return f"# Not while virtual_transport is virtual, which refuses such tables: {ours}"
+    new: str | None = restriction_lists.joined(now, ours)
+    if parameter == restriction_lists.RECIPIENT:
+        elements = relaying_checks.lists_of(settings)[parameter]
+        new = restriction_lists.added(now, ", ".join(elements), ours)
+    if new is None:
+        reason = f"{parameter} has an end that nothing passes"
+        return f"# {reason}; put this before it, but behind reject_unauth_destination: {ours}"
+    return f"postconf -e {shlex.quote(f'{parameter} = {new}')}"
+
+
+def _element(endpoint: Endpoint) -> str:
+    """What asks an endpoint, as an element of a parameter."""
+    if endpoint.mode == model.POLICY:
+        return f"check_policy_service {_place(endpoint)}"
+    return _table(endpoint)
+
+
+def _table(endpoint: Endpoint) -> str:
+    if endpoint.mode == model.TCP_LOOKUP:
+        return _place(endpoint).replace("inet:", "tcp:", 1)
+    words = (word for word in _PARAMETERS if word in endpoint.name.lower())
+    return f"socketmap:{_place(endpoint)}:{next(words, 'NAME')}"
+
+
+def _place(endpoint: Endpoint) -> str:
+    """Where Postfix, on this machine, reaches an endpoint."""
+    address = endpoint.address
+    if address.path is not None:
+        return f"unix:{address}"
+    if address.ip in WILDCARDS:
+        loopback = b"\x7f\0\0\1" if len(address.ip or b"") == 4 else bytes(15) + b"\1"
+        address = LocalAddress(loopback, address.port)
+    return f"inet:{address}"

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The JSON schema of config.json."""

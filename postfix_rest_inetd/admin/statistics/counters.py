@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+"""What is counted for Prometheus: plain counters, and histograms with the buckets of BOUNDS_USEC.
+
+`to_state` and `from_state` put all of it into a JSON document and back, so that one run goes on
+where another has ended. The number of series is bounded: MAX_ENDPOINTS names, the known modes and
+outcomes, and of statuses the three digits that HTTP has. Names that are reserved come on top: they
+are never counted among the others, whatever anybody has written to the journal.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING, NamedTuple
+
+from postfix_rest_inetd.admin.statistics.totals import MAX_ENDPOINTS, OTHERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from postfix_rest_inetd.admin.statistics.entry import Entry
+
+VERSION = 1
+# Upper bounds, each included. A lookup takes a millisecond or two, and no more than 90 s.
+BOUNDS_USEC = (
+    *(500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000),
+    *(1_000_000, 2_000_000, 5_000_000, 10_000_000, 30_000_000, 90_000_000),
+)
+
+_STATUSES = range(100, 1000)
+
+
+class Series(NamedTuple):
+    """The labels that all metrics have."""
+
+    endpoint: str
+    mode: str
+
+
+class Buckets:
+    """One histogram; `counts` are those of each bucket alone, the last is beyond all bounds."""
+
+    __slots__ = ("counts", "sum_usec")
+
+    def __init__(self) -> None:
+        """Nothing is counted yet."""
+        self.counts = [0] * (len(BOUNDS_USEC) + 1)
+        self.sum_usec = 0
+
+    def add(self, usec: int) -> None:
+        """Count a duration."""
+        self.counts[bisect_left(BOUNDS_USEC, usec)] += 1
+        self.sum_usec += usec
+
+
+class Counters:
+    """Everything.
+
+    Attributes:
+        requests, others: by series and outcome; `others` are requests that no endpoint answered,
+            and what is about no single request.
+        responses: by series and HTTP status.
+        elapsed, backend: by series.
+        starts: by series, and COLD or WOKEN.
+        last_usec: when the newest entry was written.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is counted yet."""
+        self.requests: dict[tuple[Series, str], int] = {}
+        self.others: dict[tuple[Series, str], int] = {}
+        self.responses: dict[tuple[Series, str], int] = {}
+        self.elapsed: dict[Series, Buckets] = {}
+        self.backend: dict[Series, Buckets] = {}
+        self.starts: dict[tuple[Series, str], Buckets] = {}
+        self.last_usec = 0
+        self._names: set[str] = set()
+
+    def reserve(self, names: Iterable[str]) -> None:
+        """Keep room for endpoints of these names."""
+        self._names.update(names)
+
+    def add(self, entry: Entry) -> None:
+        """Count an entry."""
+        self.last_usec = max(self.last_usec, entry.when_usec)
+        series = self._series(entry.endpoint, entry.mode)
+        if not entry.is_request:
+            _count(self.others, series, entry.outcome, entry.number)
+            return
+        _count(self.requests, series, entry.outcome)
+        if entry.status in _STATUSES:
+            _count(self.responses, series, str(entry.status))
+        self.elapsed.setdefault(series, Buckets()).add(entry.elapsed_usec)
+        self.backend.setdefault(series, Buckets()).add(entry.backend_usec)
+        if entry.start:
+            self.starts.setdefault((series, entry.start), Buckets()).add(entry.start_usec)
+
+    def _series(self, endpoint: str, mode: str) -> Series:
+        if endpoint not in self._names:
+            if len(self._names) >= MAX_ENDPOINTS:
+                return Series(OTHERS, "")
+            self._names.add(endpoint)
+        return Series(endpoint, mode)
+
+    def to_state(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        tables = {"requests": self.requests, "others": self.others, "responses": self.responses}
+        histograms = {"elapsed": self.elapsed, "backend": self.backend}
+        return {
+            "version": VERSION,
+            "bounds_usec": list(BOUNDS_USEC),
+            "last_usec": self.last_usec,
+            **{
+                name: [[*series, label, count] for (series, label), count in table.items()]
+                for name, table in tables.items()
+            },
+            **{
+                name: [[*series, b.sum_usec, *b.counts] for series, b in histogram.items()]
+                for name, histogram in histograms.items()
+            },
+            "starts": [[*s, kind, b.sum_usec, *b.counts] for (s, kind), b in self.starts.items()],
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Counters:
+        """What `to_state` has made.
+
+        Raises:
+            ValueError, KeyError, TypeError: it has not made this.
+        """
+        if state["version"] != VERSION or state["bounds_usec"] != list(BOUNDS_USEC):
+            raise ValueError("another version wrote it")
+        counters = cls()
+        counters.last_usec = _whole(state["last_usec"])
+        tables = {"requests": counters.requests, "others": counters.others}
+        tables["responses"] = counters.responses
+        for name, table in tables.items():
+            for endpoint, mode, label, count in state[name]:
+                counters._names.add(str(endpoint))
+                table[Series(str(endpoint), str(mode)), str(label)] = _whole(count)
+        for name in ("elapsed", "backend"):
+            histogram: dict[Series, Buckets] = getattr(counters, name)
+            for endpoint, mode, *numbers in state[name]:
+                histogram[Series(str(endpoint), str(mode))] = _buckets(numbers)
+        # The first versions did not count starts.
+        for endpoint, mode, kind, *numbers in state.get("starts", []):
+            counters.starts[Series(str(endpoint), str(mode)), str(kind)] = _buckets(numbers)
+        return counters
+
+
+def _buckets(numbers: list[object]) -> Buckets:
+    """A histogram from its sum and its counts."""
+    buckets = Buckets()
+    buckets.sum_usec, *buckets.counts = map(_whole, numbers)
+    if len(buckets.counts) != len(BOUNDS_USEC) + 1:
+        raise ValueError("a histogram has another number of buckets")
+    return buckets
+
+
+def _count(
+    table: dict[tuple[Series, str], int], series: Series, label: str, number: int = 1
+) -> None:
+    table[series, label] = table.get((series, label), 0) + number
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError("a count is no whole number")
+    return value

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: MIT
+"""From the fields of a journal entry to what is counted of it. A pure function.
+
+Any local user may write entries with these fields, so nothing in them is trusted: modes and
+outcomes must be known ones, numbers must be numbers, texts are cut and made printable. What does
+not pass is no entry of ours.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from postfix_rest_inetd import model
+from postfix_rest_inetd.admin.ui.terminal import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Fields = Mapping[str, bytes | list[bytes]]
+
+PREFIX = "POSTFIX_REST_"
+GOOD_OUTCOMES = (model.FOUND, model.NOT_FOUND, model.ACTION)
+OUTCOMES = (
+    *GOOD_OUTCOMES,
+    model.USER_ERROR,
+    model.SERVER_ERROR,
+    model.UNSPECIFIED_STATUS,
+    model.TIMEOUT,
+    model.UNREACHABLE,
+    model.INVALID_DATA,
+    model.BROKEN_REQUEST,
+    model.UNUSABLE_CONFIG,
+    model.INTERNAL_ERROR,
+)
+
+# What a policy's action makes of the mail; any other lets it pass, at least for now.
+REFUSED, DEFERRED = "refused", "deferred"
+_HELD_UP = {"REJECT": REFUSED, "DEFER": DEFERRED, "DEFER_IF_PERMIT": DEFERRED}
+_CODES = {"5": REFUSED, "4": DEFERRED}
+
+COLD, WOKEN = "cold", "woken"
+STARTS = (COLD, WOKEN)
+
+MAX_NAME_CHARACTERS = 100
+MAX_CAUSE_CHARACTERS = 300
+
+_MAX_DIGITS = 13
+_OUTCOMES = frozenset(OUTCOMES)
+_GOOD = frozenset(GOOD_OUTCOMES)
+_ID = re.compile(r"\b[0-9a-f]{32}\b")
+
+
+class Entry(NamedTuple):
+    """What is counted of an entry; the numbers are 0 where the entry has none."""
+
+    when_usec: int
+    endpoint: str
+    mode: str
+    outcome: str
+    is_request: bool
+    """Is it about one request? Others are about a connection, or the configuration."""
+    elapsed_usec: int
+    backend_usec: int
+    status: int
+    cause: str
+    """Of what is no success: why. The same for all requests that failed alike."""
+    subjects: tuple[tuple[str, str], ...]
+    """What it was about, where that is logged: pairs of a kind (`key`) and a text."""
+    number: int = 1
+    """How many requests it stands for: 1, but for those that an unusable configuration has cost."""
+    effect: str = ""
+    """REFUSED or DEFERRED, where a policy's action was that."""
+    start: str = ""
+    """COLD or WOKEN, of the first request of a process."""
+    start_usec: int = 0
+
+    @property
+    def failed(self) -> bool:
+        """Was it anything but an answer of the backend?"""
+        return self.outcome not in _GOOD
+
+
+_SUBJECTS = (
+    ("sender", "SENDER"),
+    ("recipient", "RECIPIENT"),
+    ("client", "CLIENT_ADDRESS"),
+    ("login", "SASL_USERNAME"),
+)
+
+
+def parse(fields: Fields, when_usec: int) -> Entry | None:
+    """The entry, or None when it is none of ours."""
+    try:
+        outcome = _text(fields, "OUTCOME")
+        mode = _text(fields, "MODE")
+        elapsed = _number(fields, "ELAPSED_USEC")
+        backend = _number(fields, "BACKEND_USEC")
+        status = _number(fields, "HTTP_STATUS")
+        start_usec = _number(fields, "START_USEC")
+        count = _number(fields, "COUNT")
+    except ValueError:
+        return None
+    start = _text(fields, "START")
+    if outcome not in _OUTCOMES or (mode and mode not in model.MODES):
+        return None
+    if start and start not in STARTS:
+        return None
+    is_request = PREFIX + "ELAPSED_USEC" in fields
+    if is_request or PREFIX + "COUNT" not in fields:
+        count = 1
+    endpoint = _text(fields, "ENDPOINT")
+    return Entry(
+        when_usec,
+        endpoint,
+        mode,
+        outcome,
+        is_request,
+        elapsed,
+        backend,
+        status,
+        "" if outcome in _GOOD else _cause(fields, endpoint, elapsed, count),
+        _subjects(fields, mode),
+        count,
+        _effect(_text(fields, "ACTION")),
+        start,
+        start_usec,
+    )
+
+
+def _effect(verb: str) -> str:
+    return _CODES.get(verb[:1], "") if verb.isdigit() else _HELD_UP.get(verb, "")
+
+
+def _last(fields: Fields, name: str) -> bytes:
+    """The value of a field; of one that is repeated, the last."""
+    value = fields.get(name, b"")
+    return value[-1] if isinstance(value, list) else value
+
+
+def _text(fields: Fields, name: str) -> str:
+    return shown(_last(fields, PREFIX + name).decode(errors="backslashreplace"))
+
+
+def shown(text: str, limit: int = MAX_NAME_CHARACTERS) -> str:
+    """A name as it is counted: printable, and of a bounded length."""
+    if not text.isprintable():
+        text = printable(text)
+    return text if len(text) <= limit else text[:limit] + "…"
+
+
+def _number(fields: Fields, name: str) -> int:
+    value = _last(fields, PREFIX + name)
+    if value and not (value.isdigit() and len(value) <= _MAX_DIGITS):
+        raise ValueError(name)
+    return int(value) if value else 0
+
+
+def _subjects(fields: Fields, mode: str) -> tuple[tuple[str, str], ...]:
+    if mode == model.POLICY:
+        found = ((kind, _text(fields, name)) for kind, name in _SUBJECTS if PREFIX + name in fields)
+        return tuple(found)
+    if PREFIX + "KEY" not in fields:
+        return ()
+    key, map_name = _text(fields, "KEY"), _text(fields, "MAP")
+    return (("key", f"{map_name}: {key}" if map_name else key),)
+
+
+def _cause(fields: Fields, endpoint: str, elapsed_usec: int, count: int) -> str:
+    """The part of the message that says why (log_entry.py); it has nothing of the request in it."""
+    text = _last(fields, "MESSAGE").decode(errors="backslashreplace")
+    if PREFIX + "ELAPSED_USEC" in fields:
+        _, found, text = text.rpartition(f" ({elapsed_usec / 1000:.1f} ms): ")
+        text = text if found else ""
+    else:
+        text = text.removeprefix(f"{endpoint}: ").replace(f" ({count} requests): ", ": ", 1)
+    text = printable(_ID.sub("...", text))
+    return text if len(text) <= MAX_CAUSE_CHARACTERS else text[:MAX_CAUSE_CHARACTERS] + "…"

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""Who was limited: the requests of policy endpoints by sender, client or login, and how they fared.
+
+Each number has its own counter of the most frequent (heavy.py), so that a sender who is often
+refused is not lost among ever so many that are not; the memory is bounded. A number is never too
+high, and too low by at most `missed`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from postfix_rest_inetd.admin.statistics.entry import DEFERRED, REFUSED
+from postfix_rest_inetd.admin.statistics.heavy import Heavy
+from postfix_rest_inetd.model import POLICY
+
+if TYPE_CHECKING:
+    from postfix_rest_inetd.admin.statistics.entry import Entry
+
+MAX_GROUPS = 2000
+GROUPS = ("sender", "login", "client")
+
+
+class Group(NamedTuple):
+    """The requests of one sender, client or login to one endpoint."""
+
+    endpoint: str
+    text: str
+    requests: int
+    refused: int
+    """Those on which the backend's action was REJECT or 5xx."""
+    deferred: int
+    """Those on which it was DEFER, DEFER_IF_PERMIT or 4xx."""
+    failed: int
+    """Those that got no answer of the backend."""
+
+
+class Groups:
+    """Counts the requests that name one.
+
+    Attributes:
+        kind: one of GROUPS.
+        without: how many requests of policy endpoints named none.
+    """
+
+    def __init__(self, kind: str) -> None:
+        """Nothing is counted yet."""
+        self.kind = kind
+        self.without = 0
+        self._requests: Heavy[tuple[str, str]] = Heavy(MAX_GROUPS)
+        names = (REFUSED, DEFERRED, "failed")
+        self._fared: dict[str, Heavy[tuple[str, str]]] = {n: Heavy(MAX_GROUPS) for n in names}
+
+    @property
+    def missed(self) -> int:
+        """By how much a number may be too low."""
+        return max(self._requests.missed, *(heavy.missed for heavy in self._fared.values()))
+
+    def __len__(self) -> int:
+        return len(self._things())
+
+    def add(self, entry: Entry) -> None:
+        """Count a request."""
+        text = dict(entry.subjects).get(self.kind)
+        if text is None:
+            self.without += entry.mode == POLICY
+            return
+        thing = (entry.endpoint, text)
+        self._requests.add(thing)
+        fared = "failed" if entry.failed else entry.effect
+        if fared:
+            self._fared[fared].add(thing)
+
+    def top(self, number: int) -> list[Group]:
+        """Those that were refused or deferred most often, then those with the most requests."""
+        found = []
+        for thing in self._things():
+            fared = [heavy[thing] for heavy in self._fared.values()]
+            found.append(Group(*thing, max(self._requests[thing], sum(fared)), *fared))
+        found.sort(key=lambda g: (-g.refused - g.deferred, -g.requests, g.endpoint, g.text))
+        return found[:number]
+
+    def _things(self) -> set[tuple[str, str]]:
+        return {thing for heavy in (self._requests, *self._fared.values()) for thing in heavy}

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""The report of `stats` as JSON, for programs.
+
+Durations are in microseconds, points in time in seconds since 1970. Keys are only ever added.
+`error` says how far the numbers may be off: percentiles relatively, and by how much a counter of
+`causes` or `busiest` may be too low.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd.admin.statistics.histogram import ERROR
+from postfix_rest_inetd.admin.statistics.screen import PERCENTILES
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from postfix_rest_inetd.admin.statistics.groups import Groups
+    from postfix_rest_inetd.admin.statistics.histogram import Histogram
+    from postfix_rest_inetd.admin.statistics.totals import Totals
+
+TOP = 100
+
+
+def report(totals: Totals, since: float | None, until: float | None) -> str:
+    """One line."""
+    return json.dumps(document(totals, since, until), ensure_ascii=False) + "\n"
+
+
+def document(totals: Totals, since: float | None, until: float | None) -> dict[str, Any]:
+    """Everything that is known."""
+    return {
+        "since": since,
+        "until": until,
+        "first": totals.first_usec / 1_000_000 or None,
+        "last": totals.last_usec / 1_000_000 or None,
+        "requests": totals.requests,
+        "failures": totals.failures,
+        "outcomes": dict(totals.outcomes()),
+        "elapsed": _times(totals.elapsed()),
+        "endpoints": [
+            {
+                "name": name,
+                "mode": mode,
+                "requests": endpoint.requests,
+                "failures": endpoint.failures,
+                "outcomes": dict(endpoint.outcomes),
+                "statuses": {str(s): n for s, n in sorted(endpoint.statuses.items()) if s},
+                "elapsed": _times(endpoint.elapsed),
+                "backend": _times(endpoint.backend),
+            }
+            for (name, mode), endpoint in sorted(totals.endpoints.items())
+        ],
+        "other_errors": dict(totals.others),
+        "starts": {kind: _times(histogram) for kind, histogram in totals.starts.items()},
+        "causes": [
+            {"endpoint": endpoint, "outcome": outcome, "status": status, "cause": cause, "count": n}
+            for (endpoint, outcome, status, cause), n in totals.causes.top(TOP)
+        ],
+        "busiest": {
+            kind: [
+                {"endpoint": endpoint, kind: text, "count": count}
+                for (endpoint, text), count in heavy.top(TOP)
+            ]
+            for kind, heavy in totals.subjects.items()
+        },
+        **({} if totals.groups is None else {"by": _groups(totals.groups)}),
+        "timeline": {
+            "slot_sec": totals.timeline.length_sec,
+            "slots": [
+                {
+                    "at": number * totals.timeline.length_sec,
+                    "requests": counts[0],
+                    "failures": counts[1],
+                }
+                for number, counts in sorted(totals.timeline.slots.items())
+            ],
+        },
+        "error": {
+            "percentiles": ERROR,
+            "causes": totals.causes.missed,
+            **{kind: heavy.missed for kind, heavy in totals.subjects.items()},
+        },
+    }
+
+
+def _groups(groups: Groups) -> dict[str, Any]:
+    return {
+        "kind": groups.kind,
+        "without": groups.without,
+        "error": groups.missed,
+        "groups": [
+            {
+                "endpoint": group.endpoint,
+                groups.kind: group.text,
+                "requests": group.requests,
+                "refused": group.refused,
+                "deferred": group.deferred,
+                "failed": group.failed,
+            }
+            for group in groups.top(TOP)
+        ],
+    }
+
+
+def _times(histogram: Histogram) -> dict[str, Any]:
+    percentiles = {name: histogram.percentile(part) for name, part in PERCENTILES}
+    return {
+        **percentiles,
+        "max": histogram.largest,
+        "mean": round(histogram.total / histogram.count) if histogram.count else 0,
+        "buckets": [[high, count] for _, high, count in histogram.ranges()],
+    }

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""Counters in Prometheus' text exposition format, version 0.0.4. A pure function.
+
+https://prometheus.io/docs/instrumenting/exposition_formats/
+
+There are no timestamps, which node_exporter's textfile collector would refuse. An endpoint that was
+seen, or is known, has a series for each outcome that its mode can have, from the beginning, at 0:
+so that rate() sees the first failure as an increase. The same goes for errors that belong to no
+endpoint, once there is a list of known ones, though it be empty. An endpoint that is no longer
+known keeps the series that have counted something.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd import model
+from postfix_rest_inetd.admin.statistics.counters import BOUNDS_USEC, Buckets, Counters, Series
+from postfix_rest_inetd.admin.statistics.entry import OUTCOMES, STARTS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    Labels = tuple[tuple[str, str], ...]
+
+REQUESTS = "postfix_rest_requests_total"
+OTHERS = "postfix_rest_other_errors_total"
+RESPONSES = "postfix_rest_responses_total"
+ELAPSED = "postfix_rest_request_duration_seconds"
+START = "postfix_rest_start_duration_seconds"
+BACKEND = "postfix_rest_backend_duration_seconds"
+LAST = "postfix_rest_last_entry_timestamp_seconds"
+
+_HELP = {
+    REQUESTS: ("counter", "Requests of Postfix that were answered, by outcome."),
+    OTHERS: ("counter", "Requests without a usable configuration, broken ones, internal errors."),
+    RESPONSES: ("counter", "Responses of the backend, by HTTP status."),
+    ELAPSED: ("histogram", "From the request to the reply, the backend included."),
+    BACKEND: ("histogram", "From asking the backend to its response, or to giving up."),
+    START: ("histogram", "Until a handler was ready for its first request, on top of that."),
+    LAST: ("gauge", "When the newest journal entry that is counted was written."),
+}
+
+_ANSWERS = {
+    model.TCP_LOOKUP: {model.FOUND, model.NOT_FOUND},
+    model.SOCKETMAP_LOOKUP: {model.FOUND, model.NOT_FOUND},
+    model.POLICY: {model.ACTION},
+}
+_NEVER = {model.FOUND, model.NOT_FOUND, model.ACTION, model.BROKEN_REQUEST, model.UNUSABLE_CONFIG}
+_TROUBLES = (model.BROKEN_REQUEST, model.UNUSABLE_CONFIG, model.INTERNAL_ERROR)
+_NO_ENDPOINT = [Series("", mode) for mode in ("", *model.MODES)]
+
+
+def text_of(counters: Counters, known: Collection[Series] | None = None) -> str:
+    """The whole text; an empty one has no metrics, which is allowed.
+
+    `known` are the endpoints that there are, None where that is not asked for.
+    """
+    lines: list[str] = []
+    troubled = [] if known is None else [*_NO_ENDPOINT, *known]
+    known = known or ()
+    requests = dict.fromkeys(((s, outcome) for s in known for outcome in _outcomes(s.mode)), 0)
+    requests.update(counters.requests)
+    for series, outcome in list(requests):
+        for other in _outcomes(series.mode) | {outcome}:
+            requests.setdefault((series, other), 0)
+    others = dict.fromkeys(((s, outcome) for s in troubled for outcome in _TROUBLES), 0)
+    others.update(counters.others)
+    order = {outcome: number for number, outcome in enumerate(OUTCOMES)}
+    lines += _metric(
+        REQUESTS,
+        "outcome",
+        dict(sorted(requests.items(), key=lambda item: (item[0][0], order[item[0][1]]))),
+    )
+    lines += _metric(OTHERS, "outcome", dict(sorted(others.items())))
+    lines += _metric(RESPONSES, "status", dict(sorted(counters.responses.items())))
+    none = Buckets()
+    for name, histograms in ((ELAPSED, counters.elapsed), (BACKEND, counters.backend)):
+        whole = {**dict.fromkeys(known, none), **histograms}
+        lines += _histogram(name, {(series, ()): whole[series] for series in sorted(whole)})
+    starts = dict.fromkeys(((s, kind) for s in known for kind in STARTS), none)
+    starts.update(counters.starts)
+    lines += _histogram(START, {(s, (("start", k),)): starts[s, k] for s, k in sorted(starts)})
+    if counters.last_usec:
+        lines += [*_head(LAST), f"{LAST} {_seconds(counters.last_usec)}"]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _outcomes(mode: str) -> set[str]:
+    """What may become of a request in a mode."""
+    return (set(OUTCOMES) - _NEVER) | _ANSWERS.get(mode, set())
+
+
+def _metric(name: str, label: str, values: Mapping[tuple[Series, str], int]) -> Iterator[str]:
+    if values:
+        yield from _head(name)
+    for (series, value), count in values.items():
+        yield f"{name}{_labels(series, (label, value))} {count}"
+
+
+def _histogram(name: str, histograms: Mapping[tuple[Series, Labels], Buckets]) -> Iterator[str]:
+    if histograms:
+        yield from _head(name)
+    for (series, more), buckets in histograms.items():
+        count = 0
+        for bound, number in zip((*BOUNDS_USEC, None), buckets.counts, strict=True):
+            count += number
+            limit = "+Inf" if bound is None else _seconds(bound)
+            yield f"{name}_bucket{_labels(series, *more, ('le', limit))} {count}"
+        yield f"{name}_sum{_labels(series, *more)} {_seconds(buckets.sum_usec)}"
+        yield f"{name}_count{_labels(series, *more)} {count}"
+
+
+def _head(name: str) -> tuple[str, str]:
+    kind, text = _HELP[name]
+    return f"# HELP {name} {text}", f"# TYPE {name} {kind}"
+
+
+def _labels(series: Series, *more: tuple[str, str]) -> str:
+    pairs = (("endpoint", series.endpoint), ("mode", series.mode), *more)
+    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in pairs) + "}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+
+
+def _seconds(usec: int) -> str:
+    """Exactly, without an exponent."""
+    whole, rest = divmod(usec, 1_000_000)
+    return f"{whole}.{rest:06d}".rstrip("0").rstrip(".")

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""What `stats` adds up, entry by entry, in memory that does not grow with their number.
+
+Percentiles come from histograms with a relative error of at most 1/64 (histogram.py), the most
+frequent keys and causes from counters that are never too high and too low by a known number
+(heavy.py), the course of time from at most 600 slots (timeline.py). Counts, maxima and means
+are exact. More than MAX_ENDPOINTS names of endpoints (anybody may write to the journal) are counted
+as one, OTHERS.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd.admin.statistics.entry import STARTS
+from postfix_rest_inetd.admin.statistics.groups import Groups
+from postfix_rest_inetd.admin.statistics.heavy import Heavy
+from postfix_rest_inetd.admin.statistics.histogram import Histogram
+from postfix_rest_inetd.admin.statistics.timeline import Timeline
+
+if TYPE_CHECKING:
+    from postfix_rest_inetd.admin.statistics.entry import Entry
+
+MAX_ENDPOINTS = 200
+MAX_SUBJECTS = 2000
+MAX_CAUSES = 200
+MAX_STATUSES = 100
+OTHERS = "(others)"
+
+KINDS = ("key", "client", "login", "sender", "recipient")
+
+
+class EndpointTotals:
+    """The requests of one endpoint in one mode."""
+
+    __slots__ = ("backend", "elapsed", "failures", "outcomes", "requests", "statuses")
+
+    def __init__(self) -> None:
+        """Nothing is counted yet."""
+        self.requests = 0
+        self.failures = 0
+        self.outcomes: Counter[str] = Counter()
+        self.statuses: Counter[int] = Counter()
+        self.elapsed = Histogram()
+        self.backend = Histogram()
+
+
+class Totals:
+    """Everything.
+
+    Attributes:
+        first_usec, last_usec: when the first and the last entry was written, 0 without any.
+        endpoints: by name and mode.
+        others: requests by outcome that no endpoint answered, because they were broken, or the
+            configuration could not be used, or a handler failed; they are counted nowhere else but
+            in `causes` and `timeline`.
+        starts: how long handlers took to be ready, by COLD and WOKEN.
+        groups: how the requests of each sender, client or login fared, if that is wanted.
+    """
+
+    def __init__(self, by: str | None = None) -> None:
+        """Nothing is counted yet; `by` is one of KINDS to be grouped by."""
+        self.first_usec = self.last_usec = 0
+        self.endpoints: dict[tuple[str, str], EndpointTotals] = {}
+        self.others: Counter[str] = Counter()
+        self.causes: Heavy[tuple[str, str, str, str]] = Heavy(MAX_CAUSES)
+        self.subjects: dict[str, Heavy[tuple[str, str]]] = {k: Heavy(MAX_SUBJECTS) for k in KINDS}
+        self.timeline = Timeline()
+        self.starts = {kind: Histogram() for kind in STARTS}
+        self.groups = None if by is None else Groups(by)
+
+    @property
+    def requests(self) -> int:
+        """Of all endpoints."""
+        return sum(endpoint.requests for endpoint in self.endpoints.values())
+
+    @property
+    def failures(self) -> int:
+        """Of all endpoints."""
+        return sum(endpoint.failures for endpoint in self.endpoints.values())
+
+    def outcomes(self) -> Counter[str]:
+        """Of all endpoints."""
+        return sum((endpoint.outcomes for endpoint in self.endpoints.values()), Counter())
+
+    def elapsed(self) -> Histogram:
+        """The latencies of all endpoints."""
+        merged = Histogram()
+        for endpoint in self.endpoints.values():
+            merged.merge(endpoint.elapsed)
+        return merged
+
+    def add(self, entry: Entry) -> None:
+        """Count an entry."""
+        self.first_usec = min(self.first_usec or entry.when_usec, entry.when_usec)
+        self.last_usec = max(self.last_usec, entry.when_usec)
+        failed = entry.failed
+        if failed:
+            status = str(entry.status or "")
+            self.causes.add((entry.endpoint, entry.outcome, status, entry.cause), entry.number)
+        if entry.number:
+            self.timeline.add(entry.when_usec, failed=failed, count=entry.number)
+        if not entry.is_request:
+            if entry.number:
+                self.others[entry.outcome] += entry.number
+            return
+        endpoint = self._endpoint(entry)
+        endpoint.requests += 1
+        endpoint.failures += failed
+        endpoint.outcomes[entry.outcome] += 1
+        if entry.status in endpoint.statuses or len(endpoint.statuses) < MAX_STATUSES:
+            endpoint.statuses[entry.status] += 1
+        endpoint.elapsed.add(entry.elapsed_usec)
+        endpoint.backend.add(entry.backend_usec)
+        if entry.start:
+            self.starts[entry.start].add(entry.start_usec)
+        for kind, text in entry.subjects:
+            self.subjects[kind].add((entry.endpoint, text))
+        if self.groups is not None:
+            self.groups.add(entry)
+
+    def _endpoint(self, entry: Entry) -> EndpointTotals:
+        name = (entry.endpoint, entry.mode)
+        endpoint = self.endpoints.get(name)
+        if endpoint is None:
+            if len(self.endpoints) >= MAX_ENDPOINTS:
+                name = (OTHERS, "")
+            endpoint = self.endpoints.setdefault(name, EndpointTotals())
+        return endpoint

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The terminal: colour, progress, numbers as bars, and options that several commands have."""

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+"""The option `--config`, the same for each subcommand that has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd.config.loading import DEFAULT_PATH
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_config_option(parser: argparse.ArgumentParser) -> None:
+    """Add it; the value is a path."""
+    parser.add_argument(
+        "--config", default=DEFAULT_PATH, metavar="FILE", help="the configuration (%(default)s)"
+    )

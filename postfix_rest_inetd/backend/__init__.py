@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: MIT
+"""The HTTP side: one Client for one target, which asks its backend before a Deadline.
+
+    client            a request to HTTP, and the response to it; the connection is kept
+    http_connection   urllib3's connection class: the only module that imports urllib3
+    resolver          the name of a backend to addresses
+    stream            a connection to one of them, of which no operation outlasts the deadline
+    tls               the same, encrypted and verified
+    response          bytes to status and body, within bounds
+
+All of it raises BackendError (errors.py), and ConfigError for a file that TLS cannot use.
+"""

@@ -1,0 +1,333 @@
+# SPDX-License-Identifier: MIT
+"""A request to the backend over HTTP/1.1: the sole importer of urllib3.
+
+- Lookups are `GET target?key=K` or `?name=MAP&key=K`; policy requests are POST (or GET, when the
+  endpoint says so) with all attributes, in order, as application/x-www-form-urlencoded. Everything
+  but the unreserved characters of RFC 3986 is percent-encoded, byte by byte.
+- One connection, without pool, retries, redirects, proxies or cookies. It is kept between the
+  requests of one handler as long as both sides like. One that has become readable while idle has
+  been closed by the backend (or holds bytes that nobody asked for) and is replaced.
+- A backend may close a kept connection just when a request is on its way. A lookup that dies on a
+  kept connection before the first byte of the response is sent once more on a new one. A policy
+  request may have been counted already: it is sent once more only if no byte of it had reached the
+  backend when that closed (RFC 9110, 9.2.2; Bounded.is_untouched).
+- A 408 with which a backend closes a kept connection is such a moment as well: it has waited for a
+  request, and ours is on its way (RFC 9110, 15.5.9). It is never the answer to the request, which
+  is sent once more under the same conditions.
+- As that can often not be proved, such a moment is avoided. A connection is not kept longer than
+  `Keep-Alive: timeout=N` allows, less MARGIN_SEC; without that, policy requests do not use one that
+  has been idle for POLICY_IDLE_SEC: less than any common server's own timeout (gunicorn has 2 s;
+  node, uvicorn and Apache 5 s; nginx 75 s). A backend that closes even earlier, or under a request,
+  gets a connection for each policy request from then on.
+- A backend may refuse a large request before it has read it all, and close. If sending fails, a
+  complete head with a 4xx or 5xx that is there is the answer; its body is not read.
+- The response is read by response.py, in the place of http.client's and urllib3's own classes,
+  which would guess, decode, pool and retry.
+- A response counts only when it is complete: a head that breaks off, or a body that is shorter than
+  announced, is a lost connection, whatever the status. The bodies of statuses other than 200 are
+  read and thrown away.
+"""
+
+from __future__ import annotations
+
+from select import POLLIN, poll
+from time import monotonic
+from urllib.parse import quote_from_bytes
+
+from .. import model
+from ..errors import BackendError, InvalidDataError, UnreachableError
+from . import stream as streams
+from .http_connection import http_connection
+from .resolver import Resolver
+from .response import Response
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..config.endpoint import Endpoint
+    from ..deadline import Deadline
+    from .stream import Bounded
+
+# The way to the backend, its timers and ours.
+MARGIN_SEC = 1
+POLICY_IDLE_SEC = 1
+
+_OK = 200
+_ERRORS = 400
+_REQUEST_TIMEOUT = 408
+# A body of one-byte chunks takes six times its size. With the largest head, this bounds what is
+# received, come what may.
+_OVERHEAD = 6
+_MAX_HEAD_BYTES = 1024 * 1024
+_KEPT_HINT = "; it had been kept, and the backend ended it just when the request was on its way"
+_CERTIFICATE_HINT = "; does it ask for a client certificate (tls-cert-file)?"
+
+_BROKEN = (OSError, EOFError)
+# For putrequest(): all header fields come from here.
+_BARE = {"skip_host": True, "skip_accept_encoding": True}
+
+_HTTPConnection = http_connection()
+
+
+class _Connection(_HTTPConnection):  # type: ignore[misc, valid-type] # which class, http_connection.py knows
+    """A connection whose socket is made elsewhere, and whose responses are ours."""
+
+    response_class = Response
+
+    def getresponse(self) -> Response:
+        """As http.client has it: what urllib3 does beyond that is for its pool."""
+        response: Response = super(_HTTPConnection, self).getresponse()  # type: ignore[arg-type]
+        return response
+
+    def connect(self) -> None:
+        """Refuse to connect without a deadline; `sock` has been set before each request."""
+        raise OSError("the connection was closed")
+
+
+class _AgainError(UnreachableError):
+    """The backend has closed a kept connection, and the request may be sent once more.
+
+    It has not read any of the request, or has answered a lookup with no more than a 408.
+    """
+
+
+class Client:
+    """Asks the backend of one endpoint."""
+
+    __slots__ = (
+        "_connection",
+        "_endpoint",
+        "_fields",
+        "_is_hasty",
+        "_poll",
+        "_resolver",
+        "_stream",
+        "_trust",
+        "_until",
+    )
+
+    def __init__(self, endpoint: Endpoint, user_agent: str, token: bytes) -> None:
+        """Connect to nothing yet.
+
+        Raises:
+            ConfigError: a certificate or key file cannot be used.
+        """
+        self._endpoint = endpoint
+        self._fields = _rendered(_constant_headers(endpoint, user_agent, token))
+        self._resolver = Resolver(endpoint.target)
+        self._connection = _Connection(endpoint.target.host, endpoint.target.port)
+        self._stream: Bounded | None = None
+        self._until: float | None = None  # when the stream must not be used any more
+        self._is_hasty = False  # has the backend closed one earlier than that?
+        self._poll = poll()
+        self._trust = None
+        if endpoint.target.tls:
+            from . import tls  # loads OpenSSL, which plain http does not need
+
+            self._trust = tls.Trust(endpoint)
+
+    def ask(self, request: model.Request, request_id: str, deadline: Deadline) -> model.Response:
+        """Send a request and read the whole response.
+
+        Raises:
+            DeadlineError, UnreachableError, InvalidDataError: there is no usable response.
+        """
+        stream = self._idle_stream()
+        if stream is not None:
+            stream.begin(deadline)
+            try:
+                return self._exchange(stream, request, request_id, is_kept=True)
+            except UnreachableError as error:
+                self._is_hasty = True
+                if not isinstance(error, _AgainError) and (
+                    stream.answered or isinstance(request, model.PolicyRequest)
+                ):
+                    raise
+        return self._exchange(self._connect(deadline), request, request_id, is_kept=False)
+
+    def close(self) -> None:
+        """Close the connection to the backend; the next request makes a new one."""
+        self._stream = None
+        self._poll = poll()
+        self._connection.close()
+
+    def _idle_stream(self) -> Bounded | None:
+        """The kept connection, if there is one and it is fit for use."""
+        if self._stream is not None and self._until is not None and monotonic() >= self._until:
+            self.close()
+        if self._stream is not None and self._poll.poll(0):
+            self._is_hasty = True
+            self.close()
+        return self._stream
+
+    def _connect(self, deadline: Deadline) -> Bounded:
+        connect = streams.connect if self._trust is None else self._trust.connect
+        stream = connect(self._endpoint.target, self._resolver, deadline)
+        self._connection.sock = self._stream = stream
+        self._poll.register(stream, POLLIN)
+        return stream
+
+    def _exchange(
+        self, stream: Bounded, request: model.Request, request_id: str, *, is_kept: bool
+    ) -> model.Response:
+        """One request and its response; the connection is closed unless both were complete."""
+        limit, deadline = self._endpoint.max_response_bytes, stream.deadline
+        stream.allowance = _OVERHEAD * limit + _MAX_HEAD_BYTES
+        may_be_kept = False
+        try:
+            response = self._send(stream, request, request_id, deadline)
+            deadline.stage = "reading the response"
+            body = b"" if stream.failed else response.read(limit)
+            is_timeout = is_kept and response.status == _REQUEST_TIMEOUT
+            if is_timeout and not response.reusable:
+                is_lookup = not isinstance(request, model.PolicyRequest)
+                kind = _AgainError if is_lookup or stream.is_untouched() else UnreachableError
+                raise kind(f"the backend closed the connection, with a 408{_KEPT_HINT}")
+            may_be_kept = response.reusable and self._may_be_kept(response)
+        except BackendError:
+            raise
+        except _BROKEN as error:
+            if deadline.expired() or isinstance(error, TimeoutError):
+                raise deadline.error() from None
+            raise self._lost(stream, error, deadline.stage, is_kept=is_kept) from None
+        finally:
+            if not may_be_kept:
+                self.close()
+        if response.status != _OK:
+            return model.Response(response.status, b"")
+        if len(body) > limit:
+            raise InvalidDataError(f"the response is larger than max-response-bytes ({limit})")
+        return model.Response(
+            response.status,
+            body,
+            ended_by_close=response.ended_by_close,
+            compressed=response.is_compressed(),
+        )
+
+    def _may_be_kept(self, response: Response) -> bool:
+        """May the connection be used again, as far as time goes? It also says until when."""
+        is_policy = self._endpoint.mode == model.POLICY
+        announced_sec = response.keep_alive_sec()
+        if announced_sec is not None:
+            idle_sec: float | None = max(announced_sec - MARGIN_SEC, announced_sec / 2)
+        else:
+            idle_sec = POLICY_IDLE_SEC if is_policy else None
+        self._until = None if idle_sec is None else monotonic() + idle_sec
+        return not (is_policy and self._is_hasty)
+
+    def _lost(
+        self, stream: Bounded, error: Exception, stage: str, *, is_kept: bool
+    ) -> UnreachableError:
+        """The error for a connection that broke while a request was on its way."""
+        what = _classified(error, stage)
+        if stream.answered:
+            return UnreachableError(what)
+        if is_kept:
+            kind = _AgainError if stream.ended and stream.is_untouched() else UnreachableError
+            return kind(f"{what}{_KEPT_HINT}")
+        # With TLS 1.3 a refused client learns of it only after its own part of the handshake.
+        is_refused = self._trust is not None and not self._endpoint.tls_cert_file
+        return UnreachableError(f"{what}{_CERTIFICATE_HINT if is_refused else ''}")
+
+    def _send(
+        self, stream: Bounded, request: model.Request, request_id: str, deadline: Deadline
+    ) -> Response:
+        """Send a request, and read the head of its response."""
+        endpoint, connection = self._endpoint, self._connection
+        deadline.stage = "sending the request"
+        body = None
+        if isinstance(request, model.PolicyRequest):
+            body = form_of(request.attributes)
+            connection.putrequest(endpoint.method, endpoint.target.path, **_BARE)
+            connection.putheader("Content-Length", str(len(body)))
+        else:
+            query = f"key={quote_from_bytes(request.key, safe='')}"
+            if request.map_name is not None:
+                query = f"name={quote_from_bytes(request.map_name, safe='')}&{query}"
+            connection.putrequest("GET", endpoint.target.with_query(query), **_BARE)
+        connection.putheader("X-Request-Id", request_id)
+        connection.endheaders(body)
+        try:
+            stream.flush(self._fields)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            return self._early_response(error)
+        stream.acknowledge_at_once()
+        deadline.stage = "waiting for the response"
+        return connection.getresponse()
+
+    def _early_response(self, error: Exception) -> Response:
+        """The response of a backend that has refused a request before it had read all of it.
+
+        Raises:
+            Exception: `error`, if there is none.
+        """
+        try:
+            response: Response = self._connection.getresponse()
+        except (*_BROKEN, BackendError):
+            raise error from None
+        # Neither an answer to half of a request, nor one to the wait for it.
+        if response.status < _ERRORS or response.status == _REQUEST_TIMEOUT:
+            raise error
+        return response
+
+
+def form_of(attributes: list[tuple[bytes, bytes]]) -> bytes:
+    """Attributes as application/x-www-form-urlencoded; a space is %20: all decoders know it."""
+    return "&".join(
+        [
+            f"{quote_from_bytes(name, safe='')}={quote_from_bytes(value, safe='')}"
+            for name, value in attributes
+        ]
+    ).encode("ascii")
+
+
+class _Collector:
+    """Stands for a socket; keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.sent = b""
+
+    def sendall(self, data: bytes) -> None:
+        """Keep it."""
+        self.sent += data
+
+
+def _rendered(headers: dict[str, str]) -> bytes:
+    """Header fields as they are sent, checked by http.client once, instead of for each request."""
+    connection = _Connection("localhost")
+    connection.sock = collector = _Collector()
+    connection.putrequest("GET", "/", **_BARE)
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    return collector.sent.partition(b"\r\n")[2].removesuffix(b"\r\n")
+
+
+def _constant_headers(endpoint: Endpoint, user_agent: str, token: bytes) -> dict[str, str]:
+    """The header fields that are the same in each request, in the order in which they are sent.
+
+    A header of the configuration takes the place of one of ours. http.client encodes values as
+    ISO 8859-1; that is made to give UTF-8.
+    """
+    is_policy = endpoint.mode == model.POLICY
+    headers = {
+        "Accept-Encoding": "identity",
+        "Host": endpoint.target.host_header,
+        "User-Agent": user_agent.encode().decode("latin-1"),
+        "X-Auth-Token": token.decode("latin-1"),
+        "Accept": "text/plain" if is_policy else "application/json",
+    }
+    if is_policy:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+    if endpoint.target.basic_auth is not None:
+        headers["Authorization"] = endpoint.target.basic_auth
+    ours = {name.lower(): name for name in headers}
+    for name, value in endpoint.headers.items():
+        headers[ours.get(name.lower(), name)] = value.encode().decode("latin-1")
+    return headers
+
+
+def _classified(error: Exception, stage: str) -> str:
+    """What broke, without the words of the backend that an exception may repeat."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"failed while {stage}: {error.strerror.partition(' (_ssl.c')[0]}"
+    return f"failed while {stage}: the backend closed the connection"

@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: MIT
+"""One HTTP/1.x response, read as RFC 9112 has it, or refused: never a half one, never a guess.
+
+It takes the place of http.client's own response class, which takes a head that breaks off for a
+complete one ("404 Not F" would bounce mail), and guesses where framing is wrong. Its parser of
+header fields is the one for mail: to load it would be an eighth of what a handler does until its
+first reply, and to run it a large part of what a lookup on a kept connection takes.
+
+- The head: `HTTP/1.x` and three digits, fields with a name and a colon, an empty line; at most
+  MAX_HEAD_BYTES and MAX_FIELDS. Lines end in CR LF or LF, each as it likes. How TCP has cut the
+  bytes does not matter.
+- Interim responses (1xx) are passed over, at most MAX_INTERIM (RFC 9110, 15.2), but not 101: it
+  answers an Upgrade that nobody has sent. It is the last that is read of its connection.
+- The body: chunked, or by Content-Length, or until the backend closes; none after 101, 204 and 304.
+  Transfer-Encoding outranks Content-Length, and no coding but chunked is known. Lengths that
+  contradict each other or are none are refused.
+- `reusable` is only true when the response has arrived as a whole, with nothing behind it, and
+  the backend lets the connection live (RFC 9112, 9.3).
+
+A stream that ends too early raises UnreachableError, or EOFError before the first byte; what is no
+response raises InvalidDataError. What the backend sent is in none of their texts.
+"""
+
+from __future__ import annotations
+
+from ..errors import InvalidDataError, UnreachableError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from .stream import Bounded
+
+MAX_HEAD_BYTES = 64 * 1024
+MAX_FIELDS = 100  # as http.client
+MAX_INTERIM = 20
+
+_MAX_CHUNK_LINE_BYTES = 4096  # a length, and extensions that nobody uses
+_MAX_DIGITS = 16
+_STATUS_DIGITS = 3
+
+_SWITCHING, _OK, _NO_CONTENT, _NOT_MODIFIED = 101, 200, 204, 304
+_VERSION = b"HTTP/1."
+# RFC 9110, 5.6.2
+_TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_HEX_DIGITS = b"0123456789ABCDEFabcdef"
+_WANTED = frozenset(
+    (b"connection", b"content-encoding", b"content-length", b"keep-alive", b"transfer-encoding")
+)
+_COMPRESSIONS = (b"gzip", b"x-gzip", b"deflate", b"compress", b"x-compress", b"br", b"zstd")
+
+BROKEN_OFF = "the connection ended in the middle of the response"
+
+
+class Response:
+    """A response that is being read from a stream, on behalf of http.client.
+
+    Attributes:
+        status: of the head, once that has been read.
+        reusable: may the connection be used for the next request?
+        ended_by_close: was the end of the connection all that said that the body was over?
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_fields",
+        "_is_old",
+        "_stream",
+        "ended_by_close",
+        "reusable",
+        "status",
+    )
+
+    # http.client would close the connection before the body has been read.
+    will_close = False
+
+    def __init__(self, sock: Bounded, **_of_no_use: object) -> None:
+        """Read nothing yet."""
+        self._stream = sock
+        self._buffer = bytearray()
+        self._fields: dict[bytes, bytes] = {}
+        self._is_old = False  # HTTP/1.0
+        self.status = 0
+        self.reusable = False
+        self.ended_by_close = False
+
+    def begin(self) -> None:
+        """Read the head; http.client calls this.
+
+        Raises:
+            EOFError, BackendError: see the module.
+        """
+        self.status = self._read_head()
+        passed_over = 0
+        while self.status < _OK and self.status != _SWITCHING:
+            passed_over += 1
+            if passed_over > MAX_INTERIM:
+                _refuse(f"it has more than {MAX_INTERIM} interim responses before it")
+            self.status = self._read_head()
+
+    def isclosed(self) -> bool:
+        """Tell http.client that there is nothing to wait for before the next request."""
+        return True
+
+    def close(self) -> None:
+        """Do nothing: it is the connection that is closed."""
+
+    def read(self, limit: int) -> bytes:
+        """The body; of one that is longer than `limit`, `limit` + 1 bytes.
+
+        Raises:
+            BackendError: see the module.
+        """
+        if self.status < _OK or self.status in (_NO_CONTENT, _NOT_MODIFIED):
+            body, complete = b"", self.status >= _OK
+        elif (coding := self._fields.get(b"transfer-encoding")) is not None:
+            if coding.lower() != b"chunked":
+                _refuse("its transfer coding is unknown")
+            body, complete = self._read_chunked(limit)
+        elif (length := self._length()) is not None:
+            body, complete = self._take(min(length, limit + 1)), length <= limit
+        else:
+            body, complete = self._read_all(limit), False
+            self.ended_by_close = True
+        self.reusable = complete and not self._buffer and self._is_persistent()
+        return body
+
+    def is_compressed(self) -> bool:
+        """Does Content-Encoding say so? Some backends put a character set there."""
+        field = self._fields.get(b"content-encoding")
+        if field is None:
+            return False
+        return any(each.strip(b" \t").lower() in _COMPRESSIONS for each in field.split(b","))
+
+    def keep_alive_sec(self) -> int | None:
+        """For how long the backend keeps an idle connection, if `Keep-Alive: timeout=N` says so.
+
+        RFC 2068, 19.7.1.1, has the field, and leaves its parameters open; Apache, node, Tomcat and
+        others send this one.
+        """
+        for parameter in self._fields.get(b"keep-alive", b"").split(b","):
+            name, _, value = parameter.partition(b"=")
+            if name.strip(b" \t").lower() == b"timeout":
+                digits = value.strip(b' \t"')
+                return int(digits[:_MAX_DIGITS]) if digits.isdigit() else None
+        return None
+
+    def _read_head(self) -> int:
+        """Read a head; returns its status, and leaves the fields that matter in `_fields`."""
+        head = self._take_head().replace(b"\r\n", b"\n")
+        if b"\r" in head or b"\0" in head:
+            _refuse("there is a control character in its header")
+        if b"\n " in head or b"\n\t" in head:  # a field that goes on in the next line, as long ago
+            head = head.replace(b"\n ", b" ").replace(b"\n\t", b" ")
+        first, *lines = head.split(b"\n")
+        status = first[9:12]
+        if not first[7:8].isdigit() or first[8:9] != b" ":
+            _refuse("its first line is no status line")
+        is_number = len(status) == _STATUS_DIGITS and status.isdigit() and status >= b"100"
+        if not is_number or first[12:13] not in (b"", b" "):
+            _refuse("its status is not a number of three digits")
+        if len(lines) > MAX_FIELDS:
+            _refuse(f"it has more than {MAX_FIELDS} header fields")
+        self._is_old = first[7:8] == b"0"
+        self._fields.clear()
+        fields = self._fields
+        for line in lines:
+            name, colon, value = line.partition(b":")
+            if not colon or not name or name.translate(None, _TOKEN):
+                _refuse("there is a line in its header that is no field")
+            name = name.lower()
+            if name in _WANTED:
+                value = value.strip(b" \t")
+                fields[name] = fields[name] + b"," + value if name in fields else value
+        return int(status)
+
+    def _take_head(self) -> bytes:
+        """Take the head off the buffer, without the end of its last line."""
+        while True:
+            if not _VERSION.startswith(self._buffer[: len(_VERSION)]):
+                _refuse("it does not begin with HTTP/1.")
+            # Whichever kind of an empty line comes first. They may share the newline between them.
+            end = self._buffer.find(b"\n\r\n", 0, MAX_HEAD_BYTES)
+            short = self._buffer.find(b"\n\n", 0, MAX_HEAD_BYTES if end < 0 else end + 1)
+            if end >= 0 or short >= 0:
+                head = bytes(self._buffer[: end if short < 0 else short]).removesuffix(b"\r")
+                del self._buffer[: end + 3 if short < 0 else short + 2]
+                return head
+            if len(self._buffer) >= MAX_HEAD_BYTES:
+                _refuse(f"its header is larger than {MAX_HEAD_BYTES} bytes")
+            if not self._fill():
+                if not self._buffer and not self.status:
+                    raise EOFError
+                raise UnreachableError(BROKEN_OFF)
+
+    def _fill(self) -> bool:
+        """Receive more; False at the end of the stream."""
+        data = self._stream.receive()
+        self._buffer += data
+        return bool(data)
+
+    def _need(self, count: int) -> None:
+        while len(self._buffer) < count:
+            if not self._fill():
+                raise UnreachableError(BROKEN_OFF)
+
+    def _take(self, count: int) -> bytes:
+        self._need(count)
+        taken = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return taken
+
+    def _read_all(self, limit: int) -> bytes:
+        while len(self._buffer) <= limit and self._fill():
+            pass
+        return bytes(self._buffer[: limit + 1])
+
+    def _read_chunked(self, limit: int) -> tuple[bytes, bool]:
+        body = bytearray()
+        while (size := self._chunk_size()) > 0:
+            body += self._take(min(size, limit + 1 - len(body)))
+            if len(body) > limit:
+                return bytes(body), False
+            if self._line():
+                _refuse("a chunk is longer than announced")
+        trailers = 0
+        while self._line():
+            trailers += 1
+            if trailers > MAX_FIELDS:
+                _refuse(f"it has more than {MAX_FIELDS} trailer fields")
+        return bytes(body), True
+
+    def _chunk_size(self) -> int:
+        digits = self._line().partition(b";")[0].rstrip(b" \t")
+        if not digits or len(digits) > _MAX_DIGITS or digits.translate(None, _HEX_DIGITS):
+            _refuse("the length of a chunk is no number")
+        return int(digits, 16)
+
+    def _line(self) -> bytes:
+        """Take a line off the buffer, without its end."""
+        while (end := self._buffer.find(b"\n", 0, _MAX_CHUNK_LINE_BYTES)) < 0:
+            if len(self._buffer) >= _MAX_CHUNK_LINE_BYTES:
+                _refuse("there is a line without end in its chunks")
+            self._need(len(self._buffer) + 1)
+        return self._take(end + 1)[:end].removesuffix(b"\r")
+
+    def _length(self) -> int | None:
+        field = self._fields.get(b"content-length")
+        if field is None:
+            return None
+        first, *others = [each.strip(b" \t") for each in field.split(b",")]
+        if not first.isdigit() or len(first) > _MAX_DIGITS or any(o != first for o in others):
+            _refuse("its Content-Length is no number")
+        return int(first)
+
+    def _is_persistent(self) -> bool:
+        field = self._fields.get(b"connection", b"").lower()
+        options = [option.strip(b" \t") for option in field.split(b",")]
+        if self._is_old:
+            return b"keep-alive" in options and b"transfer-encoding" not in self._fields
+        return b"close" not in options
+
+
+def _refuse(why: str) -> NoReturn:
+    raise InvalidDataError(
+        f"the response is not HTTP/1.1: {why}; does the target's port speak HTTP?"
+    )

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: MIT
+"""TLS to a backend: verified always, by the system's trust store or by a CA of the operator's own.
+
+Certificate and host name are always checked; nothing in the configuration weakens that.
+`tls-ca-file` replaces the trust store. The texts of the errors say which check failed and what to
+do about it.
+
+How a chain is checked must not depend on the version of Python: a backend that is good on Debian 12
+has to be good on Debian 13, or mail is deferred after an upgrade. From 3.13 on, Python's defaults
+are VERIFY_X509_PARTIAL_CHAIN and VERIFY_X509_STRICT. Both are settled here:
+
+- PARTIAL_CHAIN is on: a certificate that the operator names is trusted, also an intermediate CA's.
+- STRICT is off. It refuses chains whose form breaks RFC 5280: a CA certificate without keyUsage, a
+  certificate without authorityKeyIdentifier. The CAs of browsers have to keep to that anyway;
+  private ones, made with a few openssl commands, often do not. Without it nobody can forge a
+  certificate who could not with it: signatures, dates, names, basicConstraints, and keyUsage where
+  it is there, are checked all the same, as in openssl s_client, curl and Postfix.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from errno import EPIPE
+
+from ..config.address import parse_ip
+from ..config.credentials import locate, require_regular
+from ..errors import ConfigError, UnreachableError
+from .stream import Bounded, connect
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..config.endpoint import Endpoint
+    from ..config.target import Target
+    from ..deadline import Deadline
+    from .resolver import Resolver
+    from .stream import BoundedSocket
+
+# X509_V_ERR_… of OpenSSL (openssl/x509_vfy.h) that more trusted certificates may mend.
+_CHAIN_FLAGS = ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_PARTIAL_CHAIN
+_UNEXPECTED_EOF = "UNEXPECTED_EOF_WHILE_READING"
+_UNKNOWN_ISSUER = (2, 18, 19, 20, 21)
+
+
+class BoundedTLSSocket(Bounded, ssl.SSLSocket):
+    """A TLS socket that obeys a deadline."""
+
+    def receive(self) -> bytes:
+        """As of a plain socket, but an end that TLS has not announced is an EOFError.
+
+        Python 3.11 raises SSLEOFError for a reset, and SSLError for an end. 3.13 raises SSLEOFError
+        for an end, or, when a RST has followed it, what the kernel has for a RST behind a FIN:
+        EPIPE (net/ipv4/tcp_input.c, tcp_reset). What OpenSSL says of an end is always the same.
+        """
+        try:
+            return super().receive()
+        except BrokenPipeError:
+            self.ended = True
+            raise EOFError from None
+        except ssl.SSLError as error:
+            self.ended = error.reason == _UNEXPECTED_EOF
+            if self.ended or isinstance(error, ssl.SSLEOFError):
+                raise EOFError from None
+            raise
+
+    def transmit(self, data: bytes) -> None:
+        """As of a plain socket; Python hides what the kernel says behind an SSLEOFError."""
+        try:
+            super().transmit(data)
+        except ssl.SSLEOFError:
+            raise BrokenPipeError(EPIPE, os.strerror(EPIPE)) from None
+
+
+class Trust:
+    """The settings for all TLS connections of an endpoint.
+
+    The system's trust store is a file with all certificates, and on most systems a directory with
+    the same ones, of which OpenSSL reads those that it needs. To read the file is a quarter of what
+    a first reply over https takes (57 of 222 million instructions). So it is read only if there is
+    no such directory, or if a backend's certificate is not accepted with the directory alone.
+    """
+
+    __slots__ = ("_ca_file", "_context", "_is_complete")
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        """Read the files that the endpoint names.
+
+        Raises:
+            ConfigError: a certificate or key file cannot be used.
+        """
+        directory = None if endpoint.tls_ca_file else _hashed_directory()
+        self._is_complete = directory is None
+        self._ca_file = _locate(endpoint, "tls-ca-file", endpoint.tls_ca_file)
+        self._context = _context_of(endpoint, self._ca_file, directory)
+
+    def connect(self, target: Target, resolver: Resolver, deadline: Deadline) -> BoundedTLSSocket:
+        """Connect to the target.
+
+        Raises:
+            DeadlineError: it took too long.
+            UnreachableError: it failed; the text says why and what to do.
+        """
+        try:
+            return _wrap(connect(target, resolver, deadline), self._context, target, deadline)
+        except ssl.SSLCertVerificationError as error:
+            if self._is_complete or error.verify_code not in _UNKNOWN_ISSUER:
+                raise UnreachableError(self._refusal(error, target)) from None
+        self._is_complete = True
+        self._context.load_default_certs()
+        try:
+            return _wrap(connect(target, resolver, deadline), self._context, target, deadline)
+        except ssl.SSLCertVerificationError as error:
+            raise UnreachableError(self._refusal(error, target)) from None
+
+    def _refusal(self, error: ssl.SSLCertVerificationError, target: Target) -> str:
+        """Why a certificate is not accepted, and what the operator can do."""
+        advice = _ADVICE.get(error.verify_code)
+        if advice is None:
+            host = target.host
+            is_name = host == "localhost" or parse_ip(host) is None
+            ca_file = f" -CAfile {self._ca_file}" if self._ca_file else ""
+            advice = (
+                "look at it with: openssl s_client -connect "
+                f"{f'[{host}]' if ':' in host else host}:{target.port} "
+                f"{'-verify_hostname' if is_name else '-verify_ip'} {host} "
+                f"-partial_chain -verify_return_error{ca_file}"
+            )
+        reason = error.verify_message.rstrip(".")
+        return f"the certificate of {target.origin} is not accepted: {reason}; {advice}"
+
+
+def _hashed_directory() -> str | None:
+    """The system's directory of trusted certificates, if they can be found in it by their names."""
+    paths = ssl.get_default_verify_paths()
+    if paths.openssl_cafile_env in os.environ:
+        return None
+    try:
+        names = os.listdir(paths.capath or "")
+    except OSError:
+        return None
+    return paths.capath if any(name.endswith(".0") for name in names) else None
+
+
+def _context_of(endpoint: Endpoint, ca_file: str | None, directory: str | None) -> ssl.SSLContext:
+    cert_file = _locate(endpoint, "tls-cert-file", endpoint.tls_cert_file)
+    key_file = _locate(endpoint, "tls-key-file", endpoint.tls_key_file)
+    key, path = "tls-ca-file", ca_file
+    try:
+        context = ssl.create_default_context(cafile=ca_file, capath=directory)
+        key, path = "tls-cert-file", cert_file
+        if cert_file is not None:
+            # Without a password function OpenSSL would ask for one on the terminal.
+            context.load_cert_chain(cert_file, key_file, password=_no_password)
+        # Python lets a stream end without TLS's own end. Then an attacker could cut a body short.
+        context.verify_flags = _CHAIN_FLAGS
+        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            path or "the system's trust store",
+            [(f"{endpoint.json_path}.{key}", f"cannot be used: {_file_reason(error)}")],
+        ) from None
+    context.sslsocket_class = BoundedTLSSocket
+    return context
+
+
+def _wrap(
+    stream: BoundedSocket, context: ssl.SSLContext, target: Target, deadline: Deadline
+) -> BoundedTLSSocket:
+    """Do the TLS handshake on a connected stream, which is closed when that fails.
+
+    Raises:
+        ssl.SSLCertVerificationError: the backend's certificate is not accepted.
+        DeadlineError: it took too long.
+        UnreachableError: it failed; the text says why and what to do.
+    """
+    deadline.stage = f"doing the TLS handshake with {target.origin}"
+    tls: ssl.SSLSocket | None = None
+    try:
+        tls = context.wrap_socket(
+            stream,
+            server_hostname=target.host.rstrip("."),
+            do_handshake_on_connect=False,
+            suppress_ragged_eofs=False,  # see _context_of
+        )
+        tls.settimeout(deadline.remaining_sec())
+        tls.do_handshake()
+    except BaseException as error:
+        (tls or stream).close()
+        if isinstance(error, TimeoutError):
+            raise deadline.error() from None
+        is_certificate = isinstance(error, ssl.SSLCertVerificationError)
+        if isinstance(error, (OSError, ValueError)) and not is_certificate:
+            raise UnreachableError(_handshake_reason(error, target)) from None
+        raise
+    assert isinstance(tls, BoundedTLSSocket)  # noqa: S101 - as sslsocket_class promises
+    tls.prepare(deadline)
+    return tls
+
+
+def _locate(endpoint: Endpoint, key: str, name: str | None) -> str | None:
+    """The path of a file that OpenSSL can open without waiting; None without a name."""
+    if name is None:
+        return None
+    json_path = f"{endpoint.json_path}.{key}"
+    path = locate(name, json_path)
+    try:
+        require_regular(os.stat(path))
+    except OSError as error:
+        problem = f"cannot be used: {_file_reason(error)}"
+        raise ConfigError(path, [(json_path, problem)]) from None
+    return path
+
+
+def _no_password() -> str:
+    raise ValueError("the private key is encrypted, and no one is here to type its password")
+
+
+def _file_reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError):
+        return f"it is no certificate or key in PEM format, or they do not match ({error.reason})"
+    if isinstance(error, OSError):
+        return f"{error.strerror}; the service's user needs to read it"
+    return str(error)
+
+
+# X509_V_ERR_… of OpenSSL (openssl/x509_vfy.h), and what the operator can do.
+_ADVICE = {
+    10: "renew the backend's certificate",
+    9: "check the clock of this machine and of the one that made the certificate",
+    18: "the certificate is self-signed: name it in tls-ca-file",
+    19: "the CA is not known here: install it in the system's trust store, or name it in "
+    "tls-ca-file",
+    20: "the CA is not known here, or the backend does not send its intermediate certificates: "
+    "install the CA in the system's trust store or name it in tls-ca-file",
+    21: "the backend does not send its intermediate certificates",
+    62: "the certificate is for another name: put a name into the target that the certificate has",
+    64: "the certificate is not for this IP address: put a name into the target that it has",
+}
+
+
+def _handshake_reason(error: Exception, target: Target) -> str:
+    if isinstance(error, ssl.SSLError):
+        reason = (error.reason or "the peer closed the connection").replace("_", " ").lower()
+        return (
+            f"TLS with {target.origin} failed: {reason}; does the backend speak TLS on this port?"
+        )
+    detail = error.strerror if isinstance(error, OSError) else None
+    return f"TLS with {target.origin} failed: {detail or 'the connection was closed'}"

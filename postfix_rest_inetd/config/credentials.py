@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""Secrets in files of their own: where they are, and how a token is read from one.
+
+A bare name means a credential of the service manager: a file in $CREDENTIALS_DIRECTORY, where
+LoadCredential= of systemd.exec(5) puts it. systemd copies that file when it starts the service, so
+a handler never sees a new credential; it sees a new file at an absolute path.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ..errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .endpoint import Endpoint
+
+MAX_TOKEN_BYTES = 65536
+
+_BYTE_ORDER_MARK = "\ufeff".encode()
+# Room for the mark, and for the end of the line.
+_SPARE_BYTES = 5
+# The largest bundles of certificates have a quarter of a megabyte.
+_MAX_DIGESTED_BYTES = 4 * 1024 * 1024
+
+
+def locate(name: str, json_path: str) -> str:
+    """The path of a secret file.
+
+    Raises:
+        ConfigError: the name is a bare one and there is no $CREDENTIALS_DIRECTORY.
+    """
+    if "/" in name:
+        return name
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not directory:
+        problem = (
+            "is a credential, but $CREDENTIALS_DIRECTORY is not set; add "
+            f"LoadCredential={name}:/path/of/the/file to the service, or give an absolute path"
+        )
+        raise ConfigError(name, [(json_path, problem)])
+    return os.path.join(directory, name)
+
+
+def paths_of(endpoint: Endpoint) -> list[str]:
+    """The paths of all files that an endpoint names, as far as they can be told."""
+    return _located(endpoint.auth_token_file) + certificates_of(endpoint)
+
+
+def certificates_of(endpoint: Endpoint) -> list[str]:
+    """The paths of the files for TLS that an endpoint names, as far as they can be told."""
+    return _located(endpoint.tls_ca_file, endpoint.tls_cert_file, endpoint.tls_key_file)
+
+
+def _located(*names: str | None) -> list[str]:
+    directory = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    return [
+        name if "/" in name else os.path.join(directory, name)
+        for name in names
+        if name is not None and ("/" in name or directory)
+    ]
+
+
+def digest_of(path: str) -> int | None:
+    """What is another number when a file has another content; None for one that cannot be read."""
+    try:
+        return hash(_read(path, _MAX_DIGESTED_BYTES))
+    except OSError:
+        return None
+
+
+def auth_token_of(endpoint: Endpoint) -> bytes:
+    """The token of an endpoint, ready for the header field.
+
+    Raises:
+        ConfigError: the token file cannot be used. The text names the file, never its content.
+    """
+    if endpoint.auth_token_file is None:
+        return (endpoint.auth_token or "").encode()
+    json_path = f"{endpoint.json_path}.auth-token-file"
+    path = locate(endpoint.auth_token_file, json_path)
+    try:
+        token = _token_in(_read(path, MAX_TOKEN_BYTES + _SPARE_BYTES))
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}; the service's user needs to read it"
+        raise ConfigError(path, [(json_path, problem)]) from None
+    if not token or len(token) > MAX_TOKEN_BYTES or any(o < 0x20 or o == 0x7F for o in token):
+        problem = f"must hold one line of 1 to {MAX_TOKEN_BYTES} bytes without control characters"
+        raise ConfigError(path, [(json_path, problem)])
+    return token
+
+
+def _token_in(content: bytes) -> bytes:
+    # Some editors put a byte order mark before the first line.
+    return content.removeprefix(_BYTE_ORDER_MARK).strip(b" \t\r\n")
+
+
+def require_regular(found: os.stat_result) -> None:
+    """Raise an OSError for what is no file; whoever opens a FIFO waits for its writer."""
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(0, "it is not a regular file")
+
+
+def _read(path: str, limit: int) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # as in loading.py
+    with open(descriptor, "rb") as file:
+        require_regular(os.fstat(descriptor))
+        return file.read(limit) or b""  # None where one would have to wait, as in /proc

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MIT
+"""Enhanced status codes (RFC 3463), as Postfix tells them from other words."""
+
+from __future__ import annotations
+
+_MAX_DIGITS = 3  # global/dsn_util.h: DSN_DIGS2, DSN_DIGS3
+
+
+def is_enhanced_status(word: str) -> bool:
+    """Is it an enhanced status code, as dsn_valid() in Postfix's global/dsn_util.c tells one?"""
+    parts = word.split(".")
+    return (
+        len(parts) == 3  # class, subject and detail: RFC 3463 section 2
+        and parts[0] in ("2", "4", "5")
+        and all(len(p) <= _MAX_DIGITS and p.isascii() and p.isdigit() for p in parts[1:])
+    )

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: MIT
+"""What is told to the operator about a request: the fields of one journal entry. A pure function.
+
+Every entry has a MESSAGE for people, `ENDPOINT: SUBJECT: WHAT (N ms)[: why, and what to do]`, a
+MESSAGE_ID per outcome, a PRIORITY, and POSTFIX_REST_ fields for machines. Tokens are never among
+them. Keys, and what a policy request says of client, login and mail, are, unless the endpoint has
+`log-keys` false; what a lookup found is not, and of an action only the verb.
+
+Priorities: 5 (notice) for what goes as it should, 4 (warning) for what Postfix will try again,
+3 (err) for what only the operator can mend.
+"""
+
+from __future__ import annotations
+
+from . import journal, model
+from .action import verb_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .config.endpoint import Endpoint
+
+MAX_FIELD_CHARACTERS = 1024
+
+# outcome: (MESSAGE_ID, PRIORITY, words). The ids are for ever: the message catalog explains them.
+_OUTCOMES = {
+    model.FOUND: ("c5f359ce65e943bbb7df6de99d996035", journal.NOTICE, "found"),
+    model.NOT_FOUND: ("a52a5d295803444dab6af753280d2448", journal.NOTICE, "not found"),
+    model.ACTION: ("1749a200ffab4938af1fdd25fd9eabb2", journal.NOTICE, "action"),
+    model.USER_ERROR: ("c002422ae1c548f58a8a1f0d39770b89", journal.ERROR, "refused by the backend"),
+    model.SERVER_ERROR: ("d7ad5359b9d343f098b595847c9bfa1c", journal.WARNING, "backend failed"),
+    model.UNSPECIFIED_STATUS: (
+        "cb1e3f2f0fe14468adf5dc7a9bc0b7d0",
+        journal.WARNING,
+        "unexpected status from the backend",
+    ),
+    model.TIMEOUT: ("09bde825667a46e28c1840bd145130c6", journal.WARNING, "timed out"),
+    model.UNREACHABLE: ("ea41091ab5e34cc9971e91eede00d348", journal.WARNING, "backend unreachable"),
+    model.INVALID_DATA: ("104b7d1b5e5b4e5d92c05ddb31d47d6d", journal.WARNING, "invalid data"),
+    model.BROKEN_REQUEST: ("3562117be29149f694b13eae9e4affeb", journal.WARNING, "broken request"),
+    model.UNUSABLE_CONFIG: (
+        "a058d62f139d454fad23971e56810bce",
+        journal.ERROR,
+        "the configuration cannot be used, every request gets a temporary error",
+    ),
+    model.KEPT_CONFIG: (
+        "aa513ef4772e4a469e72a14be9717b2b",
+        journal.ERROR,
+        "the changed configuration cannot be used, the one before stays in force",
+    ),
+    model.INTERNAL_ERROR: (
+        "675272cd535d42e18d93da36f496d51c",
+        journal.ERROR,
+        "internal error, the request gets a temporary error; please report this",
+    ),
+}
+
+# What the operator should do about a status, where the status is all that is known.
+_ADVICE = {
+    401: "is the auth-token right?",
+    403: "is the auth-token right?",
+    404: "is the path of the target right?",
+    405: "does the backend want another method?",
+    408: "a candidate for temporary-statuses",
+    429: "a candidate for temporary-statuses",
+}
+
+# SMTPD_POLICY_README: the attributes that tell whom a request is about, and about how much. At DATA
+# and END-OF-MESSAGE there is a recipient only where it is the only one.
+_POLICY_FIELDS = (
+    (b"sasl_username", "SASL_USERNAME"),
+    (b"client_address", "CLIENT_ADDRESS"),
+    (b"sender", "SENDER"),
+    (b"recipient", "RECIPIENT"),
+    (b"recipient_count", "RECIPIENT_COUNT"),
+    (b"size", "SIZE"),
+    (b"queue_id", "QUEUE_ID"),
+    (b"instance", "INSTANCE"),
+)
+# Postfix sends 0 for a number that it does not know yet.
+_NUMBERS = (b"recipient_count", b"size")
+
+
+class Measured:
+    """What is known of a request besides itself and its reply; times in microseconds.
+
+    `start_usec` is for the first request of a process: how long the handler took to be ready for
+    it; 0 for the others. `woken` tells a handler that had hibernated from one that was started.
+    """
+
+    __slots__ = (
+        "backend_usec",
+        "detail",
+        "elapsed_usec",
+        "request_id",
+        "start_usec",
+        "status",
+        "woken",
+    )
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self.request_id = ""
+        self.status = 0
+        self.elapsed_usec = 0
+        self.backend_usec = 0
+        self.start_usec = 0
+        self.woken = False
+        self.detail = ""
+
+
+def of_request(
+    endpoint: Endpoint, request: model.Request, reply: model.Reply, measured: Measured
+) -> dict[str, str]:
+    """The entry for a request that was answered."""
+    fields = {
+        "ENDPOINT": endpoint.name,
+        "MODE": endpoint.mode,
+        "OUTCOME": reply.outcome,
+        "REQUEST_ID": measured.request_id,
+        "ELAPSED_USEC": str(measured.elapsed_usec),
+        "BACKEND_USEC": str(measured.backend_usec),
+    }
+    if measured.start_usec:
+        fields["START"] = "woken" if measured.woken else "cold"
+        fields["START_USEC"] = str(measured.start_usec)
+    if measured.status:
+        fields["HTTP_STATUS"] = str(measured.status)
+    subject = _describe(request, fields, log_keys=endpoint.log_keys)
+    words = _OUTCOMES[reply.outcome][2]
+    if measured.status and reply.outcome not in (model.FOUND, model.NOT_FOUND, model.ACTION):
+        words += f" with status {measured.status}"
+    if reply.outcome == model.ACTION:
+        verb = verb_of(reply.text)
+        words += f" {verb or '(restrictions)'}"
+        if verb:
+            fields["ACTION"] = verb.upper()
+    if reply.kind == model.REPLY_NONE:
+        words += ", closing the connection"
+    detail = measured.detail or advice(reply.outcome, measured)
+    message = f"{endpoint.name}: {subject}{words} ({measured.elapsed_usec / 1000:.1f} ms)"
+    return _entry(reply.outcome, f"{message}: {detail}" if detail else message, fields)
+
+
+def advice(outcome: str, measured: Measured) -> str:
+    """What to do about an outcome that its status alone explains."""
+    if outcome == model.USER_ERROR:
+        return _ADVICE.get(measured.status, "does the backend take the requests of this mode?")
+    if outcome == model.SERVER_ERROR:
+        return f"its log may tell why, look for X-Request-Id {measured.request_id}"
+    if outcome == model.UNSPECIFIED_STATUS:
+        return "the contract knows 200, 4xx and 5xx; redirects are not followed"
+    return ""
+
+
+def of_trouble(
+    name: str, mode: str | None, outcome: str, detail: str, count: int | None = None
+) -> dict[str, str]:
+    """The entry for trouble that is not with one request; `name` is the endpoint's, if known.
+
+    `count` is how many requests had it that no entry has counted yet; an entry with 0 announces it.
+    None stands for one, whatever it was.
+    """
+    fields = {"ENDPOINT": name, "MODE": mode or "", "OUTCOME": outcome}
+    words = _OUTCOMES[outcome][2]
+    if count is not None:
+        fields["COUNT"] = str(count)
+        if count > 1:
+            words += f" ({count} requests)"
+    message = f"{name}: {words}: {detail}" if name else f"{words}: {detail}"
+    return _entry(outcome, message, {key: value for key, value in fields.items() if value})
+
+
+def of_exception(error: BaseException) -> str:
+    """Where an exception was raised, and its causes, without its words: they may hold a secret."""
+    lines = []
+    cause: BaseException | None = error
+    while cause is not None:
+        frames = " < ".join(reversed(list(_frames(cause.__traceback__))))
+        lines.append(f"{type(cause).__module__}.{type(cause).__qualname__} in {frames}")
+        cause = cause.__cause__ or cause.__context__
+    return "\ncaused by ".join(lines[:10])
+
+
+def _frames(traceback: TracebackType | None) -> list[str]:
+    frames = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        frames.append(f"{code.co_name} ({code.co_filename}:{traceback.tb_lineno})")
+        traceback = traceback.tb_next
+    return frames[-30:]
+
+
+def _describe(request: model.Request, fields: dict[str, str], *, log_keys: bool) -> str:
+    """What the request is about, `X: ` or nothing; the fields for it are added to `fields`."""
+    if isinstance(request, model.PolicyRequest):
+        return _describe_policy(request, fields, log_keys=log_keys)
+    if request.map_name is not None:
+        fields["MAP"] = printable(request.map_name)
+    if not log_keys:
+        return ""
+    fields["KEY"] = printable(request.key)
+    return f"{fields['KEY']}: "
+
+
+def _describe_policy(
+    request: model.PolicyRequest, fields: dict[str, str], *, log_keys: bool
+) -> str:
+    """As `_describe`; whoever logged in stands first, then where the mail is from and goes to."""
+    first = dict(reversed(request.attributes))
+    state = printable(first.get(b"protocol_state", b""))
+    if not log_keys:
+        return f"{state}: " if state else ""
+    for attribute, name in _POLICY_FIELDS:
+        value = first.get(attribute, b"")
+        if value and not (value == b"0" and attribute in _NUMBERS):
+            fields[name] = printable(value)
+    words = [state or "request"]
+    if "SASL_USERNAME" in fields:
+        words.append(f"login={fields['SASL_USERNAME']}")
+    if "CLIENT_ADDRESS" in fields:
+        words.append(f"from={fields['CLIENT_ADDRESS']}")
+    words.append(f"sender=<{fields.get('SENDER', '')}>")
+    if "RECIPIENT" in fields or "RECIPIENT_COUNT" not in fields:
+        words.append(f"recipient=<{fields.get('RECIPIENT', '')}>")
+    else:
+        words.append(f"recipients={fields['RECIPIENT_COUNT']}")
+    if "RECIPIENT_COUNT" in fields and "SIZE" in fields:
+        words.append(f"size={fields['SIZE']}")
+    return f"{' '.join(words)}: "
+
+
+def _entry(outcome: str, message: str, fields: dict[str, str]) -> dict[str, str]:
+    message_id, priority, _ = _OUTCOMES[outcome]
+    entry = {"MESSAGE": message, "MESSAGE_ID": message_id, "PRIORITY": str(priority)}
+    entry.update({f"POSTFIX_REST_{name}": value for name, value in fields.items()})
+    return entry
+
+
+def printable(data: bytes) -> str:
+    """Bytes of a client as text that no terminal obeys and no log reader splits; bounded."""
+    text = data[: (MAX_FIELD_CHARACTERS + 1) * 4].decode(errors="backslashreplace")
+    if not text.isprintable():
+        text = "".join(
+            [c if c.isprintable() else c.encode("unicode_escape").decode() for c in text]
+        )
+    if len(text) > MAX_FIELD_CHARACTERS:
+        return text[:MAX_FIELD_CHARACTERS] + "…"
+    return text
