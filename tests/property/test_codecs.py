@@ -20,8 +20,8 @@ from property.strategies import (
     streams,
     values,
 )
-from unit.wire import Seen, run, whole
 
+from harness.wire import Seen, run, whole
 from postfix_rest_inetd import model
 from postfix_rest_inetd.backend.client import form_of
 from postfix_rest_inetd.errors import InvalidDataError

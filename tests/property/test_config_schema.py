@@ -9,8 +9,8 @@ import re
 import pytest
 from hypothesis import given
 from property.strategies import action_texts, documents
-from unit.endpoints import entry
 
+from harness.endpoints import entry
 from postfix_rest_inetd.admin.commands import config_schema
 from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.errors import ConfigError

@@ -9,7 +9,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 from property.strategies import partitions
-from unit.test_response import read
+from unit.backend.test_response import read
 
 from postfix_rest_inetd.errors import BackendError
 

@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from property import postfix_client
 from property.strategies import MODES, POLICY, SOCKETMAP, TCP, action_texts, bodies, statuses
-from unit.endpoints import endpoint
 
+from harness.endpoints import endpoint
 from postfix_rest_inetd import model, verdict
 from postfix_rest_inetd.action import checked_action
 from postfix_rest_inetd.errors import InvalidDataError

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from unit.wire import table
 
+from harness.wire import table
 from postfix_rest_inetd import restrictions
 from postfix_rest_inetd.action import checked_action, verb_of
 

@@ -15,9 +15,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from unit.endpoints import MODES, POLICY, SOCKETMAP, TCP, entry
 
 import postfix_rest_inetd
+from harness.endpoints import MODES, POLICY, SOCKETMAP, TCP, entry
 from harness.scripted_backend import ScriptedBackend, answer
 from postfix_rest_inetd.backend import http_connection
 

@@ -9,9 +9,9 @@ import subprocess
 import sys
 
 import pytest
-from unit.wire import table
 
 import postfix_rest_inetd
+from harness.wire import table
 from postfix_rest_inetd import __main__ as entry_point
 from postfix_rest_inetd.__main__ import UsageError, _parse
 

@@ -11,9 +11,9 @@ import json
 import zlib
 
 import pytest
-from unit.endpoints import LOOKUPS, MODES, POLICY, SOCKETMAP, TCP, endpoint
-from unit.wire import table
 
+from harness.endpoints import LOOKUPS, MODES, POLICY, SOCKETMAP, TCP, endpoint
+from harness.wire import table
 from postfix_rest_inetd import model, verdict
 from postfix_rest_inetd.errors import InvalidDataError
 from postfix_rest_inetd.protocols import codec_of

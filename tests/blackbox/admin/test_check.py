@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT
+"""The command `check` as an operator and a script see it: text, JSON, exit status.
+
+What it finds on a machine with systemd and Postfix is for tests/integration/test_check.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.endpoints import entry
+from harness.scripted_backend import ScriptedBackend, answer
+
+BAD = '{"endpoints": [\n  {"name": "e", "mode": "tcp-lookup", "bind-prot": 9}]}\n'
+
+
+def command(*arguments: object) -> list[str]:
+    """The command line of check."""
+    return [sys.executable, "-m", "postfix_rest_inetd.admin.cli", "check", *map(str, arguments)]
+
+
+def check(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """What check says."""
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def write(directory: Path, *entries: dict[str, object]) -> Path:
+    """A configuration with these endpoints."""
+    path = directory / "config.json"
+    path.write_text(json.dumps({"endpoints": entries}))
+    return path
+
+
+def test_good(tmp_path: Path) -> None:
+    """A file of nobody's is checked, and what it names; nothing else of the machine is."""
+    done = check("--config", write(tmp_path, entry(name="é", auth_token="s3cret")))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "ok       é: tcp-lookup on 127.0.0.1:9000, asks http://127.0.0.1:8080",
+        "",
+        "Nothing wrong was found.",
+    ]
+
+
+def test_bad(tmp_path: Path) -> None:
+    """One line for each problem, with line and column, and what it means."""
+    path = tmp_path / "config.json"
+    path.write_text(BAD)
+    done = check("--config", path)
+    assert (done.returncode, done.stderr) == (1, "")
+    first, *others = done.stdout.splitlines()
+    assert first == f"error    {path}:2:3: $.endpoints[0].target: is required"
+    assert others[0].startswith(f"error    {path}:2:3: $.endpoints[0].auth-token: is required")
+    column = BAD.splitlines()[1].index('"bind-prot"') + 1
+    assert others[1] == (
+        f"error    {path}:2:{column}: $.endpoints[0].bind-prot: is not a known key; did you mean "
+        "bind-port?"
+    )
+    assert others[2].startswith("         -> Until it is mended, connections that are open go on")
+    assert others[-1] == "3 errors"
+
+
+@pytest.mark.parametrize(
+    ("keys", "meaning"),
+    [
+        (
+            {"request_timeout": 0},
+            "every request of b on a new connection gets a temporary error. Other endpoints",
+        ),
+        ({"failure_action": "REJECT 5.7.1"}, "a temporary error takes the place of failure-action"),
+        ({"bind_prot": 9}, "every request on a new one gets a temporary error"),
+    ],
+)
+def test_what_a_problem_means(tmp_path: Path, keys: dict[str, object], meaning: str) -> None:
+    """Who is served until a problem is mended is said beside it."""
+    faulty = entry(name="b", mode="policy", bind_port=9001, **keys)
+    done = check("--config", write(tmp_path, entry(name="a"), faulty))
+    (advice,) = [line for line in done.stdout.splitlines() if "->" in line]
+    assert meaning in advice
+
+
+def test_what_many_problems_mean(tmp_path: Path) -> None:
+    """A few names are enough."""
+    faulty = [entry(name=f"n{n}", bind_port=9001 + n, log_keys=1) for n in range(7)]
+    done = check("--config", write(tmp_path, *faulty))
+    assert "every request of n0, n1, n2, n3, n4 and 2 more on a new connection" in done.stdout
+
+
+def test_json(tmp_path: Path) -> None:
+    """The same for programs."""
+    path = tmp_path / "config.json"
+    path.write_text(BAD)
+    done = check("--config", path, "--json")
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["config"]) == (1, str(path))
+    assert document["counts"] == {"error": 3, "warning": 0, "note": 0, "ok": 0}
+    assert document["findings"][0] == {
+        "severity": "error",
+        "where": f"{path}:2:3",
+        "what": "$.endpoints[0].target: is required",
+        "advice": "",
+    }
+
+
+def test_files(tmp_path: Path) -> None:
+    """A file that a key names, and that is not there, is told at the place of the key."""
+    missing = tmp_path / "token"
+    path = write(tmp_path, entry(auth_token=..., auth_token_file=str(missing)))
+    column = path.read_text().index('"auth-token-file"') + 1
+    done = check("--config", path)
+    assert done.returncode == 1
+    told = f"{path}:1:{column}: $.endpoints[0].auth-token-file: {missing} cannot be read: No such"
+    assert told in done.stdout
+    assert check("--config", path, "--only=config").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--only=all"], ["--only="], ["--frobnicate"], ["x"], ["--prob"]]
+)
+def test_wrong_command_line(arguments):
+    """Exit status 2, and nothing on standard output."""
+    done = check(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_strict(tmp_path: Path) -> None:
+    """A warning is no error, but with --strict it counts as one."""
+    everything = answer(200, b'["x"]')
+    with ScriptedBackend(everything, everything) as backend:
+        path = write(tmp_path, entry(target=backend.url(), request_timeout=30_000))
+        lenient = check("--config", path, "--probe")
+        strict = check("--config", path, "--probe", "--strict")
+    assert (lenient.returncode, strict.returncode) == (0, 1)
+    assert lenient.stdout.endswith("\n1 warning\n")
+
+
+def test_nobody_reads_on(tmp_path: Path) -> None:
+    """As in `check | head -1`: it ends without a word."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    given = {"stdout": theirs, "stderr": subprocess.PIPE, "timeout": 60}
+    done = subprocess.run(command("--config", write(tmp_path, entry())), check=False, **given)
+    os.close(theirs)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_terminal(tmp_path: Path) -> None:
+    """On a terminal there is colour, and no line is wider than 80 columns."""
+    path = tmp_path / "config.json"
+    path.write_text(BAD)
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "200"}
+    environment.pop("NO_COLOR", None)
+    given = {"cwd": tmp_path, "env": environment, "stdin": subprocess.DEVNULL}
+    # A long path would not fit, and none is broken.
+    with subprocess.Popen(command("--config", path.name), stdout=theirs, **given) as process:
+        os.close(theirs)
+        said = b""
+        try:
+            while data := os.read(ours, 65536):
+                said += data
+        except OSError:  # Linux: EIO when the other side is closed
+            pass
+        assert process.wait(60) == 1
+    os.close(ours)
+    assert b"\x1b[1;31merror    \x1b[0m" in said
+    plain = said.decode().replace("\x1b[1;31m", "").replace("\x1b[0m", "")
+    assert max(map(len, plain.splitlines())) <= 80

@@ -1,0 +1,634 @@
+# SPDX-License-Identifier: MIT
+"""Postfix's references to endpoints: how they are read, and which of them do not fit.
+
+Parameters and services are given; that postconf(1) gives them so is for tests/integration.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import pytest
+
+from harness.endpoints import POLICY, SOCKETMAP, TCP, entry
+from harness.wire import table
+from postfix_rest_inetd.admin.checks import capacity, postfix
+from postfix_rest_inetd.admin.host import references as postfix_references
+from postfix_rest_inetd.admin.host.listeners import Listeners
+from postfix_rest_inetd.admin.host.postconf import Service, Settings, seconds
+from postfix_rest_inetd.admin.host.systemd import Unit
+from postfix_rest_inetd.config import loading
+
+QUEUE = "/var/spool/postfix"
+
+
+def settings(overrides=None, *, chroot=True, **parameters) -> Settings:
+    """Settings with the services of Debian; `overrides` are of smtp/inet."""
+    services = [
+        Service("smtp/inet", "smtpd", chroot, 100),
+        Service("submission/inet", "smtpd", max_processes=20, is_chrooted=False),
+        Service("cleanup/unix", "cleanup", chroot, 100),
+        Service("rewrite/unix", "trivial-rewrite", chroot, 100),
+        Service("proxymap/unix", "proxymap", max_processes=100, is_chrooted=False),
+        Service("rest/unix", "spawn", max_processes=100, is_chrooted=False),
+    ]
+    known = {
+        "queue_directory": QUEUE,
+        "smtpd_policy_service_timeout": "100s",
+        "smtpd_relay_restrictions": "permit_mynetworks, defer_unauth_destination",
+        **parameters,
+    }
+    return Settings(
+        known, {("smtp/inet", name): value for name, value in (overrides or {}).items()}, services
+    )
+
+
+def references(**parameters):
+    """What is found in parameters, as (text, mode, addresses or path, map name)."""
+    return [
+        (r.text, r.mode, r.path or [str(a) for a in r.addresses], r.map_name)
+        for r in postfix_references.find(settings(**parameters))
+    ]
+
+
+IPV4 = ["127.0.0.1:9001"]
+BOTH = ["127.0.0.1:9001", "[::1]:9001"]
+
+FORMS = {
+    "tcp": ("tcp:127.0.0.1:9001", TCP, IPV4, None),
+    "a name": ("tcp:localhost:9001", TCP, BOTH, None),
+    "no host": ("tcp::9001", TCP, BOTH, None),
+    "IPv6": ("tcp:[::1]:9001", TCP, ["[::1]:9001"], None),
+    "a service": ("tcp:127.0.0.1:smtp", TCP, ["127.0.0.1:25"], None),
+    "another host": ("tcp:192.0.2.1:9001", TCP, [], None),
+    "another host's name": ("tcp:rest.example:9001", TCP, [], None),
+    "proxy": ("proxy:tcp:127.0.0.1:9001", TCP, IPV4, None),
+    "a port alone": ("tcp:9001", TCP, BOTH, None),
+    "IPv4 in brackets": ("tcp:[127.0.0.1]:9001", TCP, IPV4, None),
+    "debug": ("debug:tcp:127.0.0.1:9001", TCP, IPV4, None),
+    "socketmap": ("socketmap:inet:127.0.0.1:9001:a", SOCKETMAP, IPV4, "a"),
+    "socketmap with a port alone": ("socketmap:inet:9001:a", SOCKETMAP, BOTH, "a"),
+    "socketmap without a host": ("socketmap:inet::9001:a", SOCKETMAP, BOTH, "a"),
+    "socketmap over IPv6": ("socketmap:inet:[::1]:9001:m", SOCKETMAP, ["[::1]:9001"], "m"),
+    "an empty name": ("socketmap:inet:127.0.0.1:9001:", SOCKETMAP, IPV4, None),
+    "a path": ("socketmap:unix:private/rest:m", SOCKETMAP, "private/rest", "m"),
+    "an old name of unix:": ("socketmap:local:private/rest:m", SOCKETMAP, "private/rest", "m"),
+}
+
+
+@pytest.mark.parametrize("text, mode, place, map_name", table(FORMS))
+@pytest.mark.parametrize("around", ["{}", "hash:/etc/x, {}", "pipemap:{{{}, hash:/etc/y}}"])
+def test_tables(around, text, mode, place, map_name):
+    """Tables in each form, alone and among others."""
+    found = references(virtual_alias_maps=around.format(text))
+    assert found == [(text, mode, place, map_name)]
+
+
+POLICIES = {
+    "a word": ("check_policy_service inet:127.0.0.1:9001, permit", 100),
+    "in braces": ("check_policy_service { inet:127.0.0.1:9001, timeout=10s }", 10),
+    "minutes": ("permit, check_policy_service {inet:127.0.0.1:9001,{timeout = 2m}}", 120),
+    "inner braces before it": (
+        "check_policy_service { inet:127.0.0.1:9001, { default_action=DUNNO }, timeout=1s }",
+        1,
+    ),
+    "in capitals": ("CHECK_POLICY_SERVICE inet:127.0.0.1:9001", 100),
+    "a comma before it": ("check_policy_service,inet:127.0.0.1:9001", 100),
+}
+
+
+@pytest.mark.parametrize("value, timeout", table(POLICIES))
+def test_policies(value, timeout):
+    """Policy services, with their own timeouts."""
+    (found,) = postfix_references.find(settings(smtpd_relay_restrictions=value))
+    assert (found.text, found.mode, found.timeout_sec) == ("inet:127.0.0.1:9001", POLICY, timeout)
+    assert [str(address) for address in found.addresses] == IPV4
+
+
+def test_nothing_of_ours():
+    """Other tables, milters, transports and lists of tables are no references."""
+    others = {
+        "alias_maps": "hash:/etc/aliases",
+        "smtpd_milters": "inet:127.0.0.1:9001",
+        "relayhost": "[127.0.0.1]:9001",
+        "virtual_transport": "lmtp:inet:127.0.0.1:9001",
+        "proxy_read_maps": "proxy:tcp:127.0.0.1:9001",
+    }
+    assert references(**others) == []
+
+
+def test_one_table_in_several_parameters():
+    """It is one reference that knows where it stands, and who asks."""
+    text = "tcp:127.0.0.1:9001"
+    (found,) = postfix_references.find(settings(virtual_alias_maps=text, transport_maps=text))
+    assert found.parameters == ("virtual_alias_maps", "transport_maps")
+    services = {service.name for service in found.askers}
+    assert services == {"smtp/inet", "submission/inet", "cleanup/unix", "rewrite/unix"}
+
+
+POLICY_FORMS = {
+    "of its own": ("{ inet:9001, default_action=DUNNO }", "DUNNO"),
+    "in braces of its own": (
+        "{ inet:9001, { default_action = 450 4.3.5 later } }",
+        "450 4.3.5 later",
+    ),
+    "of all": ("inet:9001", "451 4.3.5 Server configuration problem"),
+}
+
+
+@pytest.mark.parametrize("specification, action", table(POLICY_FORMS))
+def test_default_action(specification, action):
+    """What Postfix does without a reply: a policy service's own action, or that of all."""
+    everybody = "451 4.3.5 Server configuration problem"
+    given = settings(
+        smtpd_policy_service_default_action=everybody,
+        smtpd_data_restrictions=f"check_policy_service {specification}",
+    )
+    (found,) = postfix_references.find(given)
+    assert found.default_action == action
+    assert [str(address) for address in found.addresses] == BOTH
+
+
+USERS = {
+    "sender_dependent_relayhost_maps": {"rewrite/unix"},
+    "sender_dependent_default_transport_maps": {"rewrite/unix"},
+    "relocated_maps": {"rewrite/unix"},
+    "recipient_bcc_maps": {"cleanup/unix"},
+    "smtpd_sender_login_maps": {"smtp/inet", "submission/inet"},
+    "relay_recipient_maps": {"smtp/inet", "submission/inet"},
+    "mydestination": {"smtp/inet", "submission/inet", "rewrite/unix"},
+    "postscreen_access_list": set(),
+}
+
+
+@pytest.mark.parametrize("parameter, services", USERS.items())
+def test_askers(parameter, services):
+    """Which services look a parameter up; one that overrides it does not."""
+    text = "tcp:127.0.0.1:9001"
+    (found,) = postfix_references.find(settings(**{parameter: text}))
+    assert {service.name for service in found.askers} == services
+    given = settings({parameter: "hash:/x"}, **{parameter: text})
+    (found,) = postfix_references.find(given)
+    assert {service.name for service in found.askers} == services - {"smtp/inet"}
+
+
+WORDS = {
+    "a, b\tc": ["a", "b", "c"],
+    "a{b, c} d": ["a{b, c}", "d"],
+    "{ a, { b = c }, d }, e": ["{ a, { b = c }, d }", "e"],
+    "a} b": ["a}", "b"],
+    "{a b": ["{a b"],
+    "": [],
+}
+
+
+@pytest.mark.parametrize("text, expected", WORDS.items())
+def test_words(text, expected):
+    """Braces keep words together, also where one is missing."""
+    assert postfix_references.words(text) == expected
+
+
+DURATIONS = {"100s": 100, "5m": 300, "1h": 3600, "7": 7, "forever": 42, "": 42}
+
+
+@pytest.mark.parametrize("text, expected", DURATIONS.items())
+def test_durations(text, expected):
+    """Postfix's units; 42 is the default here."""
+    assert seconds(text, 42) == expected
+
+
+# -- what does not fit
+
+
+def endpoints(*entries):
+    """Checked endpoints."""
+    return loading.parse(json.dumps({"endpoints": entries}).encode(), "config.json").endpoints
+
+
+@pytest.fixture
+def served():
+    """An endpoint of each mode, at addresses that are listened at."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as tcp,
+        socket.create_server(("127.0.0.1", 0)) as maps,
+        socket.create_server(("127.0.0.1", 0)) as gate,
+    ):
+        ports = [each.getsockname()[1] for each in (tcp, maps, gate)]
+        yield endpoints(
+            *(
+                entry(name=mode, mode=mode, bind_port=port)
+                for mode, port in zip((TCP, SOCKETMAP, POLICY), ports, strict=True)
+            )
+        )
+
+
+def troubles(served, given, **parameters):
+    """What is wrong, notes left out; {tcp}, {maps} and {gate} are ports."""
+    ports = dict(zip(("tcp", "maps", "gate"), (e.address.port for e in served), strict=True))
+    filled = {name: value.format(**ports) for name, value in parameters.items()}
+    found = postfix.findings(served, Listeners(), [settings(given, **filled)])
+    return [finding for finding in found if finding.severity != "note"]
+
+
+GOOD = {
+    "tcp": {"virtual_mailbox_domains": "tcp:127.0.0.1:{tcp}"},
+    "socketmap": {"virtual_alias_maps": "socketmap:inet:localhost:{maps}:alias"},
+    "policy": {"smtpd_recipient_restrictions": "check_policy_service inet:127.0.0.1:{gate}"},
+    "policy behind the relay check": {
+        "smtpd_relay_restrictions": "reject_unauth_destination, "
+        "check_policy_service inet:127.0.0.1:{gate}"
+    },
+    "proxy": {
+        "virtual_alias_maps": "proxy:tcp:127.0.0.1:{tcp}",
+        "proxy_read_maps": "hash:/x, proxy:tcp:127.0.0.1:{tcp}",
+    },
+    "another machine": {"virtual_alias_maps": "tcp:192.0.2.1:9"},
+    "a service of Postfix's own": {
+        "smtpd_recipient_restrictions": "check_policy_service unix:private/rest"
+    },
+    "LMTP delivers": {
+        "virtual_mailbox_maps": "tcp:127.0.0.1:{tcp}",
+        "virtual_transport": "lmtp:unix:private/dovecot",
+    },
+}
+
+
+@pytest.mark.parametrize("parameters", GOOD.values(), ids=GOOD)
+def test_good(served, parameters):
+    """Nothing to say."""
+    assert troubles(served, None, **parameters) == []
+
+
+BAD = {
+    "a port of nobody's": ("error", "nothing listens there", {"x_maps": "tcp:127.0.0.1:1"}),
+    "a path of nobody's": ("error", "nothing listens there", {"x_maps": "socketmap:unix:x/y:m"}),
+    "another mode": (
+        "error",
+        "asks socketmap-lookup, whose mode is",
+        {"x_maps": "tcp:127.0.0.1:{maps}"},
+    ),
+    "a table at a policy endpoint": (
+        "error",
+        "asks policy, whose mode is",
+        {"x_maps": "socketmap:inet:127.0.0.1:{gate}:m"},
+    ),
+    "no map name": (
+        "error",
+        "name of the map is missing",
+        {"x": "socketmap:inet:127.0.0.1:{maps}"},
+    ),
+    "proxy": ("error", "is not in proxy_read_maps", {"x_maps": "proxy:tcp:127.0.0.1:{tcp}"}),
+    "policy before the relay check": (
+        "warning",
+        "policy is asked before the relay check",
+        {
+            "smtpd_relay_restrictions": "permit_mynetworks, "
+            "check_policy_service inet:127.0.0.1:{gate}, reject_unauth_destination"
+        },
+    ),
+    "an access table before the relay check of old": (
+        "warning",
+        "tcp-lookup is asked before the relay check",
+        {
+            "smtpd_relay_restrictions": "",
+            "smtpd_recipient_restrictions": "check_recipient_access tcp:127.0.0.1:{tcp}, "
+            "reject_unauth_destination",
+        },
+    ),
+    "a short timeout": (
+        "warning",
+        "Postfix waits 2 s",
+        {
+            "smtpd_data_restrictions": "check_policy_service inet:127.0.0.1:{gate}",
+            "smtpd_policy_service_timeout": "2s",
+        },
+    ),
+    "virtual(8)": (
+        "error",
+        "virtual(8) refuses",
+        {"virtual_mailbox_maps": "tcp:127.0.0.1:{tcp}", "virtual_transport": "virtual"},
+    ),
+    "local(8)": (
+        "error",
+        "local(8) refuses",
+        {"alias_maps": "tcp:127.0.0.1:{tcp}", "local_transport": "local:host"},
+    ),
+}
+
+
+@pytest.mark.parametrize("severity, told, parameters", table(BAD))
+def test_bad(served, severity, told, parameters):
+    """One thing is wrong, and it is told with a remedy."""
+    (found,) = troubles(served, None, **parameters)
+    assert found.severity == severity
+    assert told in found.what
+    assert found.advice
+
+
+def test_override(served):
+    """The override of one service is read, and its own timeout counts."""
+    given = {
+        "smtpd_data_restrictions": f"check_policy_service inet:127.0.0.1:{served[2].address.port}",
+        "smtpd_policy_service_timeout": "1s",
+    }
+    (found,) = troubles(served, given)
+    assert found.where == "Postfix: smtp/inet: smtpd_data_restrictions"
+    assert "Postfix waits 1 s" in found.what
+
+
+def test_nobody_asks(served):
+    """Endpoints that nobody asks are worth a note, one for all of them."""
+    found = list(postfix.findings(served, Listeners(), [settings()]))
+    assert [(each.severity, each.where) for each in found] == [
+        ("note", f"{TCP}, {SOCKETMAP}, {POLICY}")
+    ]
+
+
+INSIDE, OUTSIDE = f"{QUEUE}/rest/maps", "/run/rest/maps"
+PATHS = {
+    "relative": (INSIDE, "rest/maps", True, None),
+    "relative, no chroot": (INSIDE, "rest/maps", False, None),
+    "absolute, no chroot": (OUTSIDE, OUTSIDE, False, None),
+    "absolute and outside": (OUTSIDE, OUTSIDE, True, "unix:rest/example"),
+    "absolute and inside": (INSIDE, INSIDE, True, "unix:rest/maps"),
+    "absolute below the chroot": (INSIDE, "/rest/maps", True, None),
+    "that, and no chroot": (INSIDE, "/rest/maps", False, "unix:rest/maps"),
+}
+
+
+@pytest.mark.parametrize("bind_path, path, chroot, advice", table(PATHS))
+def test_chroot(bind_path, path, chroot, advice):
+    """Where a path leads depends on the chroot of who asks (cleanup and trivial-rewrite here)."""
+    (endpoint,) = endpoints(entry(mode=SOCKETMAP, bind_path=bind_path, bind_port=...))
+    given = settings(header_checks=f"socketmap:unix:{path}:m", chroot=chroot)
+    found = list(postfix.findings([endpoint], Listeners(), [given]))
+    about_paths = [each for each in found if "would look for" in each.what]
+    assert [advice in each.advice for each in about_paths] == ([] if advice is None else [True])
+
+
+def test_capacity(served):
+    """Connections add up: services, tables of tcp:, but not the maps of a socketmap."""
+    tcp, maps, _ = served
+    given = settings(
+        smtpd_a=f"tcp:127.0.0.1:{tcp.address.port}",
+        smtpd_b=f"tcp:localhost:{tcp.address.port}",
+        smtpd_c=f"socketmap:inet:127.0.0.1:{maps.address.port}:one",
+        smtpd_d=f"socketmap:inet:127.0.0.1:{maps.address.port}:two",
+        header_checks=f"proxy:tcp:127.0.0.1:{tcp.address.port}",
+    )
+
+    def found(endpoint, limit):
+        unit = Unit(
+            *("u@all.socket", "active", "enabled", ()),
+            needs_reload=False,
+            refused=0,
+            max_connections=limit,
+            files=(),
+        )
+        return [each.what for each in capacity.findings([(unit, [endpoint])], served, [given])]
+
+    assert found(tcp, 240) == []
+    assert found(maps, 120) == []
+    (told,) = found(tcp, 239)
+    assert "takes 239 connections, and Postfix may want 240 (smtp/inet, submission/inet)" in told
+    assert len(found(maps, 119)) == 1
+
+
+MEANT = {
+    "no inet:": (
+        "socketmap:127.0.0.1:{maps}:m",
+        "inet: is missing",
+        "socketmap:inet:127.0.0.1:{maps}:m",
+    ),
+    "neither inet: nor a name": (
+        "socketmap:127.0.0.1:{maps}",
+        "inet: is missing, and the name of the map is missing",
+        "socketmap:inet:127.0.0.1:{maps}:NAME",
+    ),
+    "no name": (
+        "socketmap:inet:localhost:{maps}",
+        "the name of the map is missing",
+        "socketmap:inet:localhost:{maps}:NAME",
+    ),
+    "a colon in the name": (
+        "proxy:socketmap:inet:127.0.0.1:{maps}:a:b",
+        "the name of a map cannot have a colon",
+        "proxy:socketmap:inet:127.0.0.1:{maps}:a-b",
+    ),
+    "inet: for tcp": (
+        "tcp:inet:127.0.0.1:{tcp}",
+        "there is no inet: in a tcp: table",
+        "tcp:127.0.0.1:{tcp}",
+    ),
+    "no inet: for a policy": (
+        "check_policy_service 127.0.0.1:{gate}",
+        "inet: is missing",
+        "inet:127.0.0.1:{gate}",
+    ),
+}
+
+
+@pytest.mark.parametrize("value, problem, meant", table(MEANT))
+def test_typos(served, value, problem, meant):
+    """A form that Postfix refuses: what is wrong, and the form that reaches the endpoint."""
+    ports = dict(zip(("tcp", "maps", "gate"), (e.address.port for e in served), strict=True))
+    (found,) = troubles(served, None, smtpd_x=value)
+    text = value.removeprefix("check_policy_service ").format(**ports)
+    assert (found.severity, found.what) == ("error", f"{text}: {problem}")
+    assert found.advice == f"That would be {meant.format(**ports)}"
+    right = meant if "check_policy" not in value else f"check_policy_service {meant}"
+    mended = troubles(served, None, smtpd_x=right, proxy_read_maps=right)
+    assert mended == []
+
+
+def test_a_name_that_postfix_does_not_know(served):
+    """A misspelt parameter is told, if it leads to an endpoint; others are nobody's business."""
+    port = served[0].address.port
+    unknown = (("virtual_alias_map", f"tcp:127.0.0.1:{port}"), ("x", "tcp:127.0.0.1:1"))
+    given = settings()._replace(unknown=unknown)
+    found = [
+        each for each in postfix.findings(served, Listeners(), [given]) if each.severity != "note"
+    ]
+    assert [(each.severity, each.where) for each in found] == [
+        ("warning", "Postfix: virtual_alias_map")
+    ]
+
+
+def test_instances(served):
+    """Each instance counts: what it asks, what it lacks, and its processes."""
+    tcp, maps, _ = served
+    place = f"tcp:127.0.0.1:{tcp.address.port}"
+    first = settings(smtpd_a=place)
+    second = settings(smtpd_a=f"proxy:{place}", smtpd_b=f"socketmap:inet:{maps.address}:m")
+    second = second._replace(instance="postfix-out", directory="/etc/postfix-out")
+    found = list(postfix.findings(served, Listeners(), [first, second]))
+    assert [(each.severity, each.where) for each in found] == [
+        ("error", "Postfix postfix-out: smtpd_a"),
+        ("note", "policy"),
+    ]
+    assert "postconf -c /etc/postfix-out -e" in found[0].advice
+    assert "postfix -c /etc/postfix-out reload" in found[0].advice
+
+
+NOTES = {
+    "an access table": (
+        {"smtpd_sender_restrictions": "check_sender_access tcp:127.0.0.1:{tcp}"},
+        "tcp-lookup is an access table",
+    ),
+    "another table among restrictions": (
+        {
+            "smtpd_sender_restrictions": "check_sender_access hash:/x, "
+            "reject_sender_login_mismatch",
+            "smtpd_sender_login_maps": "tcp:127.0.0.1:{tcp}",
+        },
+        None,
+    ),
+    "whole addresses": (
+        {"virtual_alias_maps": "tcp:127.0.0.1:{tcp}", "recipient_delimiter": "+-"},
+        "user+extension@example.org",
+    ),
+    "domains have no extension": (
+        {"virtual_mailbox_domains": "tcp:127.0.0.1:{tcp}", "recipient_delimiter": "+"},
+        None,
+    ),
+    "no delimiter": (
+        {"virtual_alias_maps": "tcp:127.0.0.1:{tcp}", "recipient_delimiter": ""},
+        None,
+    ),
+    "a default action of one service": (
+        {
+            "smtpd_data_restrictions": "check_policy_service "
+            "{{ inet:127.0.0.1:{gate}, {{ default_action=DUNNO }} }}"
+        },
+        "default action DUNNO",
+    ),
+    "a default action of all": (
+        {
+            "smtpd_data_restrictions": "check_policy_service inet:127.0.0.1:{gate}",
+            "smtpd_policy_service_default_action": "DEFER later",
+        },
+        "default action DEFER later",
+    ),
+    "Postfix's own": (
+        {
+            "smtpd_data_restrictions": "check_policy_service inet:127.0.0.1:{gate}",
+            "smtpd_policy_service_default_action": "451 4.3.5 Server configuration problem",
+        },
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("parameters, told", table(NOTES))
+def test_notes(served, parameters, told):
+    """What Postfix does otherwise than one may think is worth a note, and not an error."""
+    ports = dict(zip(("tcp", "maps", "gate"), (e.address.port for e in served), strict=True))
+    filled = {name: value.format(**ports) for name, value in parameters.items()}
+    found = list(postfix.findings(served, Listeners(), [settings(**filled)]))
+    assert {each.severity for each in found} <= {"note"}
+    told_of = [each.what for each in found if "policy service of Postfix asks" not in each.what]
+    assert [told in what for what in told_of] == ([] if told is None else [True])
+
+
+def test_a_failure_action_is_the_answer(served):
+    """With close, or an action of the operator's choice, there is nothing to note."""
+    gate = served[2]
+    given = settings(
+        smtpd_data_restrictions="check_policy_service "
+        f"{{ inet:127.0.0.1:{gate.address.port}, default_action=DUNNO }}"
+    )
+    for action, expected in ((None, 1), ("close", 0), ("DUNNO", 0)):
+        gate.failure_action = action
+        found = postfix.findings([gate], Listeners(), [given])
+        assert sum("does not apply" in each.what for each in found) == expected
+
+
+def test_symbolic_links_on_the_way(tmp_path):
+    """/var/run and /run are one place, for references and for listeners."""
+    real, link = tmp_path / "run", tmp_path / "var-run"
+    real.mkdir()
+    link.symlink_to(real)
+    (endpoint,) = endpoints(entry(mode=SOCKETMAP, bind_path=str(real / "rest"), bind_port=...))
+    nobody = "nobody-of-this-name"  # who may enter the directory is another matter
+    asked = f"socketmap:unix:{link}/rest:m"
+    given = settings(header_checks=asked, chroot=False, mail_owner=nobody)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(link / "rest"))
+        listening.listen()
+        assert list(postfix.findings([endpoint], Listeners(), [given])) == []
+
+
+@pytest.mark.parametrize(
+    "keys, warned",
+    [
+        ({}, True),
+        ({"allowed_actions": ["DUNNO", "REJECT"]}, True),
+        ({"access_table": True}, True),
+        ({"access_table": True, "allowed_actions": ["DUNNO", "OK"]}, True),
+        ({"access_table": True, "allowed_actions": ["DUNNO", "REJECT"]}, False),
+    ],
+)
+def test_what_cannot_permit_cannot_open_the_relay(served, keys, warned):
+    """The actions of a table are limited only where it is an access table for its handlers too."""
+    for key, value in keys.items():
+        setattr(served[0], key, value)
+    found = troubles(
+        served,
+        None,
+        smtpd_relay_restrictions="check_client_access tcp:127.0.0.1:{tcp}, reject",
+    )
+    assert ["asked before the relay check" in each.what for each in found] == [True] * warned
+
+
+GATE = "check_policy_service inet:127.0.0.1:{gate}"
+SUBMISSION = "permit_sasl_authenticated, reject"
+
+
+@pytest.mark.parametrize(
+    "given, parameters, places",
+    [
+        pytest.param(
+            {"smtpd_relay_restrictions": ""},
+            {"smtpd_recipient_restrictions": f"{GATE}, reject_unauth_destination"},
+            ["Postfix: smtp/inet: smtpd_recipient_restrictions"],
+            id="a service without the relay check of main.cf",
+        ),
+        pytest.param(
+            {"smtpd_client_restrictions": SUBMISSION},
+            {"smtpd_relay_restrictions": f"{GATE}, reject"},
+            ["Postfix: smtpd_relay_restrictions"],
+            id="the other service is open",
+        ),
+        pytest.param(
+            {"smtpd_relay_restrictions": "", "smtpd_recipient_restrictions": "permit_mynetworks"},
+            {"smtpd_recipient_restrictions": f"{GATE}, reject_unauth_destination"},
+            [],
+            id="re-injection by a content filter",
+        ),
+        pytest.param(
+            None,
+            {
+                "smtpd_restriction_classes": "gate",
+                "gate": GATE,
+                "smtpd_relay_restrictions": "permit_mynetworks, gate, reject",
+            },
+            ["Postfix: smtpd_relay_restrictions"],
+            id="a restriction class",
+        ),
+        pytest.param(
+            None,
+            {
+                "smtpd_relay_restrictions": f"{GATE}, reject",
+                "smtpd_recipient_restrictions": "permit_mynetworks, reject_unauth_destination",
+            },
+            [],
+            id="a relay check in each list",
+        ),
+    ],
+)
+def test_relaying_by_service(served, given, parameters, places):
+    """Each smtpd is looked at as it is set up, overrides and restriction classes included."""
+    found = troubles(served, given, **parameters)
+    assert [each.where for each in found] == places
+    assert all("asked before the relay check" in each.what for each in found)

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: MIT
+"""The JSON schema of config.json says what the parser says, on good files and on bad ones."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from unit.config.test_fields import BAD, ENVIRONMENT, GOOD, HALF_PAIR, MODE_RULES
+from unit.config.test_loading import ALTERNATIVES, UPSTREAM
+from unit.test_action import SAFE, UNSAFE
+
+from harness.endpoints import POLICY, SOCKETMAP, TCP, entry
+from harness.wire import table
+from postfix_rest_inetd.admin import cli
+from postfix_rest_inetd.admin.commands import config_schema
+from postfix_rest_inetd.config import fields, loading
+from postfix_rest_inetd.errors import ConfigError
+
+# A build of the package has no such library; the project's own test environments have.
+jsonschema = pytest.importorskip("jsonschema")
+
+VALIDATOR = jsonschema.Draft202012Validator(config_schema.schema())
+
+
+def by_schema(document: object) -> bool:
+    """Is a file good, by the schema?"""
+    return VALIDATOR.is_valid(document)
+
+
+def by_parser(document: object) -> bool:
+    """Is a file good, by the parser?"""
+    try:
+        loading.parse(json.dumps(document).encode(), "config.json")
+    except ConfigError:
+        return False
+    return True
+
+
+def given(key, value, **others):
+    """A file with an endpoint that has this value."""
+    keys_given = {**ENVIRONMENT.get(key, {}), key.replace("-", "_"): value, **others}
+    return {"endpoints": [entry(**keys_given)]}
+
+
+INEXPRESSIBLE = [
+    ("bind-port", 1.0),
+    ("request-timeout", 1.0),
+    ("max-response-bytes", 1.0),
+    ("hibernate-after", 1.0),
+    ("temporary-statuses", [4.0e2]),
+    ("bind-path", "/" + "é" * 54),
+    ("headers", {"X-a": "", "x-A": ""}),
+    ("failure-action", "reject_rbl_client"),
+    ("allowed-actions", ["Reject_RBL_client"]),
+    ("allowed-actions", ["check_client_access"]),
+    ("allowed-actions", ["sleep"]),
+]
+"""Bad values of the parser's that a schema cannot tell from good ones; its description says so."""
+
+
+def values(rows):
+    """A row for each key and value of a table of test_keys.py."""
+    return [
+        pytest.param(key, case[0] if isinstance(case, tuple) else case, id=f"{key}-{index}")
+        for key, cases in rows.items()
+        for index, case in enumerate(cases)
+        if (key, case[0] if isinstance(case, tuple) else case) not in INEXPRESSIBLE
+    ]
+
+
+@pytest.mark.parametrize("key, value", values(GOOD))
+def test_good_values(key, value):
+    """What the parser takes."""
+    document = given(key, value)
+    assert (by_parser(document), by_schema(document)) == (True, True)
+
+
+@pytest.mark.parametrize("key, value", values(BAD))
+def test_bad_values(key, value):
+    """What the parser refuses."""
+    document = given(key, value)
+    assert (by_parser(document), by_schema(document)) == (False, False)
+
+
+@pytest.mark.parametrize("key, value", INEXPRESSIBLE)
+def test_inexpressible(key, value):
+    """These are what the schema's description excuses; one that it can tell belongs above."""
+    document = given(key, value)
+    assert (by_parser(document), by_schema(document)) == (False, True)
+
+
+TARGETS = {
+    "plain": ("http://h", True),
+    "any letter case": ("HTTPS://Example.ORG/", True),
+    "a port": ("http://h:8080/x?y=z", True),
+    "the last port": ("http://h:65535", True),
+    "an empty port": ("http://h:/", True),
+    "zeros before a port": ("http://h:0080/", True),
+    "a query without a path": ("http://h?x", True),
+    "user information": ("https://u:p@h/", True),
+    "an at sign in the path": ("http://h/a@b", True),
+    "IPv6": ("http://[::1]:80/", True),
+    "an international name": ("http://bücher.example/", True),
+    "an empty fragment": ("http://h/#", True),
+    "no host": ("http:///x", False),
+    "no host but a port": ("http://:80/", False),
+    "no slashes": ("http:h", False),
+    "another scheme": ("ftp://h/", False),
+    "port 0": ("http://h:0/", False),
+    "a port too high": ("http://h:65536/", False),
+    "no port": ("http://h:x/", False),
+    "a fragment": ("http://h/#x", False),
+    "a blank": ("http://h/a b", False),
+    "brackets around nothing": ("http://[]/", False),
+    "a character that no host has": ("http://a!b/", False),
+    "a line break at the end": ("http://h/\n", False),
+}
+
+
+@pytest.mark.parametrize("target, is_good", table(TARGETS))
+def test_targets(target, is_good):
+    """URLs, taken apart by a pattern and by the parser."""
+    document = given("target", target)
+    assert (by_parser(document), by_schema(document)) == (is_good, is_good)
+
+
+@pytest.mark.parametrize("keys_given", [row[0] for row in ALTERNATIVES.values()], ids=ALTERNATIVES)
+def test_contradictions(keys_given):
+    """Keys that need or exclude each other."""
+    document = {"endpoints": [entry(**keys_given)]}
+    assert (by_parser(document), by_schema(document)) == (False, False)
+
+
+@pytest.mark.parametrize("mode", [TCP, SOCKETMAP, "TCP-Lookup", "POLICY"])
+@pytest.mark.parametrize("is_access_table", [True, False, None])
+@pytest.mark.parametrize("others", [{}, {"list_separator": ","}, {"allowed_actions": []}], ids=str)
+def test_access_table(mode, is_access_table, others):
+    """What may stand beside access-table, in each mode."""
+    document = {"endpoints": [entry(mode=mode, access_table=is_access_table, **others)]}
+    assert by_parser(document) == by_schema(document)
+
+
+@pytest.mark.parametrize("mode", [TCP, SOCKETMAP, "TCP-Lookup"])
+@pytest.mark.parametrize("key, value", MODE_RULES.items())
+def test_policy_only(mode, key, value):
+    """Keys for the mode policy in other modes."""
+    document = given(key, value, mode=mode)
+    assert (by_parser(document), by_schema(document)) == (False, False)
+
+
+@pytest.mark.parametrize("action", [row[0] for row in SAFE.values()], ids=SAFE)
+def test_safe_actions(action):
+    """Whatever passes the action firewall may be a failure-action."""
+    document = given("failure-action", action)
+    assert (by_parser(document), by_schema(document)) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        pytest.param(action, id=name)
+        for name, (action, reason) in UNSAFE.items()
+        # What the schema's description excuses.
+        if not re.match("[a-z_]+ needs |there is something behind ", reason)
+        and name != "too long in UTF-8 only"
+    ],
+)
+def test_unsafe_actions(action):
+    """Whatever does not pass may not be one, and the schema knows all but what it cannot tell."""
+    document = given("failure-action", action)
+    assert (by_parser(document), by_schema(document)) == (False, False)
+
+
+WHOLES = {
+    "the smallest": ({"endpoints": []}, True),
+    "an agent": ({"endpoints": [], "user-agent": "x"}, True),
+    "null for the agent": ({"endpoints": [], "user-agent": None}, True),
+    "a line break in the agent": ({"endpoints": [], "user-agent": "x\n"}, False),
+    "nothing": ({}, False),
+    "null for the endpoints": ({"endpoints": None}, False),
+    "an object of endpoints": ({"endpoints": {}}, False),
+    "a list": ([], False),
+    "null": (None, False),
+    "an endpoint that is no object": ({"endpoints": [1]}, False),
+    "an unknown key": ({"endpoints": [], "port": 1}, False),
+    "an unknown key that is null": ({"endpoints": [entry(port=None)]}, False),
+    "null for a required key": ({"endpoints": [entry(name=None)]}, False),
+    "null for both tokens": ({"endpoints": [entry(auth_token=None, auth_token_file=None)]}, False),
+    "null for one": ({"endpoints": [entry(auth_token_file=None)]}, True),
+    "null for the path": ({"endpoints": [entry(bind_path=None)]}, True),
+    "null for the port": ({"endpoints": [entry(bind_port=None)]}, False),
+    "null beside a path": ({"endpoints": [entry(bind_path="/x", bind_port=None)]}, True),
+    "policy keys": ({"endpoints": [entry(mode=POLICY, method="GET")]}, True),
+    "half of a pair": ({"endpoints": [], "user-agent": HALF_PAIR}, False),
+    "the sample of postfix-rest-connector": (json.loads(UPSTREAM), True),
+}
+
+
+@pytest.mark.parametrize("document, is_good", table(WHOLES))
+def test_wholes(document, is_good):
+    """Whole files."""
+    assert (by_parser(document), by_schema(document)) == (is_good, is_good)
+
+
+def test_no_drift():
+    """Each key of the parser is in the schema and the other way round, with the same default."""
+    properties = config_schema.schema()["$defs"]["endpoint"]["properties"]
+    assert set(properties) == set(fields.ENDPOINT_KEYS)
+    defaults = {key: value["default"] for key, value in properties.items() if "default" in value}
+    assert {
+        key: fields.ENDPOINT_KEYS[key](value) for key, value in defaults.items()
+    } == fields.DEFAULTS
+    assert all(value["description"] for value in properties.values())
+
+
+def test_command(capsys):
+    """The command prints the schema, which is a valid one."""
+    assert cli.main(["config-schema"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == config_schema.schema()
+    jsonschema.Draft202012Validator.check_schema(printed)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""The endpoints whose series are there from the beginning: what `endpoints --output` writes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from harness.endpoints import POLICY, TCP, entry
+from postfix_rest_inetd.admin import cli
+from postfix_rest_inetd.admin.statistics import known
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Write a configuration, and what `endpoints` makes of it; returns status and file."""
+
+    def run(*endpoints):
+        config, file = tmp_path / "config.json", tmp_path / "endpoints"
+        config.write_text(json.dumps({"endpoints": list(endpoints)}))
+        status = cli.main(["endpoints", f"--config={config}", f"--output={file}"])
+        return status, file
+
+    return run
+
+
+def test_both_ends(written):
+    """What `endpoints` writes is what is read; two endpoints of a name and mode are one."""
+    several = [entry(name="a", mode=TCP), entry(name="a", mode=POLICY), entry(name="é ü", mode=TCP)]
+    several.append(several[0])
+    status, file = written(*({**each, "bind-port": 9001 + n} for n, each in enumerate(several)))
+    assert status == 0
+    assert known.read(str(file)) == [("a", TCP), ("a", POLICY), ("é ü", TCP)]
+    assert "token" not in file.read_text()
+
+
+def test_an_unusable_configuration(written, capsys):
+    """While there is a mistake in the configuration, what was written before stays."""
+    _, file = written(entry(name="a", mode=TCP))
+    status, _ = written(entry(name="b", mode="smtp"))
+    assert status == 1
+    assert "mode" in capsys.readouterr().err
+    assert known.read(str(file)) == [("a", TCP)]
+
+
+def test_removed(written):
+    """An endpoint that is gone is not known any longer."""
+    written(entry(name="a", mode=TCP))
+    _, file = written()
+    assert known.read(str(file)) == []
+
+
+def test_no_place(written, tmp_path, capsys):
+    """An output that cannot be written is told, with status 1."""
+    (tmp_path / "endpoints").mkdir()
+    assert written(entry(name="a", mode=TCP))[0] == 1
+    assert f"{tmp_path}/endpoints" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [None, b"", b"a\n", b"a\tsmtp\tx\n", b"\xff\x00"])
+def test_odd_files(tmp_path, content):
+    """No file, or another one, has no endpoints."""
+    path = tmp_path / "file"
+    if content is not None:
+        path.write_bytes(content)
+    assert known.read(str(path)) == []
+
+
+def test_long_names(tmp_path):
+    """A name is known as it is counted: cut and printable."""
+    path = tmp_path / "file"
+    path.write_text(f"{'x' * 200}\ttcp-lookup\ta\n")
+    assert known.read(str(path)) == [("x" * 100 + "…", TCP)]

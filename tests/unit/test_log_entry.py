@@ -1,0 +1,512 @@
+# SPDX-License-Identifier: MIT
+"""The journal entry of a request: what the operator is told, and what nobody is told."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from harness.endpoints import POLICY, SOCKETMAP, TCP, endpoint
+from harness.wire import table
+from postfix_rest_inetd import log_entry, model
+
+TOKEN, HEADER, PATH, QUERY, PASSWORD = "t0ken", "h3ader", "p4th", "qu3ry", "passw0rd"
+
+
+def measured(status=200, detail=""):
+    """A request that took 12.3 ms."""
+    result = log_entry.Measured()
+    result.request_id = "0123456789abcdef0123456789abcdef"
+    result.status = status
+    result.elapsed_usec = 12_345
+    result.backend_usec = 11_000
+    result.detail = detail
+    return result
+
+
+def where(mode=TCP, **keys):
+    """An endpoint full of secrets."""
+    secrets = {
+        "auth_token": TOKEN,
+        "headers": {"X-A": HEADER},
+        "target": f"http://u:{PASSWORD}@h/{PATH}?{QUERY}",
+    }
+    return endpoint(mode, **(secrets | keys))
+
+
+LOOKUP = model.LookupRequest(b"a@b.example")
+MAPPED = model.LookupRequest(b"a@b.example", b"map")
+RCPT = model.PolicyRequest(
+    [
+        (b"request", b"smtpd_access_policy"),
+        (b"protocol_state", b"RCPT"),
+        (b"client_address", b"192.0.2.1"),
+        (b"sender", b"from@c.example"),
+        (b"recipient", b"to@b.example"),
+        (b"queue_id", b"4XyZ"),
+    ]
+)
+DATA = model.PolicyRequest(
+    [
+        (b"request", b"smtpd_access_policy"),
+        (b"protocol_state", b"DATA"),
+        (b"client_address", b"192.0.2.1"),
+        (b"sender", b"from@c.example"),
+        (b"recipient", b""),
+        (b"recipient_count", b"3"),
+        (b"queue_id", b"4XyZ"),
+        (b"instance", b"1b3.6743f1c2.a4f0e.0"),
+        (b"size", b"0"),
+        (b"sasl_username", b"al1ce"),
+    ]
+)
+FOUND = model.Reply(model.FOUND, model.REPLY_VALUE, "the secret value")
+
+
+def test_lookup():
+    """An entry of a lookup has all fields, and a message of what was asked and what came of it."""
+    assert log_entry.of_request(where(), LOOKUP, FOUND, measured()) == {
+        "MESSAGE": "example: a@b.example: found (12.3 ms)",
+        "MESSAGE_ID": "c5f359ce65e943bbb7df6de99d996035",
+        "PRIORITY": "5",
+        "POSTFIX_REST_ENDPOINT": "example",
+        "POSTFIX_REST_MODE": "tcp-lookup",
+        "POSTFIX_REST_OUTCOME": "found",
+        "POSTFIX_REST_REQUEST_ID": "0123456789abcdef0123456789abcdef",
+        "POSTFIX_REST_ELAPSED_USEC": "12345",
+        "POSTFIX_REST_BACKEND_USEC": "11000",
+        "POSTFIX_REST_HTTP_STATUS": "200",
+        "POSTFIX_REST_KEY": "a@b.example",
+    }
+
+
+def test_socketmap_lookup():
+    """The name of the map is a field too."""
+    made = log_entry.of_request(where(SOCKETMAP), MAPPED, FOUND, measured())
+    assert (made["POSTFIX_REST_MAP"], made["POSTFIX_REST_KEY"]) == ("map", "a@b.example")
+
+
+def test_policy():
+    """An entry of a policy request has who, from where and to whom, and the action's verb alone."""
+    reply = model.Reply(model.ACTION, model.REPLY_VALUE, "REJECT x@y.example is blocked")
+    made = log_entry.of_request(where(POLICY), RCPT, reply, measured())
+    assert made["MESSAGE"] == (
+        "example: RCPT from=192.0.2.1 sender=<from@c.example> recipient=<to@b.example>: "
+        "action REJECT (12.3 ms)"
+    )
+    names = ("SENDER", "RECIPIENT", "CLIENT_ADDRESS", "QUEUE_ID")
+    assert [made[f"POSTFIX_REST_{name}"] for name in names] == [
+        "from@c.example",
+        "to@b.example",
+        "192.0.2.1",
+        "4XyZ",
+    ]
+    assert "POSTFIX_REST_KEY" not in made
+
+
+def test_policy_with_less():
+    """Attributes that are missing or empty make no fields, and the message stays readable."""
+    request = model.PolicyRequest([(b"sender", b""), (b"recipient", b"to@b.example")])
+    reply = model.Reply(model.ACTION, model.REPLY_VALUE, "DUNNO")
+    made = log_entry.of_request(where(POLICY), request, reply, measured())
+    assert made["MESSAGE"] == (
+        "example: request sender=<> recipient=<to@b.example>: action DUNNO (12.3 ms)"
+    )
+    fields = {"SENDER", "CLIENT_ADDRESS", "QUEUE_ID", "RECIPIENT"}
+    assert {f for f in fields if f"POSTFIX_REST_{f}" in made} == {"RECIPIENT"}
+
+
+def policy(state: bytes, **attributes: bytes) -> model.PolicyRequest:
+    """A policy request, with what Postfix sends from the start of a connection on."""
+    start = {"protocol_state": state, "client_address": b"192.0.2.1"}
+    return model.PolicyRequest([(k.encode(), v) for k, v in (start | attributes).items()])
+
+
+def test_policy_at_data():
+    """At DATA it is the login that says who it is, and a number who gets it; both are fields."""
+    reply = model.Reply(model.ACTION, model.REPLY_VALUE, "Defer_if_permit 30 a minute")
+    made = log_entry.of_request(where(POLICY), DATA, reply, measured())
+    assert made["MESSAGE"] == (
+        "example: DATA login=al1ce from=192.0.2.1 sender=<from@c.example> recipients=3: "
+        "action Defer_if_permit (12.3 ms)"
+    )
+    names = ("SASL_USERNAME", "RECIPIENT_COUNT", "INSTANCE", "ACTION")
+    assert [made[f"POSTFIX_REST_{name}"] for name in names] == [
+        "al1ce",
+        "3",
+        "1b3.6743f1c2.a4f0e.0",
+        "DEFER_IF_PERMIT",
+    ]
+    assert "POSTFIX_REST_SIZE" not in made, "it is 0 until it is known"
+
+
+SUBJECTS = {
+    "a connection": (policy(b"CONNECT"), "CONNECT from=192.0.2.1 sender=<> recipient=<>"),
+    "a recipient, with a login": (
+        policy(b"RCPT", sender=b"a", recipient=b"b", recipient_count=b"0", sasl_username=b"u"),
+        "RCPT login=u from=192.0.2.1 sender=<a> recipient=<b>",
+    ),
+    "a recipient, with a declared size": (
+        policy(b"RCPT", sender=b"a", recipient=b"b", recipient_count=b"0", size=b"5000"),
+        "RCPT from=192.0.2.1 sender=<a> recipient=<b>",
+    ),
+    "data for a single recipient": (
+        policy(b"DATA", sender=b"a", recipient=b"b", recipient_count=b"1"),
+        "DATA from=192.0.2.1 sender=<a> recipient=<b>",
+    ),
+    "the end of a bounce": (
+        policy(b"END-OF-MESSAGE", sender=b"", recipient_count=b"2", size=b"77"),
+        "END-OF-MESSAGE from=192.0.2.1 sender=<> recipients=2 size=77",
+    ),
+    "a login that is a zero": (
+        policy(b"DATA", sender=b"0", recipient_count=b"2", sasl_username=b"0"),
+        "DATA login=0 from=192.0.2.1 sender=<0> recipients=2",
+    ),
+    "a login of two lines": (
+        policy(b"DATA", recipient_count=b"2", sasl_username=b"a\nb"),
+        r"DATA login=a\nb from=192.0.2.1 sender=<> recipients=2",
+    ),
+    "an attribute that is there twice": (
+        model.PolicyRequest([(b"sasl_username", b"a"), (b"sasl_username", b"b")]),
+        "request login=a sender=<> recipient=<>",
+    ),
+}
+
+
+@pytest.mark.parametrize("request_, subject", table(SUBJECTS))
+def test_subject_of_a_policy_request(request_, subject):
+    """What is known in a state is told, who it is first; what is not known takes no room."""
+    reply = model.Reply(model.ACTION, model.REPLY_VALUE, "DUNNO")
+    made = log_entry.of_request(where(POLICY), request_, reply, measured())
+    assert made["MESSAGE"] == f"example: {subject}: action DUNNO (12.3 ms)"
+
+
+@pytest.mark.parametrize(
+    "action, field",
+    [
+        ("DUNNO", "DUNNO"),
+        ("450 4.2.0 later", "450"),
+        ("reject to@b.example", "REJECT"),
+        ("permit_mynetworks", None),
+        ("to@b.example", None),
+    ],
+)
+def test_action_field(action, field):
+    """Of an action the verb is a field, in upper case; what may be anything is none."""
+    reply = model.Reply(model.ACTION, model.REPLY_VALUE, action)
+    made = log_entry.of_request(where(POLICY, log_keys=False), RCPT, reply, measured())
+    assert made.get("POSTFIX_REST_ACTION") == field
+
+
+def test_nothing_measured_yet():
+    """What is not known of a request leaves no trace but zeros: no detail, no status."""
+    made = log_entry.of_request(where(log_keys=False), LOOKUP, FOUND, log_entry.Measured())
+    assert made["MESSAGE"] == "example: found (0.0 ms)"
+    assert "POSTFIX_REST_HTTP_STATUS" not in made
+    assert [made[f"POSTFIX_REST_{name}_USEC"] for name in ("ELAPSED", "BACKEND")] == ["0", "0"]
+
+
+@pytest.mark.parametrize("woken, kind", [(False, "cold"), (True, "woken")])
+def test_first_request_of_a_process(woken, kind):
+    """It has a time that the handler took to be ready, and whether it was started or woken."""
+    first = measured()
+    first.start_usec, first.woken = 31_415, woken
+    made = log_entry.of_request(where(), LOOKUP, FOUND, first)
+    fields = {"POSTFIX_REST_START": kind, "POSTFIX_REST_START_USEC": "31415"}
+    assert made == log_entry.of_request(where(), LOOKUP, FOUND, measured()) | fields
+
+
+OUTCOMES = {
+    "found": (model.FOUND, 200, "5", "found"),
+    "not found": (model.NOT_FOUND, 404, "5", "not found"),
+    "an empty list": (model.NOT_FOUND, 200, "5", "not found"),
+    "a refusal": (
+        model.USER_ERROR,
+        401,
+        "3",
+        "refused by the backend with status 401: is the auth-token right?",
+    ),
+    "another refusal": (
+        model.USER_ERROR,
+        403,
+        "3",
+        "refused by the backend with status 403: is the auth-token right?",
+    ),
+    "a wrong path": (
+        model.USER_ERROR,
+        404,
+        "3",
+        "refused by the backend with status 404: is the path of the target right?",
+    ),
+    "a wrong method": (
+        model.USER_ERROR,
+        405,
+        "3",
+        "refused by the backend with status 405: does the backend want another method?",
+    ),
+    "a backend that was too slow": (
+        model.USER_ERROR,
+        408,
+        "3",
+        "refused by the backend with status 408: a candidate for temporary-statuses",
+    ),
+    "too many requests": (
+        model.USER_ERROR,
+        429,
+        "3",
+        "refused by the backend with status 429: a candidate for temporary-statuses",
+    ),
+    "a 4xx without advice of its own": (
+        model.USER_ERROR,
+        418,
+        "3",
+        "refused by the backend with status 418: does the backend take the requests of this mode?",
+    ),
+    "a failure": (
+        model.SERVER_ERROR,
+        500,
+        "4",
+        (
+            "backend failed with status 500: its log may tell why, look for X-Request-Id "
+            "0123456789abcdef0123456789abcdef"
+        ),
+    ),
+    "a redirect": (
+        model.UNSPECIFIED_STATUS,
+        302,
+        "4",
+        (
+            "unexpected status from the backend with status 302: the contract knows 200, 4xx and "
+            "5xx; redirects are not followed"
+        ),
+    ),
+    "invalid data": (model.INVALID_DATA, 200, "4", "invalid data with status 200"),
+    "no response in time": (model.TIMEOUT, 0, "4", "timed out"),
+    "no connection": (model.UNREACHABLE, 0, "4", "backend unreachable"),
+    "a broken request": (model.BROKEN_REQUEST, 0, "4", "broken request"),
+    "an internal error": (
+        model.INTERNAL_ERROR,
+        0,
+        "3",
+        "internal error, the request gets a temporary error; please report this",
+    ),
+}
+
+
+@pytest.mark.parametrize("outcome, status, priority, words", table(OUTCOMES))
+def test_outcome(outcome, status, priority, words):
+    """Each outcome has its words, its priority and, where the status tells enough, advice."""
+    made = log_entry.of_request(
+        where(), LOOKUP, model.Reply(outcome, model.REPLY_TEMPORARY), measured(status)
+    )
+    head, separator, advice = words.partition(": ")
+    expected = f"example: a@b.example: {head} (12.3 ms){separator}{advice}"
+    assert (made["MESSAGE"], made["PRIORITY"]) == (expected, priority)
+    assert made["POSTFIX_REST_OUTCOME"] == outcome
+    assert ("POSTFIX_REST_HTTP_STATUS" in made) == (status != 0)
+
+
+def test_every_outcome_has_a_message_id():
+    """The ids are 128 bits in hexadecimal, and no two outcomes share one."""
+    made = [
+        log_entry.of_trouble("", None, getattr(model, name), "")["MESSAGE_ID"]
+        for name in (
+            "FOUND NOT_FOUND ACTION USER_ERROR SERVER_ERROR UNSPECIFIED_STATUS TIMEOUT UNREACHABLE "
+            "INVALID_DATA BROKEN_REQUEST UNUSABLE_CONFIG INTERNAL_ERROR"
+        ).split()
+    ]
+    assert len(set(made)) == len(made)
+    assert all(re.fullmatch("[0-9a-f]{32}", message_id) for message_id in made)
+
+
+def test_detail():
+    """What an error says stands at the end, in the place of general advice."""
+    reply = model.Reply(model.UNREACHABLE, model.REPLY_TEMPORARY)
+    made = log_entry.of_request(
+        where(), LOOKUP, reply, measured(0, "cannot connect; is it running?")
+    )
+    assert made["MESSAGE"] == (
+        "example: a@b.example: backend unreachable (12.3 ms): cannot connect; is it running?"
+    )
+
+
+def test_closing():
+    """A request that gets no reply says that the connection is closed."""
+    reply = model.Reply(model.TIMEOUT, model.REPLY_NONE)
+    made = log_entry.of_request(where(POLICY), RCPT, reply, measured(0))
+    assert made["MESSAGE"].endswith(": timed out, closing the connection (12.3 ms)")
+
+
+PEOPLE = ("from@c.example", "to@b.example", "192.0.2.1", "4XyZ", "a@b.example", "al1ce", "a4f0e")
+REPLIES = [
+    FOUND,
+    model.Reply(model.NOT_FOUND, model.REPLY_NOT_FOUND),
+    model.Reply(model.ACTION, model.REPLY_VALUE, "REJECT to@b.example"),
+    model.Reply(model.USER_ERROR, model.REPLY_PERMANENT, "x"),
+    model.Reply(model.TIMEOUT, model.REPLY_NONE),
+]
+
+
+@pytest.mark.parametrize("log_keys", [True, False])
+@pytest.mark.parametrize(
+    "mode, request_", [(TCP, LOOKUP), (SOCKETMAP, MAPPED), (POLICY, RCPT), (POLICY, DATA)]
+)
+@pytest.mark.parametrize("reply", REPLIES, ids=lambda reply: reply.outcome)
+def test_secrets(mode, request_, reply, log_keys):
+    """No secret of the endpoint and no value is in an entry; without log-keys no address either."""
+    made = log_entry.of_request(where(mode, log_keys=log_keys), request_, reply, measured())
+    shown = repr(made)
+    assert [s for s in (TOKEN, HEADER, PATH, QUERY, PASSWORD, "the secret") if s in shown] == []
+    if not log_keys:
+        assert [address for address in PEOPLE if address in shown] == []
+
+
+def test_without_keys():
+    """Without log-keys a message still says which endpoint, what came of it, and how long."""
+    lookup = log_entry.of_request(where(SOCKETMAP, log_keys=False), MAPPED, FOUND, measured())
+    assert lookup["MESSAGE"] == "example: found (12.3 ms)"
+    assert lookup["POSTFIX_REST_MAP"] == "map"
+    reply = model.Reply(model.ACTION, model.REPLY_VALUE, "DUNNO")
+    policy = log_entry.of_request(where(POLICY, log_keys=False), RCPT, reply, measured())
+    assert policy["MESSAGE"] == "example: RCPT: action DUNNO (12.3 ms)"
+    bare = model.PolicyRequest([(b"sender", b"from@c.example")])
+    policy = log_entry.of_request(where(POLICY, log_keys=False), bare, reply, measured())
+    assert policy["MESSAGE"] == "example: action DUNNO (12.3 ms)"
+
+
+@pytest.mark.parametrize("action", ["to@b.example", "to@b.example,reject", "192.0.2.1 blocked"])
+def test_an_action_that_is_an_address(action):
+    """Without log-keys an address that the backend puts in the place of an action is not shown."""
+    reply = model.Reply(model.ACTION, model.REPLY_VALUE, action)
+    made = log_entry.of_request(where(POLICY, log_keys=False), RCPT, reply, measured())
+    assert [address for address in PEOPLE if address in repr(made)] == []
+
+
+TROUBLE = {
+    "of an endpoint": (
+        ("example", TCP, model.BROKEN_REQUEST, "why"),
+        "example: broken request: why",
+        {"ENDPOINT": "example", "MODE": "tcp-lookup", "OUTCOME": "broken-request"},
+    ),
+    "before there is an endpoint": (
+        ("", POLICY, model.BROKEN_REQUEST, "why"),
+        "broken request: why",
+        {"MODE": "policy", "OUTCOME": "broken-request"},
+    ),
+    "before there is a mode": (
+        ("", None, model.UNUSABLE_CONFIG, "why"),
+        "the configuration cannot be used, every request gets a temporary error: why",
+        {"OUTCOME": "unusable-config"},
+    ),
+    "announced": (
+        ("", TCP, model.UNUSABLE_CONFIG, "why", 0),
+        "the configuration cannot be used, every request gets a temporary error: why",
+        {"MODE": "tcp-lookup", "OUTCOME": "unusable-config", "COUNT": "0"},
+    ),
+    "of one request": (
+        ("", TCP, model.UNUSABLE_CONFIG, "why", 1),
+        "the configuration cannot be used, every request gets a temporary error: why",
+        {"MODE": "tcp-lookup", "OUTCOME": "unusable-config", "COUNT": "1"},
+    ),
+    "of many requests": (
+        ("example", TCP, model.UNUSABLE_CONFIG, "why", 350),
+        (
+            "example: the configuration cannot be used, every request gets a temporary error "
+            "(350 requests): why"
+        ),
+        {
+            "ENDPOINT": "example",
+            "MODE": "tcp-lookup",
+            "OUTCOME": "unusable-config",
+            "COUNT": "350",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("arguments, message, fields", table(TROUBLE))
+def test_trouble(arguments, message, fields):
+    """An entry that is not about one request has the fields that are known, and no empty ones."""
+    made = log_entry.of_trouble(*arguments)
+    assert made.pop("MESSAGE") == message
+    assert made.pop("MESSAGE_ID")
+    assert made.pop("PRIORITY") in "34"
+    assert made == {f"POSTFIX_REST_{name}": value for name, value in fields.items()}
+
+
+PRINTABLE = {
+    "plain": (b"a@b.example", "a@b.example"),
+    "empty": (b"", ""),
+    "UTF-8": ("é".encode(), "é"),
+    "not UTF-8": (b"a\xff\xc3", r"a\xff\xc3"),
+    "a second line": (b"a\nb\r", r"a\nb\r"),
+    "a terminal's escape": (b"\x1b[2J", r"\x1b[2J"),
+    "a NUL": (b"\0", r"\x00"),
+    "C1 controls": ("\x9b".encode(), r"\x9b"),
+    "a line separator": ("\u2028".encode(), r"\u2028"),
+    "text from right to left": ("\u202ea".encode(), r"\u202ea"),
+    "as long as a field may be": (b"x" * 1024, "x" * 1024),
+    "longer": (b"x" * 1025, "x" * 1024 + "…"),
+    "much longer": (b"x" * 100_000, "x" * 1024 + "…"),
+    "long characters": ("😀".encode() * 1024, "😀" * 1024),
+    "more of them": ("😀".encode() * 1025, "😀" * 1024 + "…"),
+    "long because of escapes": (b"\0" * 300, r"\x00" * 256 + "…"),
+}
+
+
+@pytest.mark.parametrize("data, text", table(PRINTABLE))
+def test_printable(data, text):
+    """What a client sent is shown as one line that no terminal obeys, of a bounded length."""
+    assert log_entry.printable(data) == text
+
+
+def test_exception():
+    """An exception is shown by type and place, with its causes, and never by its words."""
+
+    def fail():
+        raise KeyError(TOKEN)
+
+    def fail_because():
+        try:
+            fail()
+        except KeyError as error:
+            raise ValueError(PASSWORD) from error
+
+    with pytest.raises(ValueError, match=PASSWORD) as raised:
+        fail_because()
+    shown = log_entry.of_exception(raised.value)
+    first, second = shown.split("\ncaused by ")
+    assert re.match(r"builtins.ValueError in fail_because \(.*test_log_entry\.py:\d+\) < ", first)
+    assert re.match(
+        r"builtins.KeyError in fail \(.*test_log_entry\.py:\d+\) < fail_because", second
+    )
+    assert TOKEN not in shown
+    assert PASSWORD not in shown
+
+
+def test_exception_without_cause():
+    """The exception that was being handled counts as a cause, as Python's own traceback has it."""
+    inner, outer = KeyError(TOKEN), ValueError(PASSWORD)
+    outer.__context__ = inner
+    assert (
+        log_entry.of_exception(outer) == "builtins.ValueError in \ncaused by builtins.KeyError in "
+    )
+
+
+def test_deep_exception():
+    """However deep an exception was raised, and however many causes it has, the text is bounded."""
+
+    def recurse():
+        recurse()
+
+    try:
+        recurse()
+    except RecursionError as error:
+        shown = log_entry.of_exception(error)
+        assert shown.count("recurse (") <= 30
+    error = None
+    for _ in range(50):
+        cause, error = error, ValueError()
+        error.__cause__ = cause
+    assert log_entry.of_exception(error).count("\n") == 9
