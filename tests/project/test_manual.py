@@ -183,7 +183,7 @@ def test_defaults(key: str, value: object) -> None:
     text = text.partition("\n.It ")[0]
     shown = {"{}": None, "frozenset()": "[]", "True": "true", "False": "false", ",": "\\&,"}
     expected = shown.get(str(value), str(value))
-    assert expected is None or re.search(rf"\bDefault\s.*{re.escape(expected)}", text, re.DOTALL)
+    assert expected is None or re.search(rf"\bdefault is\s.*{re.escape(expected)}", text, re.DOTALL)
 
 
 def keys_of(words: str) -> list[Question]:
