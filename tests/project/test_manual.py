@@ -155,14 +155,14 @@ def test_mentions() -> None:
 
 def test_handler_options() -> None:
     """The handler's options are those of its own --help."""
-    explained = options_in(sections(HANDLER_PAGE)["DESCRIPTION"])
+    explained = options_in(sections(HANDLER_PAGE)["OPTIONS"])
     assert explained == set(re.findall(r"^  (--[a-z]+)", __main__.HELP, re.MULTILINE))
 
 
 def test_outcomes() -> None:
     """The table of outcomes has each, with its priority and MESSAGE_ID."""
     names = {3: "3 err", 4: "4 warning", 5: "5 notice"}
-    rows = [tag.split(" Ta ") for tag in list_tags(sections(HANDLER_PAGE)["JOURNAL"])]
+    rows = [tag.split(" Ta ") for tag in list_tags(sections(HANDLER_PAGE)["Outcomes"])]
     assert {row[0]: row[1:] for row in rows if len(row) == 3} == {
         outcome: [names[priority], message_id]
         for outcome, (message_id, priority, _) in log_entry._OUTCOMES.items()
