@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# bash completion for postfix-rest-inetd(8); needs no function of bash-completion's.
+# bash completion for postfix-rest-inetd(8). It does not need the functions of bash-completion.
 # shellcheck shell=bash
 
 _postfix_rest_inetd() {
@@ -14,14 +14,14 @@ _postfix_rest_inetd() {
         [stats]='--since --until --endpoint --by --follow --json --prometheus --state --known --output --directory'
     )
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-    # bash makes three words of --option=VALUE, the second of which is the "=".
+    # bash splits --option=VALUE into three words: the second is "=".
     if [[ $current == = ]]; then
         current=''
     elif [[ $previous == = ]]; then
         previous=${COMP_WORDS[COMP_CWORD - 2]}
     fi
 
-    # The words before the one to complete: the subcommand, and how many arguments it has already.
+    # The words before the one to complete: the subcommand, and the number of its arguments.
     local command='' count=0 index word
     local -a config=()
     for ((index = 1; index < COMP_CWORD; index++)); do
@@ -64,7 +64,7 @@ _postfix_rest_inetd() {
     esac
 }
 
-# These complete $current of the function above.
+# These functions complete $current of the function above.
 
 _postfix_rest_inetd_words() {
     mapfile -t COMPREPLY < <(compgen -W "$1" -- "$current")
@@ -75,7 +75,7 @@ _postfix_rest_inetd_files() {
     mapfile -t COMPREPLY < <(compgen "$1" -- "$current")
 }
 
-# Silent where the configuration cannot be read.
+# Print nothing if the configuration cannot be read.
 _postfix_rest_inetd_endpoints() {
     local name
     while IFS=$'\t' read -r name _; do

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # fish completion for postfix-rest-inetd(8).
 
-# Name, a tab, and what fish shows beside it. Silent where the configuration cannot be read.
+# Print the name, a tab, and the description. Print nothing if the configuration cannot be read.
 function __postfix_rest_inetd_endpoints
     set -l words (commandline -opc)
     set -l config
@@ -11,7 +11,7 @@ function __postfix_rest_inetd_endpoints
     postfix-rest-inetd endpoints $config 2>/dev/null | string replace -r '\t([^\t]*)\t' '\t$1 on '
 end
 
-# __postfix_rest_inetd_argument COMMAND: is the first argument of COMMAND to be completed?
+# __postfix_rest_inetd_argument COMMAND: true if the first argument of COMMAND is to be completed.
 function __postfix_rest_inetd_argument
     set -l words (commandline -opc)
     set -l arguments
@@ -45,16 +45,16 @@ $command -n __fish_use_subcommand -a query -d 'ask an endpoint, and tell what Po
 $command -n __fish_use_subcommand -a stats -d 'count requests, failures and latencies in the journal'
 
 set -l check '__fish_seen_subcommand_from check'
-$command -n "$check" -l probe -d 'ask each backend'
+$command -n "$check" -l probe -d 'check backends and sockets with requests'
 $command -n "$check" -l only -x -a 'config files sockets postfix probe' -d 'run only these parts'
-$command -n "$check" -l strict -d 'exit with 1 for warnings, too'
+$command -n "$check" -l strict -d 'exit with 1 for warnings as well'
 $command -n "$check" -l json -d 'print JSON'
 
 set -l demo '__fish_seen_subcommand_from demo'
-$command -n "$demo" -l once -d 'end after the questions'
+$command -n "$demo" -l once -d 'exit after the requests'
 $command -n "$demo" -l port -x -d 'the first of three ports'
 
-$command -n '__fish_seen_subcommand_from check edit endpoints query' -l config -r -F -d 'the configuration'
+$command -n '__fish_seen_subcommand_from check edit endpoints query' -l config -r -F -d 'use this configuration'
 
 $command -n '__postfix_rest_inetd_argument migrate' -F
 
@@ -65,17 +65,17 @@ $command -n '__postfix_rest_inetd_argument query' -a '(__postfix_rest_inetd_endp
 $command -n "$query" -l map -x -d 'the name of the map'
 $command -n "$query" -l attribute -x -d 'an attribute of a policy request'
 $command -n "$query" -l direct -d 'ask the backend itself'
-$command -n "$query" -s v -l verbose -d 'show the bytes both ways'
+$command -n "$query" -s v -l verbose -d 'show the bytes in both directions'
 
 set -l stats '__fish_seen_subcommand_from stats'
-$command -n "$stats" -l since -x -a 'today yesterday' -d 'begin here'
-$command -n "$stats" -l until -x -a 'today yesterday' -d 'end here'
+$command -n "$stats" -l since -x -a 'today yesterday' -d 'begin at this time'
+$command -n "$stats" -l until -x -a 'today yesterday' -d 'end at this time'
 $command -n "$stats" -l endpoint -x -a '(__postfix_rest_inetd_endpoints)' -d 'only this endpoint'
-$command -n "$stats" -l by -x -a 'sender login client' -d 'show who was refused and deferred'
+$command -n "$stats" -l by -x -a 'sender login client' -d 'show who was refused or deferred'
 $command -n "$stats" -l follow -d 'keep updating until interrupted'
-$command -n "$stats" -l json -d 'for programs'
-$command -n "$stats" -l prometheus -d 'in the text exposition format'
+$command -n "$stats" -l json -d 'print JSON'
+$command -n "$stats" -l prometheus -d 'print metrics for Prometheus'
 $command -n "$stats" -l state -r -F -d 'keep the counters in a file'
-$command -n "$stats" -l known -r -F -d 'have series of all endpoints in a file'
+$command -n "$stats" -l known -r -F -d 'begin with series for the endpoints in a file'
 $command -n "$stats" -l output -r -F -d 'replace a file'
-$command -n "$stats" -l directory -x -a '(__fish_complete_directories)' -d 'journal files'
+$command -n "$stats" -l directory -x -a '(__fish_complete_directories)' -d 'read the journal files in a directory'
