@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A backend in Flask (python3-flask), with its data in SQLite.
 
-To try it, with a token and a database of your own:
+To test it with a token and an empty database:
 
     echo test123 > token
     MAIL_TOKEN_FILE=token MAIL_DATABASE=mail.db flask --app backend_flask run --port 8080
@@ -15,10 +15,10 @@ and in config.json:
     {"name": "policy", "mode": "policy", "bind-port": 9003,
      "target": "http://127.0.0.1:8080/policy", ...}
 
-each with "temporary-statuses": [401, 403, 404, 408, 429], because this backend says [] to each key
-that it does not know, whatever it looks like, and 404 only when there is no such table. Keys are in
-lower case in the database. For real use, run it under a WSGI server with several threads, such as
-gunicorn: Postfix asks many questions at once.
+Set "temporary-statuses": [401, 403, 404, 408, 429] in each endpoint: this backend answers [] to
+every key that it does not know, and 404 only to an unknown table. Keys are in lower case in the
+database. In production, use a WSGI server with several threads, such as gunicorn, because Postfix
+sends many requests at the same time.
 """
 
 import hmac
@@ -46,10 +46,10 @@ app = Flask(__name__)
 
 
 def select(query: str, key: str) -> list[str]:
-    """The first column of what a query finds.
+    """Return the first column of the rows that a query finds.
 
-    Postfix asks with capital letters and with the extension of an address, user+extension@domain,
-    which is looked for as it is, and then without.
+    Postfix asks for keys in any letter case, and for addresses with their extension
+    (user+extension@domain). Look for the whole address, and then without the extension.
     """
     if "database" not in g:
         g.database = sqlite3.connect(os.environ["MAIL_DATABASE"])
@@ -63,14 +63,14 @@ def select(query: str, key: str) -> list[str]:
 
 @app.teardown_appcontext
 def close_database(_error: BaseException | None) -> None:
-    """Close what select() has opened."""
+    """Close the database that select() has opened."""
     if "database" in g:
         g.database.close()
 
 
 @app.before_request
 def check_token() -> None:
-    """Answer nobody else; the id of a request stands in the journal of the mail server too."""
+    """Refuse clients without the token. The journal of the mail server has the same id."""
     app.logger.info("request %s", request.headers.get("X-Request-Id"))
     token = request.headers.get("X-Auth-Token", "")
     if not TOKEN or not hmac.compare_digest(token.encode(), TOKEN.encode()):
@@ -80,7 +80,7 @@ def check_token() -> None:
 @app.get("/lookup")
 @app.get("/lookup/<name>")
 def lookup(name: str | None = None) -> Response:
-    """A lookup: the map's name is in the query for a socketmap, else in the path."""
+    """Answer a lookup. The name of the map is in the query (socketmap) or in the path."""
     query = LOOKUPS.get(request.args["name"] if name is None else name)
     if query is None:
         abort(404)
@@ -89,7 +89,7 @@ def lookup(name: str | None = None) -> Response:
 
 @app.post("/policy")
 def policy() -> Response:
-    """Decide about a recipient: all attributes of Postfix are in request.form."""
+    """Decide about a recipient. request.form has all attributes of Postfix."""
     action = "DUNNO"
     sender = request.form.get("sender", "")
     for reason in select("SELECT reason FROM blocked WHERE sender = ?", sender):

@@ -22,11 +22,25 @@ from harness.handler_process import endpoint, start, write_config
 from harness.rest_backend import Answer, Recorded, rest_backend
 from postfix_rest_inetd.action import checked_action
 from postfix_rest_inetd.admin.schema import actions
+from postfix_rest_inetd.backend import response
+from postfix_rest_inetd.config import fields
 
 TEXT = EXAMPLES.joinpath("openapi.yaml").read_text(encoding="utf-8")
 DOCUMENT: dict[str, Any] = yaml.safe_load(TEXT)
 SCHEMAS = DOCUMENT["components"]["schemas"]
 OPERATIONS = {TCP: ("/lookup", "get"), SOCKETMAP: ("/lookup", "get"), POLICY: ("/policy", "post")}
+
+
+def test_limits() -> None:
+    """The limits in its text are those of the handler."""
+    text = " ".join(TEXT.split())
+    assert response.MAX_HEAD_BYTES == 64 * 1024
+    assert f"at most 64 KiB and {response.MAX_FIELDS} fields" in text
+    assert f"At most {response.MAX_INTERIM} informational responses" in text
+    assert fields.DEFAULTS["request-timeout"] == 2000
+    assert "`request-timeout`, 2 s by default" in text
+    assert fields.DEFAULTS["max-response-bytes"] == 1024 * 1024
+    assert "`max-response-bytes` (1 MiB by default)" in text
 
 
 def test_valid() -> None:
