@@ -108,6 +108,29 @@ def test_tcp(measured: dict[str, Measured]) -> None:
     assert keys(measured["tcp"]) == keys(measured["socketmap"])
 
 
+def test_found(container: Container) -> None:
+    """A key that is found is the last for its client or address, and other addresses follow it."""
+    mail = key_questions.MAILS["mailbox"]
+    found = {
+        "check_client_access": {"localhost": "DUNNO"},
+        "smtpd_client_event_limit_exceptions": {"localhost": "x"},
+        "canonical_maps": {mail.sender: mail.sender},
+    }
+    with KeyRecorder(container, {**key_questions.tables(), **found}) as recorder:
+        key_questions.use(container, recorder, "socketmap")
+        try:
+            since = container.journal.cursor()
+            key_questions.send(container, mail)
+            wait_for_end_of_mails(container, since)
+            asked = recorder.take()
+        finally:
+            container.reset()
+    assert asked["check_client_access"]["smtpd"] == ["localhost"]
+    assert asked["smtpd_client_event_limit_exceptions"]["smtpd"] == ["localhost"]
+    others = [mail.recipient, "Head@Er.Example"]
+    assert asked["canonical_maps"]["cleanup"] == [mail.sender, *others]
+
+
 # -- several values, and errors
 
 
