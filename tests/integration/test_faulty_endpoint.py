@@ -70,7 +70,7 @@ def test_upgrade(clean_container: Container, backend: Backend) -> None:
         write_config(clean_container, {"endpoints": endpoints(backend, **REFUSED)})
         since = clean_container.journal.cursor()
         said = clean_container.run("/srv/reload").stderr
-        assert "config.json has problems, as this version sees it" in said
+        assert "the new version finds problems in /etc/postfix-rest-inetd/config.json" in said
         assert "$.endpoints[1].allowed-actions: no action may be '250'" in said
         assert "every request of gate on a new connection gets a temporary error" in said
         assert "Other endpoints are served." in said

@@ -18,13 +18,16 @@ from harness.manual_page import PAGES
 ROOT = Path(__file__).parents[2]
 
 SHIPPED = (
+    "packaging/build-*",
     "packaging/completions/*",
     "packaging/debian/control",
     "packaging/debian/postinst",
     "packaging/debian/postrm",
     "packaging/debian/prerm",
     "packaging/examples/*",
+    "packaging/install",
     "packaging/man/*",
+    "packaging/reload",
     "packaging/rpm/*.spec",
     "systemd/**/*",
 )
@@ -87,15 +90,17 @@ RULES = {
     ),
 }
 
-_ROFF = re.compile(r"^\.(?:\\\".*|[A-Z][A-Za-z] ?)|\\&|\b(?:Li|Pa|Cm|Ar|Xr|Ev|Fl|No|Ns|Dq|Ql)\b")
+# On a line that begins with a dot, words of two letters such as Li and Xr are macros.
+_ROFF = re.compile(r"^\.\\\".*|^\.|\b[A-Z][a-z] |\\&")
 _COMMENT = re.compile(r"^[ \t]*(?:#+|//+|\*) ?")
 
 
 def prose(path: Path) -> str:
     """The words of a file in one line; an empty line is a full stop."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    strip = _ROFF if path in PAGES else _COMMENT
-    words = [strip.sub("", line).strip() or "." for line in lines]
+    if path in PAGES:
+        lines = [_ROFF.sub("", line) if line.startswith(".") else line for line in lines]
+    words = [_COMMENT.sub("", line).strip() or "." for line in lines]
     return re.sub(r"\s+", " ", " ".join(words))
 
 
