@@ -25,6 +25,7 @@ from harness.manual_page import blocks
 from harness.ports import free_port
 from harness.process_group import end
 from harness.programs import program
+from harness.readme import the
 from postfix_rest_inetd.admin.demo import backend
 
 ROOT = Path(__file__).parents[2]
@@ -146,10 +147,8 @@ def nginx(directory: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def readme(directory: Path) -> Iterator[str]:
-    """backend.py of README.md, which has aliases alone."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (program,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    with _program(directory, program, {"PATH": os.defpath}) as url:
+    """backend.py of README.md, whose tables are maps of one socketmap."""
+    with _program(directory, the("python"), {"PATH": os.defpath}) as url:
         yield url
 
 
@@ -192,7 +191,7 @@ SHOWN = {**BACKENDS, "readme": readme, "tutorial": tutorial, "demo": demo}
 _FIRST_LINES = {"domain": "/lookup/domain", "mailbox": "/lookup", "alias": "/lookup"}
 PATHS = {
     **dict.fromkeys(BACKENDS, _FIRST_LINES),
-    "readme": {"alias": "/"},
+    "readme": {"mailbox": "/", "alias": "/"},
     "tutorial": {"domain": "/domain", "mailbox": "/", "alias": "/"},
     "demo": {"domain": "/domains", "mailbox": "/maps", "alias": "/maps"},
 }

@@ -143,7 +143,9 @@ def test_mentions() -> None:
     found = re.findall(r"postfix-rest-inetd ([a-z][a-z-]+)(.*)", "\n".join(texts))
     # In README, where the name is a word of many sentences, only commands.
     readme = README.read_text(encoding="utf-8")
-    found += re.findall(r"(?:^    |`)postfix-rest-inetd ([a-z][a-z-]+)(.*)", readme, re.MULTILINE)
+    found += re.findall(
+        r"(?:^    (?:\$ )?|`)postfix-rest-inetd ([a-z][a-z-]+)(.*)", readme, re.MULTILINE
+    )
     assert len(found) > 20
     known = {command: options_of(parser) for command, parser in subcommands().items()}
     assert [
