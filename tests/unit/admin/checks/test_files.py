@@ -22,7 +22,9 @@ if sys.argv[2] == "ordinary":
 for found in files.installed("/dev/null", None, HandlerSettings(sys.argv[1], (), {})):
     print(found.severity, found.what, found.advice)
 """
-PREFIXES = {"ordinary": [], "sandbox": ["setpriv", "--bounding-set=-setuid,-setgid"]}
+# In some containers, root has inheritable capabilities as well.
+SANDBOX = ["setpriv", "--inh-caps=-setuid,-setgid", "--bounding-set=-setuid,-setgid"]
+PREFIXES = {"ordinary": [], "sandbox": SANDBOX}
 UNSEEN = "note only root can see whether daemon can read these files Run this "
 
 
