@@ -19,7 +19,7 @@ FIRST, AFTER_INSTALLATION, DOWN, END = (
     "Configure",
     "Connect Postfix",
     "When the backend is down",
-    "Rules that cost mail",
+    "Rules that protect your mail",
 )
 
 
