@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.manual_page import PAGES, sections
 from harness.readme import TEXT, same_shape, steps
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +57,15 @@ def test_links() -> None:
     if not (ROOT / ".github").exists():
         files = [file for file in files if not file.startswith(".github/")]
     assert [file for file in files if not (ROOT / file).is_file()] == []
+
+
+def test_pages() -> None:
+    """Each page that is named exists, and so does the section that is named behind one."""
+    named = re.findall(r"`(postfix-rest-[\w.-]+)\((\d)\)`(?:, ([A-Z]+)\b)?", TEXT)
+    assert {f"{page}.{number}" for page, number, _ in named} == {page.name for page in PAGES}
+    parts = [(f"{page}.{number}", section) for page, number, section in named if section]
+    assert parts
+    assert [(page, section) for page, section in parts if section not in sections(page)] == []
 
 
 @pytest.mark.parametrize(
