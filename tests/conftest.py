@@ -1,20 +1,37 @@
 # SPDX-License-Identifier: MIT
-"""What holds for every test: a neutral environment, and tests skipped where they cannot run."""
+"""What holds for every test: a neutral environment, and tests skipped where they cannot run.
+
+Where the tools of the tests are missing, pytest says so in one line instead of a traceback.
+"""
 
 # Before anything of the package: what http_connection.py leaves out of http.client for a handler, a
 # test that compares with http.client in the same process would miss.
 import http.client  # noqa: F401
 import os
+from pathlib import Path
 
 import pytest
 
 from harness.postfix_instance import missing_programs
+from harness.requirements import missing
 
 # The machine's own idea of trusted certificates must not decide a TLS test.
 for _name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
     os.environ.pop(_name, None)
 
 IN_CI = os.environ.get("CI") == "true"
+SETTINGS = Path(__file__).parents[1] / "pyproject.toml"
+
+
+def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Refuse an environment that lacks what the tests import.
+
+    This hook runs before pytest loads any other conftest.py, which may import what is missing.
+    Builds of packages pass settings of their own and run the unit tests with fewer tools.
+    """
+    if pluginmanager.getplugin("pytestconfig").inipath == SETTINGS and (names := missing()):
+        message = f"this Python lacks {', '.join(names)}; run tests/run, which makes .venvs/main"
+        raise pytest.UsageError(message)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
