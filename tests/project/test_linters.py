@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.project_files import project_files
+
 ROOT = Path(__file__).parents[2]
 MAX_LINES = 200
 """More complaints than that help nobody."""
@@ -49,18 +51,13 @@ def complaints(*command: str) -> str:
 
 
 def shell_scripts() -> list[str]:
-    """Every file in the checkout whose first line names a shell, with its path from the root."""
+    """The files whose first line names a shell, with their paths from the root."""
     scripts = []
-    for directory, names, files in os.walk(ROOT):
-        # What is not part of the project: the caches of tools (.git, .venvs, ...); .ci is.
-        names[:] = [n for n in names if n == ".ci" or not n.startswith((".", "__pycache__"))]
-        for file in files:
-            path = Path(directory, file)
-            with path.open("rb") as stream:
-                first_line = stream.readline(200)
-            if SHELL_SCRIPT.match(first_line):
-                scripts.append(str(path.relative_to(ROOT)))
-    return sorted(scripts)
+    for path in project_files():
+        with (ROOT / path).open("rb") as stream:
+            if SHELL_SCRIPT.match(stream.readline(200)):
+                scripts.append(path)
+    return scripts
 
 
 def test_ruff_check() -> None:
@@ -83,3 +80,24 @@ def test_shellcheck() -> None:
     scripts = shell_scripts()
     assert "tests/run" in scripts
     assert complaints(tool("shellcheck"), *scripts) == ""
+
+
+def test_codespell() -> None:
+    """No well-known misspelling, anywhere."""
+    assert complaints(tool("codespell"), *project_files()) == ""
+
+
+def test_reuse(tmp_path: Path) -> None:
+    """Every file says what its license is; REUSE.toml says it for files that cannot.
+
+    In a copy, because without git reuse(1) would look into the caches.
+    """
+    for path in project_files():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / path, tmp_path / path)
+    assert complaints(tool("reuse"), "--root", str(tmp_path), "lint") == ""
+
+
+def test_license() -> None:
+    """LICENSE is for people and packages, LICENSES/MIT.txt for reuse(1): the same text."""
+    assert (ROOT / "LICENSES/MIT.txt").read_text() == (ROOT / "LICENSE").read_text()

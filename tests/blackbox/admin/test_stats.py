@@ -148,8 +148,8 @@ def test_report(stats, ask):
 
 def test_without_log_keys(stats, ask):
     """Where keys are not logged there are none to be counted."""
-    ask(TCP, "discreet", FOUND, log_keys=False)
-    document = json.loads(stats("--json", "--endpoint=discreet").output)
+    ask(TCP, "private", FOUND, log_keys=False)
+    document = json.loads(stats("--json", "--endpoint=private").output)
     assert document["requests"] == 1
     assert document["busiest"]["key"] == []
 
