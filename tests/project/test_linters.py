@@ -18,6 +18,7 @@ from harness.project_files import project_files
 ROOT = Path(__file__).parents[2]
 MAX_LINES = 200
 """More complaints than that help nobody."""
+PYTHON_SCRIPT = re.compile(rb"#!.*\bpython3?\b")
 SHELL_SCRIPT = re.compile(rb"#!.*\b(?:sh|bash|dash)\b")
 
 
@@ -50,19 +51,26 @@ def complaints(*command: str) -> str:
     return "\n".join([f"exit status {done.returncode}", *shown])
 
 
-def shell_scripts() -> list[str]:
-    """The files whose first line names a shell, with their paths from the root."""
-    scripts = []
+def scripts(first_line: re.Pattern[bytes]) -> list[str]:
+    """The files whose FIRST LINE is such a one, with their paths from the root."""
+    found = []
     for path in project_files():
         with (ROOT / path).open("rb") as stream:
-            if SHELL_SCRIPT.match(stream.readline(200)):
-                scripts.append(path)
-    return scripts
+            if first_line.match(stream.readline(200)):
+                found.append(path)
+    return found
 
 
 def test_ruff_check() -> None:
     """Rules of ruff hold everywhere; each exception from them carries its reason."""
     assert complaints(tool("ruff"), "check", "--no-cache", "--output-format=concise", ".") == ""
+
+
+def test_ruff_sees_every_script() -> None:
+    """A program in Python whose name does not end in .py is known to ruff."""
+    command = [tool("ruff"), "check", "--show-files", "."]
+    seen = set(subprocess.check_output(command, cwd=ROOT, text=True, timeout=60).splitlines())
+    assert {str(ROOT / path) for path in scripts(PYTHON_SCRIPT)} - seen == set()
 
 
 def test_ruff_format() -> None:
@@ -77,9 +85,9 @@ def test_mypy() -> None:
 
 def test_shellcheck() -> None:
     """No shell script makes one of the well-known mistakes."""
-    scripts = shell_scripts()
-    assert "tests/run" in scripts
-    assert complaints(tool("shellcheck"), *scripts) == ""
+    found = scripts(SHELL_SCRIPT)
+    assert "tests/run" in found
+    assert complaints(tool("shellcheck"), *found) == ""
 
 
 def test_codespell() -> None:
