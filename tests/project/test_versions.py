@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 import postfix_rest_inetd
+from harness.programs import program
 from harness.project_files import ROOT, project_files
 
 VERSION = postfix_rest_inetd.__version__
@@ -70,11 +71,11 @@ def test_rpm() -> None:
 
 
 @pytest.mark.parametrize("page", MANUAL)
-@pytest.mark.parametrize("program", [("mandoc", "-Tutf8"), ("man", "-l")], ids=" ".join)
-def test_manual(program: tuple[str, ...], page: str) -> None:
+@pytest.mark.parametrize("name, options", [("mandoc", ["-Tutf8"]), ("man", ["-l"])])
+def test_manual(name: str, options: list[str], page: str) -> None:
     """A manual page ends with the names of the project and of its version, in a checkout too."""
     text = subprocess.check_output(
-        [*program, ROOT / page],
+        [program(name), *options, ROOT / page],
         text=True,
         timeout=60,
         env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "MANWIDTH": "80"},
