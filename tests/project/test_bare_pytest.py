@@ -83,5 +83,5 @@ def test_a_plugin_is_missing(tmp_path: Path) -> None:
 def test_nothing_is_missing(tmp_path: Path) -> None:
     """With every distribution, the tests run."""
     python = environment(tmp_path, installed())
-    done = run_pytest(python, "-q", "tests/unit/test_netstring.py")
+    done = run_pytest(python, "-q", "tests/unit/protocols/test_netstring.py")
     assert (done.returncode, done.stderr) == (pytest.ExitCode.OK, "")

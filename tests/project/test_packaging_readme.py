@@ -59,7 +59,7 @@ def test_unit_tests() -> None:
         for option in re.findall(r"-c /dev/null|--[a-z-]+", options):
             assert option in used
     some = command.replace("python3", sys.executable, 1).replace(
-        " tests/unit", " tests/unit/test_netstring.py"
+        " tests/unit", " tests/unit/protocols/test_netstring.py"
     )
     done = subprocess.run(
         ["sh", "-c", some],

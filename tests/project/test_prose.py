@@ -18,6 +18,10 @@ from harness.manual_page import PAGES
 ROOT = Path(__file__).parents[2]
 
 SHIPPED = (
+    ".github/*.md",
+    "README.md",
+    "SECURITY.md",
+    "packaging/README.md",
     "packaging/build-*",
     "packaging/completions/*",
     "packaging/debian/control",
