@@ -203,6 +203,7 @@ def test_journal_wait(container: Container) -> None:
 def test_journal_for_people(container: Container) -> None:
     """The report of a failure has what was logged since the test began, and nothing older."""
     container.run("logger", "--tag", "report", "old-one")
+    container.journal.sync()  # --since goes by when journald has got to it
     began = time.time()
     container.run("logger", "--tag", "report", "new-one")
     text = container.journal.text(began)
