@@ -70,6 +70,7 @@ class _Answers:
         "_in_force",
         "_is_sleepless",
         "_last",
+        "_reason",
         "_told_at",
         "_woken",
         "mode",
@@ -82,6 +83,7 @@ class _Answers:
         self._woken = woken
         self._last: Answer | None = None
         self._excused = 0  # requests that the operator has not been told of
+        self._reason = ""  # why there is no usable configuration, as the operator was told
         self._told_at = 0.0
         self._is_sleepless = False  # starting over has turned out to be impossible
         self.mode = options.mode or ""
@@ -155,12 +157,11 @@ class _Answers:
         if self._excused or (is_news and endpoint is None):
             count, self._excused = self._excused, 0
             self._told_at = monotonic()
-            is_first = is_news and endpoint is None
-            detail = problem if is_first else "the reason has not changed"
-            trouble = log_entry.of_trouble(
-                "", self.mode, model.UNUSABLE_CONFIG, detail, count=count
+            is_told = endpoint is not None or not is_news
+            self._reason = self._reason if is_told else problem
+            journal.send(
+                log_entry.of_unusable_config(self.mode, self._reason, count, is_told=is_told)
             )
-            journal.send(trouble)
         if is_news and endpoint is not None:
             outcome = model.KEPT_CONFIG
             journal.send(log_entry.of_trouble(endpoint.name, endpoint.mode, outcome, problem))

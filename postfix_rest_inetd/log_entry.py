@@ -138,38 +138,52 @@ def of_request(
             fields["ACTION"] = verb.upper()
     if reply.kind == model.REPLY_NONE:
         words += ", closing the connection"
-    detail = measured.detail or advice(reply.outcome, measured)
+    if measured.detail:
+        fields["DETAIL"] = printable(measured.detail, MAX_FIELD_CHARACTERS)
+    detail = measured.detail or advice(reply.outcome, measured.status, measured.request_id)
     message = f"{endpoint.name}: {subject}{words} ({measured.elapsed_usec / 1000:.1f} ms)"
     return _entry(reply.outcome, f"{message}: {detail}" if detail else message, fields)
 
 
-def advice(outcome: str, measured: Measured) -> str:
-    """What to do about an outcome that its status alone explains."""
+def advice(outcome: str, status: int, request_id: str) -> str:
+    """What to do about an outcome that its status alone explains; empty where there is no such."""
     if outcome == model.USER_ERROR:
-        return _ADVICE.get(measured.status, "does the backend take the requests of this mode?")
+        return _ADVICE.get(status, "does the backend take the requests of this mode?")
     if outcome == model.SERVER_ERROR:
-        return f"its log may tell why, look for X-Request-Id {measured.request_id}"
+        return f"its log may tell why, look for X-Request-Id {request_id}"
     if outcome == model.UNSPECIFIED_STATUS:
         return "the contract knows 200, 4xx and 5xx; redirects are not followed"
     return ""
 
 
-def of_trouble(
-    name: str, mode: str | None, outcome: str, detail: str, count: int | None = None
-) -> dict[str, str]:
-    """The entry for trouble that is not with one request; `name` is the endpoint's, if known.
-
-    `count` is how many requests had it that no entry has counted yet; an entry with 0 announces it.
-    None stands for one, whatever it was.
-    """
-    fields = {"ENDPOINT": name, "MODE": mode or "", "OUTCOME": outcome}
+def of_trouble(name: str, mode: str | None, outcome: str, detail: str) -> dict[str, str]:
+    """The entry for trouble that is not with one request; `name` is the endpoint's, if known."""
     words = _OUTCOMES[outcome][2]
-    if count is not None:
-        fields["COUNT"] = str(count)
-        if count > 1:
-            words += f" ({count} requests)"
     message = f"{name}: {words}: {detail}" if name else f"{words}: {detail}"
-    return _entry(outcome, message, {key: value for key, value in fields.items() if value})
+    return _entry(outcome, message, _trouble(name, mode, outcome, detail))
+
+
+def of_unusable_config(
+    mode: str, reason: str, count: int, *, is_told: bool = False
+) -> dict[str, str]:
+    """The entry for requests without a usable configuration, which is why no endpoint is known.
+
+    `count` is how many requests no entry has counted yet; an entry with 0 announces the trouble.
+    With `is_told`, the message of an earlier entry has the reason, and this one refers to it.
+    """
+    words = _OUTCOMES[model.UNUSABLE_CONFIG][2]
+    if count > 1:
+        words += f" ({count} requests)"
+    message = f"{words}: {'the reason has not changed' if is_told else reason}"
+    fields = _trouble("", mode, model.UNUSABLE_CONFIG, reason)
+    return _entry(model.UNUSABLE_CONFIG, message, {**fields, "COUNT": str(count)})
+
+
+def _trouble(name: str, mode: str | None, outcome: str, detail: str) -> dict[str, str]:
+    """The fields that are known."""
+    fields = {"ENDPOINT": name, "MODE": mode or "", "OUTCOME": outcome}
+    fields["DETAIL"] = printable(detail, MAX_FIELD_CHARACTERS)
+    return {key: value for key, value in fields.items() if value}
 
 
 def of_exception(error: BaseException) -> str:
@@ -197,10 +211,10 @@ def _describe(request: model.Request, fields: dict[str, str], *, log_keys: bool)
     if isinstance(request, model.PolicyRequest):
         return _describe_policy(request, fields, log_keys=log_keys)
     if request.map_name is not None:
-        fields["MAP"] = printable(request.map_name)
+        fields["MAP"] = _client_text(request.map_name)
     if not log_keys:
         return ""
-    fields["KEY"] = printable(request.key)
+    fields["KEY"] = _client_text(request.key)
     return f"{fields['KEY']}: "
 
 
@@ -209,13 +223,13 @@ def _describe_policy(
 ) -> str:
     """As `_describe`; whoever logged in stands first, then where the mail is from and goes to."""
     first = dict(reversed(request.attributes))
-    state = printable(first.get(b"protocol_state", b""))
+    state = _client_text(first.get(b"protocol_state", b""))
     if not log_keys:
         return f"{state}: " if state else ""
     for attribute, name in _POLICY_FIELDS:
         value = first.get(attribute, b"")
         if value and not (value == b"0" and attribute in _NUMBERS):
-            fields[name] = printable(value)
+            fields[name] = _client_text(value)
     words = [state or "request"]
     if "SASL_USERNAME" in fields:
         words.append(f"login={fields['SASL_USERNAME']}")
@@ -238,13 +252,20 @@ def _entry(outcome: str, message: str, fields: dict[str, str]) -> dict[str, str]
     return entry
 
 
-def printable(data: bytes) -> str:
-    """Bytes of a client as text that no terminal obeys and no log reader splits; bounded."""
+def _client_text(data: bytes) -> str:
+    """Bytes that a client sent, as a field shows them."""
     text = data[: (MAX_FIELD_CHARACTERS + 1) * 4].decode(errors="backslashreplace")
+    return printable(text, MAX_FIELD_CHARACTERS)
+
+
+def printable(text: str, limit: int | None = None) -> str:
+    """Text as one line that no terminal obeys and no log reader splits.
+
+    Characters that are not printable are spelled out as in a Python literal. Text of more than
+    `limit` characters is cut there, and ends with an ellipsis.
+    """
+    if limit is not None:
+        text = text[: limit + 1]
     if not text.isprintable():
-        text = "".join(
-            [c if c.isprintable() else c.encode("unicode_escape").decode() for c in text]
-        )
-    if len(text) > MAX_FIELD_CHARACTERS:
-        return text[:MAX_FIELD_CHARACTERS] + "…"
-    return text
+        text = "".join([c if c.isprintable() else ascii(c)[1:-1] for c in text])
+    return text if limit is None or len(text) <= limit else f"{text[:limit]}…"

@@ -93,6 +93,9 @@ OUTCOMES = [
     (POLICY, silence, "timeout", None, WARNING),
 ]
 
+WITH_DETAIL = ("invalid-data", "unreachable", "timeout")
+"""Of the others, outcome and status tell all that is known."""
+
 
 @pytest.mark.parametrize(
     "mode, step, outcome, status, priority",
@@ -125,6 +128,9 @@ def test_the_entry_of_a_request(
         **({"HTTP_STATUS": status} if status else {}),
         **({"ACTION": "DUNNO"} if outcome == "action" else {}),
     }
+    detail = fields.pop("DETAIL", "")
+    assert (detail != "") == (outcome in WITH_DETAIL)
+    assert entry["MESSAGE"].endswith(f" ms): {detail}") or not detail
     assert fields == expected
     assert entry["PRIORITY"] == priority
     assert entry["SYSLOG_IDENTIFIER"] == "postfix-rest-inetd"
@@ -198,21 +204,26 @@ def test_a_broken_request(journal_handler, new_entries, mode):
     handler.send({TCP: b"put x\n", SOCKETMAP: b"x", POLICY: b"x\n"}[mode])
     handler.result()
     (entry,) = new_entries()
-    assert own_fields(entry) == {"ENDPOINT": mode, "MODE": mode, "OUTCOME": "broken-request"}
+    detail = entry[PREFIX + "DETAIL"]
+    assert entry["MESSAGE"] == f"{mode}: broken request: {detail}"
+    fields = {"ENDPOINT": mode, "MODE": mode, "OUTCOME": "broken-request", "DETAIL": detail}
+    assert own_fields(entry) == fields
     assert entry["PRIORITY"] == WARNING
 
 
 def test_an_unusable_configuration(launch, journald, new_entries):
-    """The reason is there once for a connection, and each request is counted."""
+    """One message of a connection has the reason, each entry has it; all requests are counted."""
     handler = launch("--config", "/nowhere", "--mode", TCP, prefix=journald.prefix)
     handler.send(REQUEST[TCP] * 3)
     assert handler.finish().log == ""
     first, rest = new_entries()
-    fields = {"MODE": TCP, "OUTCOME": "unusable-config"}
+    detail = first[PREFIX + "DETAIL"]
+    fields = {"MODE": TCP, "OUTCOME": "unusable-config", "DETAIL": detail}
     assert own_fields(first) == {**fields, "COUNT": "1"}
     assert own_fields(rest) == {**fields, "COUNT": "2"}
     assert first["PRIORITY"] == rest["PRIORITY"] == ERROR
-    assert "/nowhere" in first["MESSAGE"]
+    assert detail.startswith("/nowhere")
+    assert first["MESSAGE"].endswith(f": {detail}")
     assert rest["MESSAGE"].endswith(" (2 requests): the reason has not changed")
 
 
@@ -223,6 +234,7 @@ def test_a_path_that_is_no_utf_8(launch, journald, new_entries):
     assert handler.finish().output.startswith(b"400 ")
     (entry,) = new_entries()
     assert "/nowhere/\\udcff" in entry["MESSAGE"]
+    assert entry[PREFIX + "DETAIL"].startswith("/nowhere/\\udcff: ")
 
 
 def test_a_failed_action_that_closes(journal_handler, backend, new_entries):

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from harness.command_line import options_of, subcommands
+from harness.endpoints import endpoint
 from harness.manual_page import PAGES, blocks, displays, list_tags, sections, source
 from harness.programs import program
-from postfix_rest_inetd import __main__, log_entry
+from postfix_rest_inetd import __main__, log_entry, model
 from postfix_rest_inetd.admin.ask.keys import FORMS, TABLE, Question, shown
 from postfix_rest_inetd.admin.cli import COMMANDS
 from postfix_rest_inetd.config import fields, loading
@@ -169,6 +170,39 @@ def test_outcomes() -> None:
         outcome: [names[priority], message_id]
         for outcome, (message_id, priority, _) in log_entry._OUTCOMES.items()
     }
+
+
+def journal_fields() -> set[str]:
+    """The fields of entries: of requests of which everything is known, and of trouble."""
+    measured = log_entry.Measured()
+    measured.status, measured.start_usec, measured.detail = 200, 1, "why"
+    attributes = [(attribute, b"1") for attribute, _ in log_entry._POLICY_FIELDS]
+    requests = {
+        "socketmap-lookup": model.LookupRequest(b"key", b"map"),
+        "policy": model.PolicyRequest(attributes),
+    }
+    reply = model.Reply(model.ACTION, model.REPLY_VALUE, "DUNNO")
+    made = [
+        log_entry.of_request(endpoint(mode), request, reply, measured)
+        for mode, request in requests.items()
+    ]
+    made.append(log_entry.of_unusable_config("policy", "why", 1))
+    return {name for fields in made for name in fields if name.startswith("POSTFIX_REST_")}
+
+
+def test_journal_fields() -> None:
+    """Each field of an entry is explained, and no other."""
+    page = sections(HANDLER_PAGE)
+    explained = page["Journal fields"] + page["Outcomes"]
+    assert set(re.findall("POSTFIX_REST_[A-Z_]+", explained)) == journal_fields()
+
+
+def test_length_of_the_detail() -> None:
+    """The page tells how long the detail may be."""
+    _, _, text = sections(HANDLER_PAGE)["Journal fields"].partition(
+        "\n.It Li POSTFIX_REST_DETAIL\n"
+    )
+    assert f"{log_entry.MAX_FIELD_CHARACTERS} characters" in text.partition("\n.It")[0]
 
 
 def test_configuration_keys() -> None:

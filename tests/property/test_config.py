@@ -138,9 +138,24 @@ def test_target_is_itself_again(url):
 @given(st.binary(max_size=5000))
 @example(b"\xf0\x9f\x98\x80" * 1024)
 @example(b"a" * 4095 + b"\xc3\xa9")
-def test_printable(data):
+def test_text_of_a_client(data):
     """Whatever a client sends is shown as one printable line of a bounded length."""
-    shown = log_entry.printable(data)
+    shown = log_entry._client_text(data)
     assert shown.isprintable()
     assert len(shown) <= 1024 + 1
     assert shown.endswith("…") or len(data) <= 4 * 1024
+
+
+@given(st.text(st.characters(codec=None)), st.none() | st.integers(0, 20))
+@example("\udcff\0\u2028\u202e", None)
+def test_printable(text, limit):
+    """Any text is shown as one printable line that says what the text was, or how it begins."""
+    shown = log_entry.printable(text, limit)
+    assert shown.isprintable()
+    if limit is not None and shown.endswith("…") and len(shown) == limit + 1:
+        assert log_entry.printable(text).startswith(shown[:-1])
+    else:
+        assert shown == log_entry.printable(text)
+    if "\\" not in text:
+        whole = log_entry.printable(text)
+        assert whole.encode("ascii", "backslashreplace").decode("unicode_escape") == text

@@ -305,6 +305,7 @@ def test_outcome(outcome, status, priority, words):
     assert (made["MESSAGE"], made["PRIORITY"]) == (expected, priority)
     assert made["POSTFIX_REST_OUTCOME"] == outcome
     assert ("POSTFIX_REST_HTTP_STATUS" in made) == (status != 0)
+    assert "POSTFIX_REST_DETAIL" not in made, "advice follows from the outcome and the status"
 
 
 def test_every_outcome_has_a_message_id():
@@ -329,6 +330,28 @@ def test_detail():
     assert made["MESSAGE"] == (
         "example: a@b.example: backend unreachable (12.3 ms): cannot connect; is it running?"
     )
+
+    assert made["POSTFIX_REST_DETAIL"] == "cannot connect; is it running?"
+
+
+DETAILS = {
+    "as long as a field may be": ("x" * 1024, "x" * 1024),
+    "longer": ("x" * 1025, "x" * 1024 + "…"),
+    "two lines": ("an error\ncaused by another", r"an error\ncaused by another"),
+    "a path that is not UTF-8": ("/a\udcff: no such file", r"/a\udcff: no such file"),
+    "a terminal's escape": ("\x1b[2J", r"\x1b[2J"),
+}
+
+
+@pytest.mark.parametrize("detail, field", table(DETAILS))
+def test_detail_field(detail, field):
+    """The reason is one printable line of a bounded length; the message has all of it."""
+    reply = model.Reply(model.INTERNAL_ERROR, model.REPLY_TEMPORARY)
+    of_request = log_entry.of_request(where(), LOOKUP, reply, measured(0, detail))
+    of_trouble = log_entry.of_trouble("", None, model.INTERNAL_ERROR, detail)
+    for made in (of_request, of_trouble):
+        assert made["POSTFIX_REST_DETAIL"] == field
+        assert made["MESSAGE"].endswith(f": {detail}")
 
 
 def test_closing():
@@ -399,28 +422,10 @@ TROUBLE = {
         "the configuration cannot be used, every request gets a temporary error: why",
         {"OUTCOME": "unusable-config"},
     ),
-    "announced": (
-        ("", TCP, model.UNUSABLE_CONFIG, "why", 0),
-        "the configuration cannot be used, every request gets a temporary error: why",
-        {"MODE": "tcp-lookup", "OUTCOME": "unusable-config", "COUNT": "0"},
-    ),
-    "of one request": (
-        ("", TCP, model.UNUSABLE_CONFIG, "why", 1),
-        "the configuration cannot be used, every request gets a temporary error: why",
-        {"MODE": "tcp-lookup", "OUTCOME": "unusable-config", "COUNT": "1"},
-    ),
-    "of many requests": (
-        ("example", TCP, model.UNUSABLE_CONFIG, "why", 350),
-        (
-            "example: the configuration cannot be used, every request gets a temporary error "
-            "(350 requests): why"
-        ),
-        {
-            "ENDPOINT": "example",
-            "MODE": "tcp-lookup",
-            "OUTCOME": "unusable-config",
-            "COUNT": "350",
-        },
+    "without a reason": (
+        ("example", TCP, model.BROKEN_REQUEST, ""),
+        "example: broken request: ",
+        {"ENDPOINT": "example", "MODE": "tcp-lookup", "OUTCOME": "broken-request", "DETAIL": ""},
     ),
 }
 
@@ -432,12 +437,29 @@ def test_trouble(arguments, message, fields):
     assert made.pop("MESSAGE") == message
     assert made.pop("MESSAGE_ID")
     assert made.pop("PRIORITY") in "34"
-    assert made == {f"POSTFIX_REST_{name}": value for name, value in fields.items()}
+    expected = {"DETAIL": "why", **fields}
+    assert made == {f"POSTFIX_REST_{name}": value for name, value in expected.items() if value}
+
+
+COUNTS = {
+    "announced": (0, False, ": why"),
+    "of one request": (1, False, ": why"),
+    "of many requests": (350, False, " (350 requests): why"),
+    "that the journal has already": (350, True, " (350 requests): the reason has not changed"),
+}
+
+
+@pytest.mark.parametrize("count, is_told, end", table(COUNTS))
+def test_unusable_configuration(count, is_told, end):
+    """Each entry has the reason and a count; a message only if no earlier one has the reason."""
+    made = log_entry.of_unusable_config(TCP, "why", count, is_told=is_told)
+    same = log_entry.of_trouble("", TCP, model.UNUSABLE_CONFIG, "why")
+    words = same["MESSAGE"].removesuffix(": why")
+    assert made == {**same, "MESSAGE": f"{words}{end}", "POSTFIX_REST_COUNT": str(count)}
 
 
 PRINTABLE = {
     "plain": (b"a@b.example", "a@b.example"),
-    "empty": (b"", ""),
     "UTF-8": ("é".encode(), "é"),
     "not UTF-8": (b"a\xff\xc3", r"a\xff\xc3"),
     "a second line": (b"a\nb\r", r"a\nb\r"),
@@ -456,9 +478,31 @@ PRINTABLE = {
 
 
 @pytest.mark.parametrize("data, text", table(PRINTABLE))
-def test_printable(data, text):
+def test_text_of_a_client(data, text):
     """What a client sent is shown as one line that no terminal obeys, of a bounded length."""
-    assert log_entry.printable(data) == text
+    made = log_entry.of_request(where(), model.LookupRequest(data), FOUND, measured())
+    assert made["POSTFIX_REST_KEY"] == text
+    request = model.PolicyRequest([(b"sender", data)])
+    made = log_entry.of_request(where(POLICY), request, FOUND, measured())
+    assert made["POSTFIX_REST_SENDER"] == text
+
+
+@pytest.mark.parametrize(
+    "text, limit, shown",
+    [
+        ("", 0, ""),
+        ("x", 0, "…"),
+        ("ab", 2, "ab"),
+        ("abc", 2, "ab…"),
+        ("\n", 2, r"\n"),
+        ("\n\n", 2, r"\n…"),
+        ("\n" * 2000, None, r"\n" * 2000),
+        ("'\"\\", None, "'\"\\"),
+    ],
+)
+def test_printable(text, limit, shown):
+    """What is not printable is spelled out; a limit is for what is shown, not for what was."""
+    assert log_entry.printable(text, limit) == shown
 
 
 def test_exception():

@@ -60,7 +60,7 @@ def findings(endpoints: list[Endpoint], until: float) -> Iterator[Finding]:
                 # A configuration that cannot be used would have been told, if it still were so.
                 if own is None or entry.outcome == model.UNUSABLE_CONFIG or _is_ours(entry):
                     continue
-                own.causes[entry.cause or entry.outcome.replace("-", " ")] += 1
+                own.causes[_why(entry)] += 1
                 own.last[0] = entry.when_usec / 1_000_000
     except JournalError as error:
         yield Finding(NOTE, "journal", f"was not looked at: {error}")
@@ -101,13 +101,21 @@ def reason(endpoint: Endpoint, since: float) -> str:
             while True:
                 for entry in journal.entries():
                     if _may_be_about(entry, endpoint):
-                        return (entry.cause or entry.outcome) if entry.failed else ""
+                        return _why(entry) if entry.failed else ""
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return ""
                 journal.wait(left)
     except JournalError:
         return ""
+
+
+def _why(entry: Entry) -> str:
+    """The cause; without one, or where it may be that of a connection, what became of it."""
+    outcome = entry.outcome.replace("-", " ")
+    if entry.is_request:
+        return entry.cause or outcome
+    return f"{outcome}: {entry.cause}" if entry.cause else outcome
 
 
 def _is_ours(entry: Entry) -> bool:

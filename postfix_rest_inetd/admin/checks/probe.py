@@ -116,8 +116,6 @@ def _ask(
     began = monotonic()
     response = client.ask(request, request_id, deadline)
     elapsed = monotonic() - began
-    measured = log_entry.Measured()
-    measured.request_id, measured.status = request_id, response.status
     steps.append(f"status {response.status} ({elapsed * 1000:.0f} ms)")
     reply = verdict.of_response(endpoint, response)
     seen = f"{'; '.join(steps)}: "
@@ -133,7 +131,7 @@ def _ask(
         what = f"{seen}refused, for {asked}, which Postfix does not use"
         yield Finding(NOTE, _where(endpoint), what)
     else:
-        advice = log_entry.advice(reply.outcome, measured)
+        advice = log_entry.advice(reply.outcome, response.status, request_id)
         what = f"{seen}{reply.outcome.replace('-', ' ')}, for {asked}"
         yield Finding(ERROR, _where(endpoint), what, f"{advice[:1].upper()}{advice[1:]}")
     if elapsed > _SLOW_PART * endpoint.request_timeout / 1000:

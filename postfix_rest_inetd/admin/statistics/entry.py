@@ -8,11 +8,10 @@ not pass is no entry of ours.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from postfix_rest_inetd import model
-from postfix_rest_inetd.admin.ui.terminal import printable
+from postfix_rest_inetd.log_entry import advice, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +47,6 @@ MAX_CAUSE_CHARACTERS = 300
 _MAX_DIGITS = 13
 _OUTCOMES = frozenset(OUTCOMES)
 _GOOD = frozenset(GOOD_OUTCOMES)
-_ID = re.compile(r"\b[0-9a-f]{32}\b")
 
 
 class Entry(NamedTuple):
@@ -119,7 +117,7 @@ def parse(fields: Fields, when_usec: int) -> Entry | None:
         elapsed,
         backend,
         status,
-        "" if outcome in _GOOD else _cause(fields, endpoint, elapsed, count),
+        "" if outcome in _GOOD else _cause(fields, outcome, status),
         _subjects(fields, mode),
         count,
         _effect(_text(fields, "ACTION")),
@@ -138,15 +136,8 @@ def _last(fields: Fields, name: str) -> bytes:
     return value[-1] if isinstance(value, list) else value
 
 
-def _text(fields: Fields, name: str) -> str:
-    return shown(_last(fields, PREFIX + name).decode(errors="backslashreplace"))
-
-
-def shown(text: str, limit: int = MAX_NAME_CHARACTERS) -> str:
-    """A name as it is counted: printable, and of a bounded length."""
-    if not text.isprintable():
-        text = printable(text)
-    return text if len(text) <= limit else text[:limit] + "…"
+def _text(fields: Fields, name: str, limit: int = MAX_NAME_CHARACTERS) -> str:
+    return printable(_last(fields, PREFIX + name).decode(errors="backslashreplace"), limit)
 
 
 def _number(fields: Fields, name: str) -> int:
@@ -166,13 +157,10 @@ def _subjects(fields: Fields, mode: str) -> tuple[tuple[str, str], ...]:
     return (("key", f"{map_name}: {key}" if map_name else key),)
 
 
-def _cause(fields: Fields, endpoint: str, elapsed_usec: int, count: int) -> str:
-    """The part of the message that says why (log_entry.py); it has nothing of the request in it."""
-    text = _last(fields, "MESSAGE").decode(errors="backslashreplace")
-    if PREFIX + "ELAPSED_USEC" in fields:
-        _, found, text = text.rpartition(f" ({elapsed_usec / 1000:.1f} ms): ")
-        text = text if found else ""
-    else:
-        text = text.removeprefix(f"{endpoint}: ").replace(f" ({count} requests): ", ": ", 1)
-    text = printable(_ID.sub("...", text))
-    return text if len(text) <= MAX_CAUSE_CHARACTERS else text[:MAX_CAUSE_CHARACTERS] + "…"
+def _cause(fields: Fields, outcome: str, status: int) -> str:
+    """Why a request has failed: the detail, or else what follows from the outcome and the status.
+
+    The first versions did not write the detail: their failures have one cause for each outcome and
+    status.
+    """
+    return _text(fields, "DETAIL", MAX_CAUSE_CHARACTERS) or advice(outcome, status, "...")

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.statistics.counters import Series
-from postfix_rest_inetd.admin.statistics.entry import shown
+from postfix_rest_inetd.admin.statistics.entry import MAX_NAME_CHARACTERS
+from postfix_rest_inetd.log_entry import printable
 
 
 def read(path: str) -> list[Series]:
@@ -29,5 +30,5 @@ def read(path: str) -> list[Series]:
     for line in lines:
         name, mode, *_ = [*line.split("\t"), ""]
         if mode in model.MODES:
-            known[Series(shown(name), mode)] = None
+            known[Series(printable(name, MAX_NAME_CHARACTERS), mode)] = None
     return list(known)

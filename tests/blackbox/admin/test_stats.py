@@ -401,11 +401,11 @@ CHECK = """
 import sys, time
 from postfix_rest_inetd.admin.checks import failures
 from postfix_rest_inetd.admin.statistics.journal import Journal
-class Often:
-    name = "often"
+class Named:
+    name = sys.argv[2]
 failures.Journal = lambda: Journal("/run/log/journal")
 failures.MAX_ENTRIES = int(sys.argv[1])
-for found in failures.findings([Often], time.time()):
+for found in failures.findings([Named], time.time()):
     print(found.what)
 """
 LAST = r"3 requests failed in the last hour, the last one at [0-9:]{8}; "
@@ -421,17 +421,45 @@ def test_check_reads_no_more_than(journald, ask):
     failed = [entry for entry in journald.entries() if int(entry.get("PRIORITY", 7)) <= 4]
     others = sum(entry.get("POSTFIX_REST_ENDPOINT") != "often" for entry in failed)
 
-    def told(most: int) -> str:
-        done = subprocess.run(
-            [*journald.prefix, sys.executable, "-c", CHECK, str(most)],
-            cwd=package_parent(),
-            capture_output=True,
-            text=True,
-            timeout=WAIT_SEC,
-            check=False,
-        )
-        assert done.stderr == ""
-        return done.stdout
+    assert re.match(LAST, told_by_check(journald, "often", others + 3))
+    assert re.match(MORE, told_by_check(journald, "often", others + 2))
 
-    assert re.match(LAST, told(others + 3))
-    assert re.match(MORE, told(others + 2))
+
+def told_by_check(journald, name: str, most: int) -> str:
+    """What `check --probe` says of the failures of an endpoint."""
+    done = subprocess.run(
+        [*journald.prefix, sys.executable, "-c", CHECK, str(most), name],
+        cwd=package_parent(),
+        capture_output=True,
+        text=True,
+        timeout=WAIT_SEC,
+        check=False,
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_check_tells_why(journald, ask, handler_for):
+    """Of failures, `check --probe` tells the most frequent cause; of broken requests, that too."""
+    ask(TCP, "cut", hang_up, hang_up, BROKEN)
+    most_often = (
+        "3 requests failed .* most often \\(2\\) failed while waiting .*closed the connection"
+    )
+    assert re.match(most_often, told_by_check(journald, "cut", 10_000))
+    for _ in range(2):
+        handler = handler_for(TCP, launch_with={"prefix": journald.prefix}, name="clumsy")
+        handler.send(b"put x\n")
+        handler.result()
+    journald.entries()
+    told = told_by_check(journald, "clumsy", 10_000)
+    assert re.search("2 requests failed .*; broken request: .*get", told), told
+
+
+def test_an_unusable_configuration(stats, launch, journald):
+    """All requests that it has cost have one cause, which is why it cannot be used."""
+    handler = launch("--config", "/nowhere", "--mode", TCP, prefix=journald.prefix)
+    handler.send(REQUEST[TCP] * 3)
+    assert handler.finish().status == 0
+    document = json.loads(stats("--json").output)
+    causes = [cause for cause in document["causes"] if "/nowhere" in cause["cause"]]
+    assert [(cause["outcome"], cause["count"]) for cause in causes] == [("unusable-config", 3)]

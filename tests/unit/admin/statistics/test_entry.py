@@ -96,6 +96,29 @@ def test_a_failure(mode, outcome, status, detail, cause):
     assert entry.failed
     assert entry.cause.startswith(cause)
     assert "example" not in entry.cause
+    assert parse(fields_of({**fields, "MESSAGE": "another sentence"}), WHEN) == entry
+
+
+@pytest.mark.parametrize("mode", REQUESTS)
+@pytest.mark.parametrize("outcome, status, detail, cause", CAUSES)
+def test_a_failure_without_a_detail(mode, outcome, status, detail, cause):
+    """The first versions did not write it: their failures have a cause by outcome and status."""
+    reply = model.Reply(outcome, model.REPLY_TEMPORARY, "x")
+    fields = handlers_entry.of_request(
+        endpoint(mode, name="x"), REQUESTS[mode], reply, measured(status, detail)
+    )
+    fields.pop("POSTFIX_REST_DETAIL", None)
+    entry = parse(fields_of(fields), WHEN)
+    assert entry is not None
+    assert entry.cause.startswith(cause if not detail else "")
+    assert (entry.cause == "") == (outcome == model.TIMEOUT)
+
+
+def test_a_success_has_no_cause():
+    """A detail that the handler never writes to a success is not taken for a cause."""
+    entry = parse({**GOOD, "POSTFIX_REST_DETAIL": b"forged"}, WHEN)
+    assert entry is not None
+    assert entry.cause == ""
 
 
 @pytest.mark.parametrize("name, mode", [("x", TCP), ("", None)])
@@ -107,22 +130,20 @@ def test_trouble(name, mode):
     assert not entry.is_request
     assert entry.failed
     assert (entry.endpoint, entry.mode) == (name, mode or "")
-    assert entry.cause == "broken request: no 'get '"
+    assert entry.cause == "no 'get '"
 
 
 @pytest.mark.parametrize("count, number", [(None, 1), (0, 0), (1, 1), (350, 350)])
 def test_a_count(count, number):
     """An entry may stand for many requests, all with one cause; without a count it is for one."""
-    fields = handlers_entry.of_trouble(
-        "x", TCP, model.UNUSABLE_CONFIG, "it (9 requests): is", count
-    )
+    reason = "it (9 requests): is"
+    fields = handlers_entry.of_trouble("", TCP, model.UNUSABLE_CONFIG, reason)
+    if count is not None:
+        fields = handlers_entry.of_unusable_config(TCP, reason, count)
     entry = parse(fields_of(fields), WHEN)
     assert entry is not None
     assert entry.number == number
-    assert entry.cause == (
-        "the configuration cannot be used, every request gets a temporary error: "
-        "it (9 requests): is"
-    )
+    assert entry.cause == "it (9 requests): is"
 
 
 EFFECTS = {
@@ -222,6 +243,8 @@ def test_texts_are_cut_and_printable():
             **GOOD,
             "POSTFIX_REST_ENDPOINT": b"\x1b[2J" + b"x" * 1000,
             "POSTFIX_REST_KEY": b"\xff" * 1000,
+            "POSTFIX_REST_OUTCOME": model.TIMEOUT.encode(),
+            "POSTFIX_REST_DETAIL": b"\n" * 1000,
         },
         WHEN,
     )
@@ -230,6 +253,7 @@ def test_texts_are_cut_and_printable():
     assert len(entry.endpoint) == 101
     assert entry.subjects[0][1].startswith("\\xff\\xff")
     assert len(entry.subjects[0][1]) == 101
+    assert entry.cause == r"\n" * 150 + "…"
 
 
 def test_a_repeated_field():
