@@ -54,7 +54,7 @@ class NetstringDecoder:
         if len(self._buffer) <= end:
             return None
         if self._buffer[end] != ord(","):
-            raise NetstringError(f"Expected comma, but got: {_printable(self._buffer[end])}")
+            raise NetstringError(f"Expected comma, but got: {_spelled(self._buffer[end])}")
         payload = bytes(self._buffer[start:end])
         del self._buffer[: end + 1]
         return payload
@@ -66,7 +66,7 @@ class NetstringDecoder:
             if octet == ord(":") and index > 0:
                 return length, index + 1
             if octet not in _DIGITS:
-                raise NetstringError(f"Expected a digit, but got: {_printable(octet)}")
+                raise NetstringError(f"Expected a digit, but got: {_spelled(octet)}")
             if index > 0 and length == 0:
                 raise NetstringError("The length has a leading zero")
             length = length * 10 + octet - ord("0")
@@ -80,5 +80,6 @@ def encode(payload: bytes) -> bytes:
     return b"%d:%s," % (len(payload), payload)
 
 
-def _printable(octet: int) -> str:
+def _spelled(octet: int) -> str:
+    """An octet in printable ASCII."""
     return chr(octet) if 0x21 <= octet <= 0x7E else f"0x{octet:02x}"

@@ -18,7 +18,7 @@ from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.ask.record import Record
 from postfix_rest_inetd.admin.ask.socket_client import NoAnswerError
 from postfix_rest_inetd.admin.ui.progress import Progress
-from postfix_rest_inetd.admin.ui.terminal import printable
+from postfix_rest_inetd.log_entry import printable
 
 if TYPE_CHECKING:
     from typing import Protocol

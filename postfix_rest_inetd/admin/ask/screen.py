@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.ask import actions
 from postfix_rest_inetd.admin.ui import terminal
-from postfix_rest_inetd.admin.ui.terminal import LABEL, TITLE, WIRE, painted, printable
+from postfix_rest_inetd.admin.ui.terminal import LABEL, TITLE, WIRE, painted
+from postfix_rest_inetd.log_entry import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

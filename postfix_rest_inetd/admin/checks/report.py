@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.checks.finding import ERROR, GOOD, NOTE, SEVERITIES, WARNING
 from postfix_rest_inetd.admin.ui import terminal
+from postfix_rest_inetd.log_entry import printable
 
 if TYPE_CHECKING:
     from postfix_rest_inetd.admin.checks.finding import Finding
@@ -59,19 +60,19 @@ def as_json(config: str, findings: list[Finding]) -> None:
 
 def _one(finding: Finding, width: int) -> None:
     margin = " " * _MARGIN
-    text = terminal.printable(f"{finding.where}: {finding.what}")
+    text = printable(f"{finding.where}: {finding.what}")
     lines = _wrapped(text, width, margin, margin)
     label = f"{finding.severity:{_MARGIN}}"
     print(terminal.painted(label, _STYLES[finding.severity]) + lines[0][_MARGIN:])
     for line in lines[1:]:
         print(line)
     for number, advice in enumerate(finding.advice.splitlines()):
-        printable = terminal.printable(advice)
+        shown = printable(advice)
         if advice.startswith("    "):
-            print(f"{margin}   {printable}")
+            print(f"{margin}   {shown}")
         else:
             arrow = "-> " if number == 0 else "   "
-            print("\n".join(_wrapped(printable, width, f"{margin}{arrow}", f"{margin}   ")))
+            print("\n".join(_wrapped(shown, width, f"{margin}{arrow}", f"{margin}   ")))
 
 
 def _wrapped(text: str, width: int, first: str, others: str) -> list[str]:

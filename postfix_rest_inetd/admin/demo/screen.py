@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.demo.backend import BROKEN, Exchange
 from postfix_rest_inetd.admin.demo.sockets import ADDRESS, CHATTER, Event, Line, has_journal
-from postfix_rest_inetd.admin.ui.terminal import BAD, GOOD, LABEL, TITLE, WIRE, painted, printable
+from postfix_rest_inetd.admin.ui.terminal import BAD, GOOD, LABEL, TITLE, WIRE, painted
+from postfix_rest_inetd.log_entry import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

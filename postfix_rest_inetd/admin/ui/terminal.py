@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What the operator's commands know of the terminal: colour, and text that it will not obey.
+"""Colour for standard output, and its encoding.
 
-Colour is for terminals only, and not with NO_COLOR (https://no-color.org) or TERM=dumb.
+Only a terminal gets colour, and only without NO_COLOR (https://no-color.org) and TERM=dumb.
 """
 
 from __future__ import annotations
@@ -31,8 +31,3 @@ def tolerate() -> None:
     """Have standard output spell out what its encoding does not know, instead of failing."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-
-
-def printable(text: str) -> str:
-    """Text in which everything that a terminal might obey is spelt out, as in a Python literal."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
