@@ -17,10 +17,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.statistics import prometheus
 from postfix_rest_inetd.admin.statistics.counters import BOUNDS_USEC, Counters, Series
-from postfix_rest_inetd.admin.statistics.entry import OUTCOMES, Entry
 from postfix_rest_inetd.admin.statistics.groups import Groups
 from postfix_rest_inetd.admin.statistics.heavy import Heavy
 from postfix_rest_inetd.admin.statistics.histogram import ERROR, MAX_BUCKETS, MAX_VALUE, Histogram
+from postfix_rest_inetd.admin.statistics.journal_entry import OUTCOMES, JournalEntry
 from postfix_rest_inetd.admin.statistics.timeline import MAX_SLOTS, Timeline
 from postfix_rest_inetd.admin.statistics.totals import MAX_ENDPOINTS, Totals
 
@@ -127,7 +127,7 @@ def test_groups(requests):
     groups = Groups("login")
     for number, effect in requests:
         subjects = (("login", str(number)),) if number else ()
-        entry = Entry(1, "e", model.POLICY, model.ACTION, *[True, 1, 1, 200, "", subjects])
+        entry = JournalEntry(1, "e", model.POLICY, model.ACTION, *[True, 1, 1, 200, "", subjects])
         groups.add(entry._replace(effect=effect))
     true = Counter(requests)
     assert groups.without == sum(count for (number, _), count in true.items() if not number)
@@ -178,7 +178,7 @@ def entries(number: int, seed: int = 1):
     source = random.Random(seed)
     for index in range(number):
         outcome = source.choice(OUTCOMES)
-        yield Entry(
+        yield JournalEntry(
             index * 10_000_000,
             f"endpoint{source.randrange(1000)}",
             source.choice(model.MODES),
@@ -218,7 +218,7 @@ def test_memory():
 # -- Prometheus
 
 ENTRIES = st.builds(
-    Entry,
+    JournalEntry,
     st.integers(1, 2**50),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
     st.sampled_from(["", *model.MODES]),
@@ -331,7 +331,7 @@ def test_known_endpoints_have_room():
     assert len({series for series, _ in counters.requests}) == MAX_ENDPOINTS + 1
 
 
-BASE = Entry(1, "e", model.TCP_LOOKUP, model.FOUND, *[True, 1, 1, 200, "", ()])
+BASE = JournalEntry(1, "e", model.TCP_LOOKUP, model.FOUND, *[True, 1, 1, 200, "", ()])
 
 
 def test_requests_without_a_configuration():

@@ -21,7 +21,7 @@ from postfix_rest_inetd.admin.statistics.journal import Journal, JournalError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from postfix_rest_inetd.admin.statistics.entry import Entry
+    from postfix_rest_inetd.admin.statistics.journal_entry import JournalEntry
     from postfix_rest_inetd.config.endpoint import Endpoint
 
 PERIOD_SEC = 3600
@@ -110,7 +110,7 @@ def reason(endpoint: Endpoint, since: float) -> str:
         return ""
 
 
-def _why(entry: Entry) -> str:
+def _why(entry: JournalEntry) -> str:
     """The cause; without one, or where it may be that of a connection, what became of it."""
     outcome = entry.outcome.replace("-", " ")
     if entry.is_request:
@@ -118,11 +118,11 @@ def _why(entry: Entry) -> str:
     return f"{outcome}: {entry.cause}" if entry.cause else outcome
 
 
-def _is_ours(entry: Entry) -> bool:
+def _is_ours(entry: JournalEntry) -> bool:
     return any(request.DOMAIN in text for _, text in entry.subjects)
 
 
-def _may_be_about(entry: Entry, endpoint: Endpoint) -> bool:
+def _may_be_about(entry: JournalEntry, endpoint: Endpoint) -> bool:
     """Is it about our question, as far as can be seen? Without a configuration, nobody is named."""
     is_its = entry.endpoint in (endpoint.name, "") and entry.mode == endpoint.mode
     return is_its and (not entry.subjects or _is_ours(entry))

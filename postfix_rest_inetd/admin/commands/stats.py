@@ -23,7 +23,7 @@ from postfix_rest_inetd.admin.ui.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from postfix_rest_inetd.admin.statistics.entry import Entry
+    from postfix_rest_inetd.admin.statistics.journal_entry import JournalEntry
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -147,8 +147,7 @@ def _range(arguments: argparse.Namespace) -> tuple[float | None, float | None]:
 def _export(
     journal: Journal, arguments: argparse.Namespace, since: float | None, until: float | None
 ) -> None:
-    from postfix_rest_inetd.admin.statistics import known as known_endpoints
-    from postfix_rest_inetd.admin.statistics import prometheus
+    from postfix_rest_inetd.admin.statistics import known_endpoints, prometheus
 
     known = known_endpoints.read(arguments.known) if arguments.known else None
     if known and arguments.endpoint:
@@ -195,7 +194,7 @@ def _report(
 
 def _entries(
     journal: Journal, endpoints: list[str], since: float | None, until: float | None
-) -> Iterator[Entry]:
+) -> Iterator[JournalEntry]:
     """The entries of these endpoints, or of all, with a progress bar."""
     end = time.time() if until is None else until
     begin = since
@@ -228,7 +227,7 @@ def _follow(
         _add_new(journal.entries(), arguments.endpoint, totals)
 
 
-def _add_new(entries: Iterable[Entry], endpoints: list[str], totals: Totals) -> bool:
+def _add_new(entries: Iterable[JournalEntry], endpoints: list[str], totals: Totals) -> bool:
     """Count what has come; returns whether there was something."""
     changed = False
     for entry in entries:

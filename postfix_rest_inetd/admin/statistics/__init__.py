@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What the journal knows of requests, added up in bounded memory, and shown.
+"""What the journal says about requests, added up in bounded memory, and shown.
 
-`journal` finds the handlers' entries and `entry` takes what is counted from them; `totals` adds
-that up for people (`screen`) and programs (`json_report`), `counters` for `prometheus`, and `state`
-carries the counters from one run to the next.
+`journal` finds the entries of handlers, and `journal_entry` takes from them what is counted.
+`totals` adds that up for people (`screen`) and for programs (`json_report`), `counters` for
+`prometheus`. `state` carries the counters from one run to the next.
 """

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from postfix_rest_inetd.admin.statistics.entry import Entry
+    from postfix_rest_inetd.admin.statistics.journal_entry import JournalEntry
 
 VERSION = 1
 # Upper bounds, each included. A lookup takes a millisecond or two, and no more than 90 s.
@@ -80,7 +80,7 @@ class Counters:
         """Keep room for endpoints of these names."""
         self._names.update(names)
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: JournalEntry) -> None:
         """Count an entry."""
         self.last_usec = max(self.last_usec, entry.when_usec)
         series = self._series(entry.endpoint, entry.mode)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from postfix_rest_inetd.admin.statistics.entry import DEFERRED, REFUSED
 from postfix_rest_inetd.admin.statistics.heavy import Heavy
+from postfix_rest_inetd.admin.statistics.journal_entry import DEFERRED, REFUSED
 from postfix_rest_inetd.model import POLICY
 
 if TYPE_CHECKING:
-    from postfix_rest_inetd.admin.statistics.entry import Entry
+    from postfix_rest_inetd.admin.statistics.journal_entry import JournalEntry
 
 MAX_GROUPS = 2000
 GROUPS = ("sender", "login", "client")
@@ -59,7 +59,7 @@ class Groups:
     def __len__(self) -> int:
         return len(self._things())
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: JournalEntry) -> None:
         """Count a request."""
         text = dict(entry.subjects).get(self.kind)
         if text is None:

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd.admin.statistics import entry as journal_entry
+from postfix_rest_inetd.admin.statistics import journal_entry
 from postfix_rest_inetd.journal import IDENTIFIER, WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
-    from postfix_rest_inetd.admin.statistics.entry import Entry
+    from postfix_rest_inetd.admin.statistics.journal_entry import JournalEntry
 
 
 class JournalError(Exception):
@@ -100,7 +100,7 @@ class Journal:
             return ""
         return cursor
 
-    def entries(self, until: float | None = None) -> Iterator[Entry]:
+    def entries(self, until: float | None = None) -> Iterator[JournalEntry]:
         """The entries up to a time (seconds since 1970), or to the end of the journal.
 
         Raises:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.statistics.counters import BOUNDS_USEC, Buckets, Counters, Series
-from postfix_rest_inetd.admin.statistics.entry import OUTCOMES, STARTS
+from postfix_rest_inetd.admin.statistics.journal_entry import OUTCOMES, STARTS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

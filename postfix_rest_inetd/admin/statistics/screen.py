@@ -6,8 +6,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd.admin.statistics.entry import COLD, GOOD_OUTCOMES, OUTCOMES, WOKEN
 from postfix_rest_inetd.admin.statistics.histogram import ERROR
+from postfix_rest_inetd.admin.statistics.journal_entry import COLD, GOOD_OUTCOMES, OUTCOMES, WOKEN
 from postfix_rest_inetd.admin.statistics.totals import KINDS
 from postfix_rest_inetd.admin.ui.draw import bar, chart, duration, length, share
 from postfix_rest_inetd.admin.ui.terminal import BAD, GOOD, LABEL, TITLE, WIRE, painted

@@ -13,14 +13,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd.admin.statistics.entry import STARTS
 from postfix_rest_inetd.admin.statistics.groups import Groups
 from postfix_rest_inetd.admin.statistics.heavy import Heavy
 from postfix_rest_inetd.admin.statistics.histogram import Histogram
+from postfix_rest_inetd.admin.statistics.journal_entry import STARTS
 from postfix_rest_inetd.admin.statistics.timeline import Timeline
 
 if TYPE_CHECKING:
-    from postfix_rest_inetd.admin.statistics.entry import Entry
+    from postfix_rest_inetd.admin.statistics.journal_entry import JournalEntry
 
 MAX_ENDPOINTS = 200
 MAX_SUBJECTS = 2000
@@ -91,7 +91,7 @@ class Totals:
             merged.merge(endpoint.elapsed)
         return merged
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: JournalEntry) -> None:
         """Count an entry."""
         self.first_usec = min(self.first_usec or entry.when_usec, entry.when_usec)
         self.last_usec = max(self.last_usec, entry.when_usec)
@@ -120,7 +120,7 @@ class Totals:
         if self.groups is not None:
             self.groups.add(entry)
 
-    def _endpoint(self, entry: Entry) -> EndpointTotals:
+    def _endpoint(self, entry: JournalEntry) -> EndpointTotals:
         name = (entry.endpoint, entry.mode)
         endpoint = self.endpoints.get(name)
         if endpoint is None:

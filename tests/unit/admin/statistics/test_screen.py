@@ -10,29 +10,29 @@ import pytest
 
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.statistics import json_report, screen
-from postfix_rest_inetd.admin.statistics.entry import (
+from postfix_rest_inetd.admin.statistics.groups import GROUPS
+from postfix_rest_inetd.admin.statistics.journal_entry import (
     COLD,
     DEFERRED,
     OUTCOMES,
     REFUSED,
     WOKEN,
-    Entry,
+    JournalEntry,
 )
-from postfix_rest_inetd.admin.statistics.groups import GROUPS
 from postfix_rest_inetd.admin.statistics.totals import MAX_ENDPOINTS, OTHERS, Totals
 
 SECOND = 1_000_000
 BEGIN = 1_795_600_000
 
 
-def entry(number: int = 0, /, **changes: object) -> Entry:
+def entry(number: int = 0, /, **changes: object) -> JournalEntry:
     """An entry of a request, with changes."""
-    base = Entry(
+    base = JournalEntry(
         (BEGIN + number) * SECOND,
         "domains",
         model.TCP_LOOKUP,
         model.FOUND,
-        True,  # noqa: FBT003 - see the names in Entry
+        True,  # noqa: FBT003 - see the names in JournalEntry
         1500,
         1200,
         200,

@@ -49,7 +49,7 @@ _OUTCOMES = frozenset(OUTCOMES)
 _GOOD = frozenset(GOOD_OUTCOMES)
 
 
-class Entry(NamedTuple):
+class JournalEntry(NamedTuple):
     """What is counted of an entry; the numbers are 0 where the entry has none."""
 
     when_usec: int
@@ -87,7 +87,7 @@ _SUBJECTS = (
 )
 
 
-def parse(fields: Fields, when_usec: int) -> Entry | None:
+def parse(fields: Fields, when_usec: int) -> JournalEntry | None:
     """The entry, or None when it is none of ours."""
     try:
         outcome = _text(fields, "OUTCOME")
@@ -108,7 +108,7 @@ def parse(fields: Fields, when_usec: int) -> Entry | None:
     if is_request or PREFIX + "COUNT" not in fields:
         count = 1
     endpoint = _text(fields, "ENDPOINT")
-    return Entry(
+    return JournalEntry(
         when_usec,
         endpoint,
         mode,

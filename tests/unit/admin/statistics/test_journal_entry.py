@@ -8,7 +8,7 @@ import pytest
 from harness.endpoints import POLICY, SOCKETMAP, TCP, endpoint
 from postfix_rest_inetd import log_entry as handlers_entry
 from postfix_rest_inetd import model
-from postfix_rest_inetd.admin.statistics.entry import OUTCOMES, parse
+from postfix_rest_inetd.admin.statistics.journal_entry import OUTCOMES, parse
 
 WHEN = 1_795_600_000_000_000
 

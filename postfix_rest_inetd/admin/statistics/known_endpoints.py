@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.statistics.counters import Series
-from postfix_rest_inetd.admin.statistics.entry import MAX_NAME_CHARACTERS
+from postfix_rest_inetd.admin.statistics.journal_entry import MAX_NAME_CHARACTERS
 from postfix_rest_inetd.log_entry import printable
 
 

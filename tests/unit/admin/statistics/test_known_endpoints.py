@@ -9,7 +9,7 @@ import pytest
 
 from harness.endpoints import POLICY, TCP, entry
 from postfix_rest_inetd.admin import cli
-from postfix_rest_inetd.admin.statistics import known
+from postfix_rest_inetd.admin.statistics import known_endpoints
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_both_ends(written):
     several.append(several[0])
     status, file = written(*({**each, "bind-port": 9001 + n} for n, each in enumerate(several)))
     assert status == 0
-    assert known.read(str(file)) == [("a", TCP), ("a", POLICY), ("é ü", TCP)]
+    assert known_endpoints.read(str(file)) == [("a", TCP), ("a", POLICY), ("é ü", TCP)]
     assert "token" not in file.read_text()
 
 
@@ -41,14 +41,14 @@ def test_an_unusable_configuration(written, capsys):
     status, _ = written(entry(name="b", mode="smtp"))
     assert status == 1
     assert "mode" in capsys.readouterr().err
-    assert known.read(str(file)) == [("a", TCP)]
+    assert known_endpoints.read(str(file)) == [("a", TCP)]
 
 
 def test_removed(written):
     """An endpoint that is gone is not known any longer."""
     written(entry(name="a", mode=TCP))
     _, file = written()
-    assert known.read(str(file)) == []
+    assert known_endpoints.read(str(file)) == []
 
 
 def test_no_place(written, tmp_path, capsys):
@@ -64,11 +64,11 @@ def test_odd_files(tmp_path, content):
     path = tmp_path / "file"
     if content is not None:
         path.write_bytes(content)
-    assert known.read(str(path)) == []
+    assert known_endpoints.read(str(path)) == []
 
 
 def test_long_names(tmp_path):
     """A name is known as it is counted: cut and printable."""
     path = tmp_path / "file"
     path.write_text(f"{'x' * 200}\ttcp-lookup\ta\n")
-    assert known.read(str(path)) == [("x" * 100 + "…", TCP)]
+    assert known_endpoints.read(str(path)) == [("x" * 100 + "…", TCP)]
