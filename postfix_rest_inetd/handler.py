@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One connection, from its first byte to its end: the loop, and the only module that logs requests.
+"""One connection, from its first byte to its end: the loop over its requests, and what is logged.
 
 What holds whatever happens:
 

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""Entries to the journal; the sole importer of systemd among what a handler loads.
+"""Writing to the journal, for the handler and the generator.
 
-systemd-python's C function is called directly: the module around it, systemd.journal, imports
-logging, which costs more than a whole handler may. sd_journal_sendv(3) drops entries silently when
-there is no journal, so that is found out first. Then the message alone goes to stderr, as one line;
-but where stderr is the client's connection (inetd, spawn(8)), guard_stderr() has made sure that it
-goes nowhere, because whatever is written there would be read as a part of a reply.
+This module calls systemd-python's C function directly. The module around it, systemd.journal,
+imports logging, which a handler does not need otherwise.
 
-An entry that cannot be delivered never disturbs the request that it is about.
+sd_journal_sendv(3) drops entries silently if there is no journal, so `send` looks for one first.
+Without a journal, and if the entry cannot be delivered, the message goes to stderr, as one line.
+Where stderr is the client's connection (inetd, spawn(8)), the client would read that line as part
+of a reply: guard_stderr() points fd 2 to /dev/null.
 
-journald looks up the unit of an entry in /proc when it gets to read the entry. By then the process
-that sent it should still be there, or `journalctl -u` will not find it: hence settle().
+journald looks up the unit of an entry in /proc when it reads the entry. If the process that sent it
+has ended by then, `journalctl -u` does not find the entry: hence settle().
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ERROR, WARNING, NOTICE = 3, 4, 5  # as syslog(3) numbers them
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 
-# What journald may take for an entry on a machine that is busy with other things.
+# How long journald may take to read an entry on a busy machine.
 _READING_SEC = 0.05
 
 _last_sent: float | None = None
@@ -44,7 +44,7 @@ def send(fields: dict[str, str]) -> None:
             try:
                 sendv(_IDENTIFIER_FIELD, *lines)
             except UnicodeEncodeError:
-                # Paths may hold what is no UTF-8; Python keeps it in surrogates.
+                # Paths may hold bytes that are not UTF-8; Python keeps them as surrogates.
                 sendv(_IDENTIFIER_FIELD, *[_escaped(line) for line in lines])
         except (ImportError, OSError):
             pass
@@ -55,7 +55,7 @@ def send(fields: dict[str, str]) -> None:
 
 
 def settle() -> None:
-    """Stay, before the process ends, until journald has had the time to read the last entry."""
+    """Wait, before the process ends, until journald has had time to read the last entry."""
     if _last_sent is not None:
         sleep(max(0.0, _last_sent + _READING_SEC - monotonic()))
 
@@ -76,7 +76,7 @@ def _escaped(text: str) -> bytes:
 def guard_stderr() -> bool:
     """Point fd 2 to /dev/null if it is the client's connection; returns whether it was.
 
-    From then on nothing reaches the client by that way, the interpreter's last words included.
+    From then on nothing reaches the client that way, not even what the interpreter prints at exit.
     """
     if not _stderr_is_connection():
         return False
@@ -88,11 +88,11 @@ def guard_stderr() -> bool:
 
 
 def _stderr_is_connection() -> bool:
-    """Is fd 2 the same socket, pipe or file as fd 0 or fd 1? A terminal or /dev/null may be."""
+    """Is fd 2 the socket, pipe or file that fd 0 or fd 1 is? Character devices do not count."""
     try:
         stderr = os.fstat(_STDERR)
     except OSError:
-        return True  # it is closed: what is opened next would get its number
+        return True  # it is closed: the next file that is opened would be fd 2
     if stat.S_ISCHR(stderr.st_mode):
         return False
     for descriptor in (_STDIN, _STDOUT):
@@ -108,7 +108,7 @@ _found = False
 
 
 def _has_journal() -> bool:
-    """Is there a journal? Once found, it is not looked for again: its socket outlives journald."""
+    """Is there a journal? Once found, it is not looked for again: systemd keeps its socket."""
     global _found  # noqa: PLW0603 - a cache
     if not _found:
         try:

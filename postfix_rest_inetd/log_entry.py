@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""What is told to the operator about a request: the fields of one journal entry. A pure function.
+"""The fields of a journal entry: what the operator is told about a request. A pure function.
 
-Every entry has a MESSAGE for people, `ENDPOINT: SUBJECT: WHAT (N ms)[: why, and what to do]`, a
-MESSAGE_ID per outcome, a PRIORITY, and POSTFIX_REST_ fields for machines. Tokens are never among
-them. Keys, and what a policy request says of client, login and mail, are, unless the endpoint has
-`log-keys` false; what a lookup found is not, and of an action only the verb.
+Every entry has a MESSAGE for people, `ENDPOINT: SUBJECT: WHAT (N ms)[: why, or what to do]`, a
+MESSAGE_ID for each outcome, a PRIORITY, and POSTFIX_REST_ fields for programs. Tokens are not among
+them. Keys, and what a policy request says about client, login and mail, are there unless the
+endpoint has `log-keys` false. What a lookup found is not there, and of an action only the verb is.
 
-Priorities: 5 (notice) for what goes as it should, 4 (warning) for what Postfix will try again,
-3 (err) for what only the operator can mend.
+Priorities: 5 (notice) for success, 4 (warning) for what Postfix will try again, 3 (err) for what
+the operator has to mend.
+
+admin/statistics/journal_entry.py reads these fields.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 MAX_FIELD_CHARACTERS = 1024
 
-# outcome: (MESSAGE_ID, PRIORITY, words). The ids are for ever: the message catalog explains them.
+# outcome: (MESSAGE_ID, PRIORITY, words). The ids do not change: the message catalog has them.
 _OUTCOMES = {
     model.FOUND: ("c5f359ce65e943bbb7df6de99d996035", journal.NOTICE, "found"),
     model.NOT_FOUND: ("a52a5d295803444dab6af753280d2448", journal.NOTICE, "not found"),
@@ -56,7 +58,7 @@ _OUTCOMES = {
     ),
 }
 
-# What the operator should do about a status, where the status is all that is known.
+# What the operator should do about a status if nothing else is known.
 _ADVICE = {
     401: "is the auth-token right?",
     403: "is the auth-token right?",
@@ -66,8 +68,8 @@ _ADVICE = {
     429: "a candidate for temporary-statuses",
 }
 
-# SMTPD_POLICY_README: the attributes that tell whom a request is about, and about how much. At DATA
-# and END-OF-MESSAGE there is a recipient only where it is the only one.
+# SMTPD_POLICY_README: the attributes that tell who sends what to whom. At DATA and END-OF-MESSAGE
+# Postfix sends a recipient only if there is just one.
 _POLICY_FIELDS = (
     (b"sasl_username", "SASL_USERNAME"),
     (b"client_address", "CLIENT_ADDRESS"),
@@ -78,15 +80,23 @@ _POLICY_FIELDS = (
     (b"queue_id", "QUEUE_ID"),
     (b"instance", "INSTANCE"),
 )
-# Postfix sends 0 for a number that it does not know yet.
+# For a number that it does not know yet, Postfix sends 0.
 _NUMBERS = (b"recipient_count", b"size")
 
 
 class Measured:
-    """What is known of a request besides itself and its reply; times in microseconds.
+    """What is known about a request besides itself and its reply; times are in microseconds.
 
-    `start_usec` is for the first request of a process: how long the handler took to be ready for
-    it; 0 for the others. `woken` tells a handler that had hibernated from one that was started.
+    Attributes:
+        request_id: the X-Request-Id that the backend got.
+        status: the HTTP status of the response; 0 without one.
+        elapsed_usec: from the request to its reply.
+        backend_usec: the backend's part of that.
+        start_usec: for the first request of a process, how long the handler took to be ready for
+            it; 0 for the others.
+        woken: that process had hibernated; it was not started for the request.
+        detail: why there was no usable response, without anything that the request or the response
+            has in it; empty if there was one.
     """
 
     __slots__ = (
@@ -113,7 +123,7 @@ class Measured:
 def of_request(
     endpoint: Endpoint, request: model.Request, reply: model.Reply, measured: Measured
 ) -> dict[str, str]:
-    """The entry for a request that was answered."""
+    """The entry for one request and its reply."""
     fields = {
         "ENDPOINT": endpoint.name,
         "MODE": endpoint.mode,
@@ -146,7 +156,7 @@ def of_request(
 
 
 def advice(outcome: str, status: int, request_id: str) -> str:
-    """What to do about an outcome that its status alone explains; empty where there is no such."""
+    """What to do about an outcome that the status explains; empty for other outcomes."""
     if outcome == model.USER_ERROR:
         return _ADVICE.get(status, "does the backend take the requests of this mode?")
     if outcome == model.SERVER_ERROR:
@@ -157,7 +167,7 @@ def advice(outcome: str, status: int, request_id: str) -> str:
 
 
 def of_trouble(name: str, mode: str | None, outcome: str, detail: str) -> dict[str, str]:
-    """The entry for trouble that is not with one request; `name` is the endpoint's, if known."""
+    """The entry for trouble that is not about one request; `name` is the endpoint's, if known."""
     words = _OUTCOMES[outcome][2]
     message = f"{name}: {words}: {detail}" if name else f"{words}: {detail}"
     return _entry(outcome, message, _trouble(name, mode, outcome, detail))
@@ -187,7 +197,7 @@ def _trouble(name: str, mode: str | None, outcome: str, detail: str) -> dict[str
 
 
 def of_exception(error: BaseException) -> str:
-    """Where an exception was raised, and its causes, without its words: they may hold a secret."""
+    """Where an exception and its causes were raised; not their texts, which may have secrets."""
     lines = []
     cause: BaseException | None = error
     while cause is not None:
@@ -207,7 +217,7 @@ def _frames(traceback: TracebackType | None) -> list[str]:
 
 
 def _describe(request: model.Request, fields: dict[str, str], *, log_keys: bool) -> str:
-    """What the request is about, `X: ` or nothing; the fields for it are added to `fields`."""
+    """What the request is about, as `X: ` or nothing; adds the fields for it to `fields`."""
     if isinstance(request, model.PolicyRequest):
         return _describe_policy(request, fields, log_keys=log_keys)
     if request.map_name is not None:
@@ -221,7 +231,7 @@ def _describe(request: model.Request, fields: dict[str, str], *, log_keys: bool)
 def _describe_policy(
     request: model.PolicyRequest, fields: dict[str, str], *, log_keys: bool
 ) -> str:
-    """As `_describe`; whoever logged in stands first, then where the mail is from and goes to."""
+    """As `_describe`: the login first, then where the mail comes from and where it goes."""
     first = dict(reversed(request.attributes))
     state = _client_text(first.get(b"protocol_state", b""))
     if not log_keys:

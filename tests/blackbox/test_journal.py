@@ -7,6 +7,7 @@ One journald serves the whole module; each test asks for the entries that came s
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Callable
 
@@ -235,6 +236,28 @@ def test_a_path_that_is_no_utf_8(launch, journald, new_entries):
     (entry,) = new_entries()
     assert "/nowhere/\\udcff" in entry["MESSAGE"]
     assert entry[PREFIX + "DETAIL"].startswith("/nowhere/\\udcff: ")
+
+
+DEAF = """
+mount -t tmpfs tmpfs /run/systemd
+mkdir /run/systemd/journal
+"$0" -c 'import socket as s; s.socket(s.AF_UNIX, s.SOCK_DGRAM).bind("/run/systemd/journal/socket")'
+exec "$@"
+"""
+
+
+def test_a_journal_that_nobody_reads(handler_for, backend, journald):
+    """An entry that cannot be delivered is a line on stderr, and costs no request its reply."""
+    prefix = [*journald.prefix, "unshare", "--mount", "sh", "-c", DEAF, sys.executable]
+    handler = handler_for(TCP, launch_with={"prefix": prefix})
+    backend.script(*[answer(200, b'["value"]')] * 2)
+    for _ in range(2):
+        assert handler.ask(TCP, REQUEST[TCP]) == b"200 value\n"
+    finished = handler.finish()
+    assert finished.status == 0
+    assert [line.partition(" (")[0] for line in finished.log.splitlines()] == [
+        "postfix-rest-inetd: tcp-lookup: key: found"
+    ] * 2
 
 
 def test_a_failed_action_that_closes(journal_handler, backend, new_entries):

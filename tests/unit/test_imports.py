@@ -8,10 +8,12 @@ A line is added to a list of forbidden modules freely; one that is taken away ne
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -215,6 +217,40 @@ def test_sole_importers(dependency):
     assert importers == IMPORTERS[dependency]
 
 
+USERS = {
+    "journal.send": {"__main__", "generator", "handler"},
+    "journal.write_stderr": {"__main__"},
+    "journal.guard_stderr": {"__main__"},
+    "journal.settle": {"__main__"},
+    "log_entry.of_request": {"handler"},
+    "log_entry.of_trouble": {"__main__", "handler"},
+    "log_entry.of_unusable_config": {"handler"},
+}
+"""What tells the operator something in the journal, or on stderr, and which modules use it."""
+
+
+def used_by(path: Path) -> set[str]:
+    """The names of other modules of ours that a file uses, `journal.send` for example."""
+    modules: dict[str, str] = {}
+    used = set()
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for name, alias in imported_names(path, tree):
+        modules.update({alias: name} if name in NAMES else {})
+        used |= {name} - NAMES
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            used |= {f"{modules.get(node.value.id)}.{node.attr}"}
+    return {name.removeprefix(f"{PACKAGE}.") for name in used}
+
+
+@pytest.mark.parametrize("name", USERS)
+def test_users_of_the_journal(name):
+    """Requests are told of in one place, and a module that tells of anything is known to do so."""
+    assert {name_of(path) for path in ALL if name in used_by(path)} == USERS[name]
+    module, _, function = name.rpartition(".")
+    assert callable(getattr(importlib.import_module(f"{PACKAGE}.{module}"), function))
+
+
 ABOVE = {
     "admin.commands": "migration checks ask statistics demo schema host ui",
     "admin.migration": "checks host ui",
@@ -245,18 +281,25 @@ def name_of(path: Path) -> str:
 NAMES = {f"{PACKAGE}.{name_of(path)}" for path in ALL}
 
 
-def needed_by(path: Path) -> set[str]:
-    """The modules of ours that a file imports, wherever in it, without the package's name."""
+def imported_names(path: Path, tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """What a file imports by `from`, wherever in it: whole name, and the name that it has there."""
     package = [PACKAGE, *path.relative_to(Path(ROOT, PACKAGE)).parts[:-1]]
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
             base = package[: len(package) + 1 - node.level] if node.level else []
             module = ".".join([*base, *filter(None, [node.module])])
-            names = {f"{module}.{alias.name}" for alias in node.names}
-            found |= names if names <= NAMES else {module}
+            for alias in node.names:
+                yield f"{module}.{alias.name}", alias.asname or alias.name
+
+
+def needed_by(path: Path) -> set[str]:
+    """The modules of ours that a file imports, wherever in it, without the package's name."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = {name for name, _ in imported_names(path, tree)}
+    found = {name if name in NAMES else name.rpartition(".")[0] for name in found}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
     return {name.removeprefix(f"{PACKAGE}.") for name in found if name.startswith(f"{PACKAGE}.")}
 
 
