@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The report of `stats` as JSON, for programs.
 
-Durations are in microseconds, points in time in seconds since 1970. Keys are only ever added.
-`error` says how far the numbers may be off: percentiles relatively, and by how much a counter of
-`causes` or `busiest` may be too low.
+Durations are in microseconds, points in time in seconds since 1970. `error` says how far numbers
+may be off: percentiles by that part of their value, and counters of `causes` and `busiest` by that
+much too low. Programs rely on the keys: a version may add some, but not remove any.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ TOP = 100
 
 
 def report(totals: Totals, since: float | None, until: float | None) -> str:
-    """One line."""
+    """The document, as one line."""
     return json.dumps(document(totals, since, until), ensure_ascii=False) + "\n"
 
 
 def document(totals: Totals, since: float | None, until: float | None) -> dict[str, Any]:
-    """Everything that is known."""
+    """Everything that was counted."""
     return {
         "since": since,
         "until": until,

@@ -172,6 +172,30 @@ def test_json():
     assert document["error"]["percentiles"] == 1 / 64
 
 
+KEYS = {
+    "": "since until first last requests failures outcomes elapsed endpoints other_errors starts "
+    "causes busiest by timeline error",
+    "elapsed": "p50 p90 p99 max mean buckets",
+    "endpoints": "name mode requests failures outcomes statuses elapsed backend",
+    "starts": "cold woken",
+    "causes": "endpoint outcome status cause count",
+    "busiest": "key client login sender recipient",
+    "by": "kind without error groups",
+    "timeline": "slot_sec slots",
+    "error": "percentiles causes key client login sender recipient",
+}
+"""What programs rely on. A key that goes breaks them; one that comes is added here."""
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_keys(name):
+    """The keys of the document and of its parts are those that earlier versions had."""
+    totals = grouped("login")
+    document = json_report.document(totals, None, None)
+    part = document[name] if name else document
+    assert set(part[0] if isinstance(part, list) else part) == set(KEYS[name].split())
+
+
 def test_many_endpoints():
     """Names that somebody makes up cannot fill the memory; they are counted together."""
     totals = Totals()
