@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What is counted for Prometheus: plain counters, and histograms with the buckets of BOUNDS_USEC.
 
-`to_state` and `from_state` put all of it into a JSON document and back, so that one run goes on
-where another has ended. The number of series is bounded: MAX_ENDPOINTS names, the known modes and
-outcomes, and of statuses the three digits that HTTP has. Names that are reserved come on top: they
-are never counted among the others, whatever anybody has written to the journal.
+`to_state` and `from_state` convert everything to a JSON document and back, so that a run continues
+where the one before ended. The number of series is bounded: MAX_ENDPOINTS names, the known modes
+and outcomes, and statuses of three digits. Reserved names have series of their own in any case:
+made-up names in the journal do not take their room.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.admin.statistics.journal_entry import JournalEntry
 
 VERSION = 1
-# Upper bounds, each included. A lookup takes a millisecond or two, and no more than 90 s.
+# Upper bounds, inclusive. A lookup takes a millisecond or two, and at most 90 s.
 BOUNDS_USEC = (
     *(500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000),
     *(1_000_000, 2_000_000, 5_000_000, 10_000_000, 30_000_000, 90_000_000),
@@ -31,14 +31,14 @@ _STATUSES = range(100, 1000)
 
 
 class Series(NamedTuple):
-    """The labels that all metrics have."""
+    """The labels of every metric."""
 
     endpoint: str
     mode: str
 
 
 class Buckets:
-    """One histogram; `counts` are those of each bucket alone, the last is beyond all bounds."""
+    """One histogram. `counts` has a number for each bucket; the last bucket has no upper bound."""
 
     __slots__ = ("counts", "sum_usec")
 
@@ -54,14 +54,15 @@ class Buckets:
 
 
 class Counters:
-    """Everything.
+    """All counters.
 
     Attributes:
-        requests, others: by series and outcome; `others` are requests that no endpoint answered,
-            and what is about no single request.
+        requests: by series and outcome.
+        others: the same for requests that no endpoint answered, and for other trouble.
         responses: by series and HTTP status.
-        elapsed, backend: by series.
-        starts: by series, and COLD or WOKEN.
+        elapsed: the latencies of requests, by series.
+        backend: the backend's part of them, by series.
+        starts: how long handlers took to be ready, by series and COLD or WOKEN.
         last_usec: when the newest entry was written.
     """
 
@@ -77,7 +78,7 @@ class Counters:
         self._names: set[str] = set()
 
     def reserve(self, names: Iterable[str]) -> None:
-        """Keep room for endpoints of these names."""
+        """Reserve room for endpoints of these names."""
         self._names.update(names)
 
     def add(self, entry: JournalEntry) -> None:
@@ -103,7 +104,7 @@ class Counters:
         return Series(endpoint, mode)
 
     def to_state(self) -> dict[str, Any]:
-        """All of it, for JSON."""
+        """All counters, as a JSON document."""
         tables = {"requests": self.requests, "others": self.others, "responses": self.responses}
         histograms = {"elapsed": self.elapsed, "backend": self.backend}
         return {
@@ -123,10 +124,10 @@ class Counters:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Counters:
-        """What `to_state` has made.
+        """The counters that `to_state` has converted.
 
         Raises:
-            ValueError, KeyError, TypeError: it has not made this.
+            ValueError, KeyError, TypeError: the document has another form.
         """
         if state["version"] != VERSION or state["bounds_usec"] != list(BOUNDS_USEC):
             raise ValueError("another version wrote it")

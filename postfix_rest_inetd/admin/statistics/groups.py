@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Who was limited: the requests of policy endpoints by sender, client or login, and how they fared.
+"""Who was limited: requests of policy endpoints by sender, client or login, and their effects.
 
-Each number has its own counter of the most frequent (heavy.py), so that a sender who is often
-refused is not lost among ever so many that are not; the memory is bounded. A number is never too
-high, and too low by at most `missed`.
+Memory is bounded: there is one counter of the most frequent (heavy.py) for all requests, and one
+each for refused, deferred and failed ones. So a sender that is often refused is not lost among many
+senders that are not. A number is not too high, and too low by at most `missed`.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ class Group(NamedTuple):
     text: str
     requests: int
     refused: int
-    """Those on which the backend's action was REJECT or 5xx."""
+    """Requests for which the backend's action was REJECT or 5xx."""
     deferred: int
-    """Those on which it was DEFER, DEFER_IF_PERMIT or 4xx."""
+    """Requests for which it was DEFER, DEFER_IF_PERMIT or 4xx."""
     failed: int
-    """Those that got no answer of the backend."""
+    """Requests to which the backend gave no answer."""
 
 
 class Groups:
-    """Counts the requests that name one.
+    """Counts requests by their sender, login or client.
 
     Attributes:
         kind: one of GROUPS.
-        without: how many requests of policy endpoints named none.
+        without: how many requests of policy endpoints have none.
     """
 
     def __init__(self, kind: str) -> None:
@@ -53,7 +53,7 @@ class Groups:
 
     @property
     def missed(self) -> int:
-        """By how much a number may be too low."""
+        """By how much a number may be too low, at most."""
         return max(self._requests.missed, *(heavy.missed for heavy in self._fared.values()))
 
     def __len__(self) -> int:
@@ -72,7 +72,7 @@ class Groups:
             self._fared[fared].add(thing)
 
     def top(self, number: int) -> list[Group]:
-        """Those that were refused or deferred most often, then those with the most requests."""
+        """The groups that were refused or deferred most often, then those with most requests."""
         found = []
         for thing in self._things():
             fared = [heavy[thing] for heavy in self._fared.values()]

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The most frequent of any number of things, in bounded memory (Misra and Gries, 1982).
 
-At most `capacity` things have a counter. When one more would be needed, all counters and the new
-thing's number are lowered by the smallest of them, and those that reach zero are given up; `missed`
-is by how much that was done. So a counter is never too high, and it is too low by at most `missed`,
-which is at most 1/(capacity + 1) of all that was counted. What occurred more often than that
-certainly has a counter. While there are no more things than counters, everything is exact and
-`missed` is 0.
+At most `capacity` things have a counter. When one more is needed, all counters and the number of
+the new thing are lowered by the smallest of them, and counters that reach zero are removed.
+`missed` adds up these reductions. So a counter is not too high, and too low by at most `missed`,
+which is at most 1/(capacity + 1) of everything that was counted. A thing that occurred more often
+than that has a counter. As long as every thing has a counter, all are exact and `missed` is 0.
 """
 
 from __future__ import annotations
@@ -47,13 +46,13 @@ class Heavy(Generic[Thing]):
         return iter(self._counters)
 
     def add(self, thing: Thing, number: int = 1) -> None:
-        """Count a thing, NUMBER times."""
+        """Count a thing `number` times."""
         count = self._counters.get(thing)
         if count is not None:
             self._counters[thing] = count + number
             return
         if len(self._counters) >= self._capacity:
-            # Each round takes as many counts away as there are counters, so that it is rare.
+            # Each reduction removes at least `capacity` counts, so reductions are rare.
             less = min(number, *self._counters.values())
             self.missed += less
             self._counters = {t: n - less for t, n in self._counters.items() if n > less}
@@ -62,5 +61,5 @@ class Heavy(Generic[Thing]):
             self._counters[thing] = number
 
     def top(self, number: int) -> list[tuple[Thing, int]]:
-        """The most frequent things and their counters; equal ones in the order of their texts."""
+        """The most frequent things and their counters; equal counters in the order of texts."""
         return nsmallest(number, self._counters.items(), key=lambda item: (-item[1], item[0]))

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """A histogram of any number of whole numbers in little memory, for percentiles.
 
-Numbers below 64 have a bucket each. Above, each power of two is divided into 32 buckets of equal
-width (log-linear), so that a bucket is at most 1/32 of its lower bound wide. A percentile is the
-middle of the bucket that holds the number of that rank: it is off by at most ERROR, relative to the
-true number. The largest number and the sum are exact. There are at most MAX_BUCKETS buckets,
-because numbers are cut at MAX_VALUE.
+Each number below 64 has a bucket. From there on, each power of two is divided into 32 buckets of
+equal width (log-linear), so a bucket is at most 1/32 of its lower bound wide. A percentile is the
+middle of the bucket that holds the number of that rank. It is off by at most ERROR, relative to the
+true number. The largest number and the sum are exact. Numbers are cut at MAX_VALUE, so there are at
+most MAX_BUCKETS buckets.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Histogram:
     """Counts numbers.
 
     Attributes:
-        count: how many there were.
+        count: how many numbers there were.
         total: their sum.
-        largest: the largest of them.
+        largest: the largest number.
     """
 
     __slots__ = ("_buckets", "count", "largest", "total")
@@ -43,7 +43,7 @@ class Histogram:
         self._buckets: dict[int, int] = {}
 
     def add(self, value: int) -> None:
-        """Count a number; a negative one is taken for 0."""
+        """Count a number; a negative one counts as 0."""
         value = min(max(value, 0), MAX_VALUE)
         self.count += 1
         self.total += value
@@ -60,7 +60,7 @@ class Histogram:
             self._buckets[index] = self._buckets.get(index, 0) + count
 
     def percentile(self, part: float) -> int:
-        """The number of which `part` (0 to 1) of all are no larger; 0 when there is none."""
+        """The smallest number that `part` (0 to 1) of all do not exceed; 0 without numbers."""
         rank = max(1, -int(-part * self.count // 1))  # rounded up: the nearest-rank definition
         if rank >= self.count:
             return self.largest
@@ -73,7 +73,7 @@ class Histogram:
         return self.largest
 
     def ranges(self) -> Iterator[tuple[int, int, int]]:
-        """The buckets that hold something: smallest and largest number, and the count."""
+        """The buckets that are not empty: smallest and largest number, and the count."""
         for index in sorted(self._buckets):
             yield *_bounds(index), self._buckets[index]
 

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The handlers' entries in the journal, in order; the only module that imports systemd.journal.
+"""Reading the handlers' entries from the journal, in order.
 
-They are found by their SYSLOG_IDENTIFIER. systemd-python's own get_next() takes 73 us for an entry,
-most of which goes into converting fields that nobody needs; the methods beneath it, which are used
-here, take 23.
+Their SYSLOG_IDENTIFIER selects them. systemd-python's own get_next() takes 73 us for an entry, most
+of it to convert fields that statistics do not use. The methods beneath it take 23 us.
 
-A cursor marks a place in the journal for good. When the entry of a cursor has been removed in the
-meantime, reading begins at the first one after it that is left.
+A cursor marks an entry, across rotations and reboots. If that entry has been removed, reading
+begins at the next one that is left.
 """
 
 from __future__ import annotations
@@ -31,8 +30,8 @@ class Journal:
     """A place in the journal, and what comes after it.
 
     Attributes:
-        alien: how many entries there were that bear our name, and yet are no entries about
-            requests: those of the units' own programs, or somebody's forgeries.
+        alien: how many entries had our identifier and were not written by handlers: the units'
+            other programs write some, and any user can forge one.
     """
 
     def __init__(self, directory: str | None = None) -> None:
@@ -53,7 +52,7 @@ class Journal:
             where = directory or "the journal"
             raise JournalError(f"{where} cannot be opened: {error.strerror}") from None
         self.alien = 0
-        self._at_new = False  # is the reader at an entry that was not yet given out?
+        self._at_new = False  # is the reader at an entry that `entries` has not yielded yet?
 
     def __enter__(self) -> Self:
         return self
@@ -66,34 +65,34 @@ class Journal:
         self._reader.this_boot()
 
     def failures_only(self) -> None:
-        """Leave out what went as it should, by the priorities of the entries (log_entry.py)."""
+        """Leave out successes, by the priorities of the entries (log_entry.py)."""
         self._reader.log_level(WARNING)
 
     def seek_time(self, when: float) -> None:
-        """Go to the first entry of that time (seconds since 1970) or later."""
+        """Go to the first entry at or after a time (seconds since 1970)."""
         self._reader.seek_realtime(int(when * 1_000_000))
 
     def seek_end(self) -> None:
-        """Go behind the last entry."""
+        """Go to the end, after the last entry."""
         self._reader.seek_tail()
         self._reader._previous()  # noqa: SLF001 - see the module
 
     def seek_cursor(self, cursor: str) -> None:
-        """Go behind the entry that `cursor` named.
+        """Go to the place after the entry that `cursor` names.
 
         Raises:
-            JournalError: it is no cursor.
+            JournalError: that is not a cursor.
         """
         try:
             self._reader.seek_cursor(cursor)
-            # There is the entry itself, or if that is gone the next one, which is a new one.
+            # This reads the entry itself or, if that has been removed, the next one: a new one.
             found = self._reader._next()  # noqa: SLF001
             self._at_new = bool(found) and not self._reader.test_cursor(cursor)
         except (OSError, ValueError):
             raise JournalError(f"{cursor!r} is no cursor of a journal") from None
 
     def cursor(self) -> str:
-        """A mark of the entry that was read last; empty when there was none."""
+        """The cursor of the entry that was read last; empty if none was read."""
         try:
             cursor: str = self._reader._get_cursor()  # noqa: SLF001
         except OSError:
@@ -104,7 +103,7 @@ class Journal:
         """The entries up to a time (seconds since 1970), or to the end of the journal.
 
         Raises:
-            JournalError: the journal cannot be read any further.
+            JournalError: the journal cannot be read.
         """
         reader = self._reader
         end = None if until is None else int(until * 1_000_000)
@@ -123,5 +122,5 @@ class Journal:
             raise JournalError(f"the journal cannot be read: {error.strerror}") from None
 
     def wait(self, timeout_sec: float) -> None:
-        """Return when there may be new entries, or the time has passed."""
+        """Return when there may be new entries, or after `timeout_sec`."""
         self._reader.wait(timeout_sec)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""From the fields of a journal entry to what is counted of it. A pure function.
+"""From the fields of a journal entry (log_entry.py) to what is counted of it. A pure function.
 
-Any local user may write entries with these fields, so nothing in them is trusted: modes and
-outcomes must be known ones, numbers must be numbers, texts are cut and made printable. What does
-not pass is no entry of ours.
+Any local user can write entries with these fields, so nothing in them is trusted. An entry counts
+only if its mode, its outcome and its start are known ones and its numbers are numbers. Texts are
+cut and made printable.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ OUTCOMES = (
     model.INTERNAL_ERROR,
 )
 
-# What a policy's action makes of the mail; any other lets it pass, at least for now.
+# What an action of a policy endpoint does to the mail. Other actions let it pass, at least for now.
 REFUSED, DEFERRED = "refused", "deferred"
 _HELD_UP = {"REJECT": REFUSED, "DEFER": DEFERRED, "DEFER_IF_PERMIT": DEFERRED}
 _CODES = {"5": REFUSED, "4": DEFERRED}
@@ -50,32 +50,32 @@ _GOOD = frozenset(GOOD_OUTCOMES)
 
 
 class JournalEntry(NamedTuple):
-    """What is counted of an entry; the numbers are 0 where the entry has none."""
+    """What is counted of an entry. Times are in microseconds; a number that it lacks is 0."""
 
     when_usec: int
     endpoint: str
     mode: str
     outcome: str
     is_request: bool
-    """Is it about one request? Others are about a connection, or the configuration."""
+    """Is the entry about one request? If not, it is about a connection, or the configuration."""
     elapsed_usec: int
     backend_usec: int
     status: int
     cause: str
-    """Of what is no success: why. The same for all requests that failed alike."""
+    """Why a request failed, in the same words for all that failed alike; empty for a success."""
     subjects: tuple[tuple[str, str], ...]
-    """What it was about, where that is logged: pairs of a kind (`key`) and a text."""
+    """What the request was about, if that is logged: pairs of a kind (`key`) and a text."""
     number: int = 1
-    """How many requests it stands for: 1, but for those that an unusable configuration has cost."""
+    """How many requests the entry stands for: 1, unless the configuration was unusable."""
     effect: str = ""
-    """REFUSED or DEFERRED, where a policy's action was that."""
+    """REFUSED or DEFERRED, if the action of a policy endpoint did that."""
     start: str = ""
-    """COLD or WOKEN, of the first request of a process."""
+    """COLD or WOKEN for the first request of a process; empty for others."""
     start_usec: int = 0
 
     @property
     def failed(self) -> bool:
-        """Was it anything but an answer of the backend?"""
+        """Did Postfix get something else than an answer of the backend?"""
         return self.outcome not in _GOOD
 
 
@@ -88,7 +88,7 @@ _SUBJECTS = (
 
 
 def parse(fields: Fields, when_usec: int) -> JournalEntry | None:
-    """The entry, or None when it is none of ours."""
+    """The entry, or None if no handler writes such a one."""
     try:
         outcome = _text(fields, "OUTCOME")
         mode = _text(fields, "MODE")
@@ -131,7 +131,7 @@ def _effect(verb: str) -> str:
 
 
 def _last(fields: Fields, name: str) -> bytes:
-    """The value of a field; of one that is repeated, the last."""
+    """The value of a field; the last one of a repeated field."""
     value = fields.get(name, b"")
     return value[-1] if isinstance(value, list) else value
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The endpoints that there are, from a file: what `postfix-rest-inetd endpoints` prints.
+"""The configured endpoints, from a file that `postfix-rest-inetd endpoints` has written.
 
-The metrics are written by a process that must not read the configuration, for that holds tokens. So
-another one that does not read the journal tells it what series there should be (the unit
-export-postfix-rest-metrics.service). While the configuration cannot be used, the file stays as it
-is: it is just then that the series are needed.
+The unit export-postfix-rest-metrics.service keeps the configuration, which holds tokens, away from
+the process that reads the journal. Another process writes this file, so that the metrics have the
+series of all endpoints. While the configuration cannot be used, the file stays as it is: that is
+when the series are needed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from postfix_rest_inetd.log_entry import printable
 
 
 def read(path: str) -> list[Series]:
-    """The endpoints, each once; none where there is no file yet, and none of lines that are odd.
+    """The endpoints, each once. Without a file there are none; lines without a mode are skipped.
 
     Raises:
         OSError: the file cannot be read.

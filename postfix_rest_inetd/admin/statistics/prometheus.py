@@ -3,11 +3,11 @@
 
 https://prometheus.io/docs/instrumenting/exposition_formats/
 
-There are no timestamps, which node_exporter's textfile collector would refuse. An endpoint that was
-seen, or is known, has a series for each outcome that its mode can have, from the beginning, at 0:
-so that rate() sees the first failure as an increase. The same goes for errors that belong to no
-endpoint, once there is a list of known ones, though it be empty. An endpoint that is no longer
-known keeps the series that have counted something.
+There are no timestamps, because node_exporter's textfile collector refuses them. An endpoint that
+is known, or that the journal names, has a series for each outcome of its mode from the beginning,
+at 0, so that rate() sees the first failure as an increase. With a list of known endpoints, even an
+empty one, so do errors that belong to no endpoint. An endpoint that is no longer known keeps the
+series that have counted something.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ _NO_ENDPOINT = [Series("", mode) for mode in ("", *model.MODES)]
 
 
 def text_of(counters: Counters, known: Collection[Series] | None = None) -> str:
-    """The whole text; an empty one has no metrics, which is allowed.
+    """All metrics; empty if nothing was counted, which the format allows.
 
-    `known` are the endpoints that there are, None where that is not asked for.
+    `known` are the configured endpoints; None if they are not known.
     """
     lines: list[str] = []
     troubled = [] if known is None else [*_NO_ENDPOINT, *known]
@@ -87,7 +87,7 @@ def text_of(counters: Counters, known: Collection[Series] | None = None) -> str:
 
 
 def _outcomes(mode: str) -> set[str]:
-    """What may become of a request in a mode."""
+    """The outcomes that a request can have in a mode."""
     return (set(OUTCOMES) - _NEVER) | _ANSWERS.get(mode, set())
 
 
@@ -126,6 +126,6 @@ def _escaped(value: str) -> str:
 
 
 def _seconds(usec: int) -> str:
-    """Exactly, without an exponent."""
+    """A number of seconds, exact and without an exponent."""
     whole, rest = divmod(usec, 1_000_000)
     return f"{whole}.{rest:06d}".rstrip("0").rstrip(".")

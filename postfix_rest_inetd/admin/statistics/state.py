@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Writing metrics again and again, with counters that never fall: the state between the runs.
+"""The state between two runs of `stats --prometheus`, which keeps counters from falling.
 
-Counting the journal anew each time would not do: counters would fall when journald removes old
-entries, and Prometheus takes that for a restart. So a state file keeps the counters, and a cursor
-for the entry up to which they go; a run adds what came after it. A reboot, a rotation of the
-journal and a jump of the clock change nothing. Entries that journald removes before any run has
-seen them are not counted.
+If each run counted the whole journal, counters would fall when journald removes old entries, and
+Prometheus takes that for a restart. So a state file keeps the counters, and the cursor of the last
+entry that they count. A run adds the entries after it, whatever reboots, rotations of the journal
+and changes of the clock there were. Entries that journald removes between two runs are not counted.
 
-Without a state file, counting begins now: after its loss the counters restart at 0, which
-Prometheus notices and handles. Each file is written beside its place and renamed; first the state,
-then the metrics, so that a run that dies between them loses no entry and counts none twice. The
-state is locked until both are written: runs that overlap do their work one after the other.
+Without a state file, counting begins now. If the file is lost, the counters restart at 0, which
+Prometheus notices and handles. A run writes first the state, then the metrics, each to another file
+that it renames. So a run that dies in between loses no entry and counts none twice. It holds a lock
+until both are written, so runs do not overlap.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.admin.statistics.journal import Journal
 
 PRIVATE_MODE = 0o600
-PUBLIC_MODE = 0o644  # node_exporter reads metrics as a user of its own; there are no keys in them
+PUBLIC_MODE = 0o644  # node_exporter, a user of its own, reads metrics; they do not name keys
 
 
 class StateError(Exception):
-    """The state file holds something else; the text says what to do."""
+    """The state file cannot be used; the text says what to do."""
 
 
 def update(
@@ -47,11 +46,11 @@ def update(
 ) -> None:
     """Add the entries since the last run to the state in `path`, and publish the counters.
 
-    `since` is where the first run begins; `names` are those of endpoints that there are.
+    `since` is where the first run begins; `names` are the names of known endpoints.
 
     Raises:
         OSError: the file cannot be read or written.
-        StateError: its content is of no use.
+        StateError: the state cannot be used.
         JournalError: the journal cannot be read.
     """
     with _locked(path):
@@ -69,7 +68,7 @@ def update(
 
 
 def write(path: str, text: str, mode: int) -> None:
-    """Put a file in its place, in one step. Of a symbolic link, the file that it leads to.
+    """Replace a file in one step. For a symbolic link, that is the file that it points to.
 
     Raises:
         OSError: it cannot be written, or it is a device, which must not be replaced.
@@ -84,12 +83,12 @@ def write(path: str, text: str, mode: int) -> None:
 
 
 def _replace(path: str, text: str, mode: int) -> None:
-    # A name that the textfile collector does not read (it wants *.prom).
+    # The textfile collector reads *.prom, so not this name.
     new = f"{path}.new.{os.getpid()}"
     try:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         with open(descriptor, "w", encoding="utf-8") as file:
-            os.fchmod(descriptor, mode)  # whatever the umask says
+            os.fchmod(descriptor, mode)  # despite the umask
             file.write(text)
             file.flush()
             os.fsync(descriptor)
@@ -102,7 +101,7 @@ def _replace(path: str, text: str, mode: int) -> None:
 
 @contextlib.contextmanager
 def _locked(path: str) -> Iterator[None]:
-    """Hold the lock of a state file, which is replaced while it is held: hence a file beside it."""
+    """Hold the lock of a state file. It is a file of its own, because the state is replaced."""
     descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_MODE)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -112,7 +111,7 @@ def _locked(path: str) -> Iterator[None]:
 
 
 def _load(path: str, since: float | None) -> tuple[Counters, str, float]:
-    """The counters so far, the cursor, and where to begin when that is empty."""
+    """The counters so far, the cursor, and where to begin if the cursor is empty."""
     try:
         with open(path, "rb") as file:
             content = file.read()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""How many requests and failures there were when: counted in slots of equal length, boundedly many.
+"""Requests and failures over time, counted in a bounded number of slots of equal length.
 
-The slots begin at one second. When there would be more than MAX_SLOTS from the first to the last,
-neighbours are put together and a slot is as long as the next of LENGTHS says. They are aligned to
-UTC. Entries may come in any order.
+A slot is one second long at first. If there are more than MAX_SLOTS from the first to the last,
+neighbours are merged, and slots have the next length of LENGTHS. They are aligned to UTC. Entries
+may come in any order.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 MAX_SLOTS = 600
 
 _HOUR, _DAY = 3600, 86400
-# Each divides the next.
+# Each length divides the next.
 LENGTHS = (1, 5, 10, 30, 60, 300, 600, 1800, _HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR, _DAY)
 LENGTHS += tuple(_DAY * 7 * 4**power for power in range(8))
 
@@ -46,9 +46,9 @@ class Timeline:
             self._widen()
 
     def columns(self, number: int) -> tuple[int, int, list[tuple[int, int]]]:
-        """At most so many columns: the time of the first, the seconds of each, and their counts.
+        """At most `number` columns: when the first begins, their length in seconds, their counts.
 
-        A column has as many slots as need be, at least one.
+        A column has one slot, or as many as it takes. Counts are requests and failures.
         """
         if not self.slots:
             return 0, self.length_sec, []

@@ -8,8 +8,8 @@
     -1h30min, +5min, 2h ago     before or after now
     @1795600000                 seconds since 1970
 
-Of systemd's forms only those with a day of the week, with the name of a time zone, and those that
-leave out the century are missing. A pure function of the text and the time that is now.
+systemd also knows days of the week, names of time zones and years of two digits, which are missing
+here. A pure function of the text and the current time.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ _DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
 
 
 def parse(text: str, now: float) -> float:
-    """The point in time, in seconds since 1970; `now` is one, too.
+    """The point in time, in seconds since 1970, as `now` is.
 
     Raises:
-        ValueError: it is none; the text says which forms are known.
+        ValueError: the text is not a time; the error says which forms are known.
     """
     text = text.strip()
     try:
@@ -77,7 +77,7 @@ def _parse(text: str, now: float) -> float | None:
 
 
 def _distance(text: str) -> float:
-    """How many seconds after now."""
+    """How many seconds after now; negative before now."""
     if text == "now":
         return 0
     if text.startswith("+"):
@@ -89,7 +89,7 @@ def span(text: str) -> float:
     """A time span like `1h 30min`, in seconds; a number alone is seconds.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not a time span.
     """
     position, seconds = 0, 0.0
     while position < len(text):
@@ -104,7 +104,7 @@ def span(text: str) -> float:
 
 
 def _moment(day: date, clock: str, zone: str | None = None) -> float:
-    """A time of a day, in the local time zone or in the one that is given."""
+    """A time of a day, in `zone` or in the local time zone."""
     hour, minute, *rest = clock.split(":")
     second, _, fraction = (rest[0] if rest else "0").partition(".")
     moment = time(int(hour), int(minute), int(second), int(fraction.ljust(6, "0")))

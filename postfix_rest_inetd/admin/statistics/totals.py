@@ -2,10 +2,9 @@
 """What `stats` adds up, entry by entry, in memory that does not grow with their number.
 
 Percentiles come from histograms with a relative error of at most 1/64 (histogram.py), the most
-frequent keys and causes from counters that are never too high and too low by a known number
-(heavy.py), the course of time from at most 600 slots (timeline.py). Counts, maxima and means
-are exact. More than MAX_ENDPOINTS names of endpoints (anybody may write to the journal) are counted
-as one, OTHERS.
+frequent keys and causes from counters that may be too low by a known number (heavy.py), the
+timeline from at most 600 slots (timeline.py). Counts, maxima and means are exact. Any local user
+can write to the journal: endpoints beyond MAX_ENDPOINTS are counted as one, OTHERS.
 """
 
 from __future__ import annotations
@@ -47,20 +46,20 @@ class EndpointTotals:
 
 
 class Totals:
-    """Everything.
+    """All totals.
 
     Attributes:
-        first_usec, last_usec: when the first and the last entry was written, 0 without any.
+        first_usec, last_usec: when the first and the last entry was written; 0 without entries.
         endpoints: by name and mode.
-        others: requests by outcome that no endpoint answered, because they were broken, or the
-            configuration could not be used, or a handler failed; they are counted nowhere else but
-            in `causes` and `timeline`.
+        others: by outcome, requests that no endpoint answered, because they were broken, the
+            configuration could not be used, or a handler failed. Besides this, they count in
+            `causes` and `timeline`.
         starts: how long handlers took to be ready, by COLD and WOKEN.
-        groups: how the requests of each sender, client or login fared, if that is wanted.
+        groups: the requests of each sender, client or login; None if that was not asked for.
     """
 
     def __init__(self, by: str | None = None) -> None:
-        """Nothing is counted yet; `by` is one of KINDS to be grouped by."""
+        """Nothing is counted yet; `by` is what to group requests by, one of GROUPS or None."""
         self.first_usec = self.last_usec = 0
         self.endpoints: dict[tuple[str, str], EndpointTotals] = {}
         self.others: Counter[str] = Counter()
@@ -72,16 +71,16 @@ class Totals:
 
     @property
     def requests(self) -> int:
-        """Of all endpoints."""
+        """The requests of all endpoints."""
         return sum(endpoint.requests for endpoint in self.endpoints.values())
 
     @property
     def failures(self) -> int:
-        """Of all endpoints."""
+        """The failures of all endpoints."""
         return sum(endpoint.failures for endpoint in self.endpoints.values())
 
     def outcomes(self) -> Counter[str]:
-        """Of all endpoints."""
+        """The number of requests with each outcome, of all endpoints."""
         return sum((endpoint.outcomes for endpoint in self.endpoints.values()), Counter())
 
     def elapsed(self) -> Histogram:

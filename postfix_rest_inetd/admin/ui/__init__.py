@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The terminal: colour, progress, numbers as bars, and options that several commands have."""
+"""What commands share for the terminal: colour, progress, numbers as bars, common options."""

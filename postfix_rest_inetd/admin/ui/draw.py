@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Numbers as text and as bars, for a terminal.
 
-Pure functions, but for the question whether standard output can show block characters; where it
-cannot, there are others.
+Pure functions, except that bars have ASCII characters if standard output cannot encode blocks.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ def _has_blocks() -> bool:
 
 
 def bar(value: int, largest: int, width: int) -> str:
-    """A bar to the right; whatever is more than nothing is seen."""
+    """A horizontal bar; it is not empty if `value` is more than 0."""
     if value <= 0 or largest <= 0:
         return ""
     steps = max(1, round(value / largest * width * _STEPS))
@@ -41,7 +40,7 @@ def bar(value: int, largest: int, width: int) -> str:
 
 
 def chart(values: Sequence[int], height: int) -> list[str]:
-    """Bars upwards, one character wide each, from the top line to the bottom line."""
+    """Vertical bars, each one character wide: the lines from top to bottom."""
     largest = max(values, default=0)
     glyphs = _EIGHTHS_UP if _has_blocks() else _PLAIN
     steps = [max(1, round(v / largest * height * _STEPS)) if v else 0 for v in values]
@@ -64,7 +63,7 @@ def duration(usec: float) -> str:
 
 
 def length(seconds: int) -> str:
-    """A whole number of seconds: `90 s` is `1 min 30 s`; the two largest units that it has."""
+    """A whole number of seconds in its two largest units: 90 is `1 min 30 s`."""
     parts = []
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
         number, seconds = divmod(seconds, size)
@@ -74,7 +73,7 @@ def length(seconds: int) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    """A percentage that is 0 % and 100 % only where that is exact."""
+    """A percentage. `0.0 %` and `100.0 %` are exact; `< 0.1 %` and `> 99.9 %` are near them."""
     if whole <= 0:
         return ""
     percent = part / whole * 100

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The option `--config`, the same for each subcommand that has it."""
+"""The option `--config`, which several commands have."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A progress bar on standard error, where that is a terminal; elsewhere, nothing at all.
+"""A progress bar on standard error, if that is a terminal.
 
-It appears when the work has taken a second, is drawn at most five times a second, and is wiped out
-when the work is over, so that nothing of it stands among the results.
+It appears when the work has taken a second, and is drawn at most five times a second. When the work
+is done, it is erased, so that it does not stand among the results.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _WIPE = "\r\x1b[K"
 
 
 class Progress:
-    """A bar, to be used as a context manager; `what` is counted, `entries` for example."""
+    """A bar, as a context manager. `what` names the things that are counted, such as `entries`."""
 
     def __init__(self, what: str) -> None:
-        """Nothing is done, and nothing is shown yet."""
+        """Nothing is counted or shown yet."""
         self._what = what
         self._next = monotonic() + PATIENCE_SEC
         self._shown = False
@@ -35,7 +35,7 @@ class Progress:
         self.wipe()
 
     def show(self, count: int, part: float | None) -> None:
-        """So many are done, which is that part (0 to 1) of all, where that is known."""
+        """Show that `count` are done, which is `part` (0 to 1) of all, or None if not known."""
         if not self._visible or (now := monotonic()) < self._next:
             return
         self._next = now + INTERVAL_SEC
@@ -44,7 +44,7 @@ class Progress:
         sys.stderr.flush()
 
     def wipe(self) -> None:
-        """Take the bar away, until the next `show`."""
+        """Erase the bar, until the next `show`."""
         if self._shown:
             self._shown = False
             sys.stderr.write(_WIPE)
@@ -52,7 +52,7 @@ class Progress:
 
 
 def bar(what: str, count: int, part: float | None) -> str:
-    """One line."""
+    """The bar as text, in one line."""
     if part is None:
         return f"{count} {what}"
     part = min(max(part, 0.0), 1.0)
