@@ -8,22 +8,17 @@ written; 2 for a wrong command line; 130 when interrupted, unless --follow was: 
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import re
 import sys
 import time
-from typing import TYPE_CHECKING
 
-from postfix_rest_inetd.admin.statistics import groups, state, times
+from postfix_rest_inetd.admin.statistics import groups, selection, state, times
 from postfix_rest_inetd.admin.statistics.counters import Counters
+from postfix_rest_inetd.admin.statistics.following import follow
 from postfix_rest_inetd.admin.statistics.journal import Journal, JournalError
 from postfix_rest_inetd.admin.statistics.totals import Totals
-from postfix_rest_inetd.admin.ui.progress import Progress
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from postfix_rest_inetd.admin.statistics.journal_entry import JournalEntry
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -31,8 +26,6 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 DEFAULT_SINCE = "-24h"
-REDRAW_SEC = 1.0
-_PROGRESS_EVERY = 1000
 
 EPILOG = f"""\
 times, as journalctl(1) takes them:
@@ -167,7 +160,7 @@ def _export(
         journal.this_boot_only()
     else:
         journal.seek_time(since)
-    for entry in _entries(journal, arguments.endpoint, since, until):
+    for entry in selection.entries(journal, arguments.endpoint, since, until):
         counters.add(entry)
     publish(counters)
 
@@ -182,59 +175,15 @@ def _report(
     shown = json_report.report if arguments.json else report_screen.report
     if since is not None:
         journal.seek_time(since)
-    for entry in _entries(journal, arguments.endpoint, since, until):
+    for entry in selection.entries(journal, arguments.endpoint, since, until):
         totals.add(entry)
     if arguments.follow:
-        _follow(journal, arguments, totals, lambda: shown(totals, since, until))
+        report = functools.partial(shown, totals, since, until)
+        follow(journal, arguments.endpoint, totals, report, as_json=arguments.json)
         return
     _write(arguments.output, shown(totals, since, until), state.PRIVATE_MODE)
     if not totals.requests and not totals.others:
         _hint(arguments)
-
-
-def _entries(
-    journal: Journal, endpoints: list[str], since: float | None, until: float | None
-) -> Iterator[JournalEntry]:
-    """The entries of these endpoints, or of all, with a progress bar."""
-    end = time.time() if until is None else until
-    begin = since
-    with Progress("entries") as progress:
-        for count, entry in enumerate(journal.entries(until), 1):
-            if begin is None or count == 1:
-                begin = entry.when_usec / 1_000_000
-            if count % _PROGRESS_EVERY == 0:
-                part = (entry.when_usec / 1_000_000 - begin) / max(end - begin, 1e-6)
-                progress.show(count, part)
-            if not endpoints or entry.endpoint in endpoints:
-                yield entry
-
-
-def _follow(
-    journal: Journal, arguments: argparse.Namespace, totals: Totals, shown: Callable[[], str]
-) -> None:
-    """Show the report whenever there is something new; ends by an interrupt only."""
-    screen = sys.stdout.isatty() and not arguments.json
-    while True:
-        # On a terminal, clear it and begin at its top; elsewhere an empty line is between reports.
-        before, behind = ("\x1b[H\x1b[2J", "") if screen else ("", "" if arguments.json else "\n")
-        sys.stdout.write(before + shown() + behind)
-        sys.stdout.flush()
-        drawn = time.monotonic()
-        while not _add_new(journal.entries(), arguments.endpoint, totals):
-            journal.wait(REDRAW_SEC)
-        # Not too often, however much comes; the rest is counted before the next report.
-        time.sleep(max(0.0, drawn + REDRAW_SEC - time.monotonic()))
-        _add_new(journal.entries(), arguments.endpoint, totals)
-
-
-def _add_new(entries: Iterable[JournalEntry], endpoints: list[str], totals: Totals) -> bool:
-    """Count what has come; returns whether there was something."""
-    changed = False
-    for entry in entries:
-        if not endpoints or entry.endpoint in endpoints:
-            totals.add(entry)
-            changed = True
-    return changed
 
 
 def _write(path: str | None, text: str, mode: int) -> None:
