@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ERROR = 1 / 64
+PERCENTILES = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))
+"""Those that reports show."""
 MAX_VALUE = 2**40 - 1  # microseconds: twelve days
 
 _BITS = 6  # of a number, which tell its bucket

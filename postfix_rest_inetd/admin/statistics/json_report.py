@@ -11,8 +11,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd.admin.statistics.histogram import ERROR
-from postfix_rest_inetd.admin.statistics.screen import PERCENTILES
+from postfix_rest_inetd.admin.statistics.histogram import ERROR, PERCENTILES
 
 if TYPE_CHECKING:
     from typing import Any

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""Sections of the report that list the most frequent: causes of failures, subjects, groups."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd.admin.statistics.layout import NAME_WIDTH, WIDTH, cut
+from postfix_rest_inetd.admin.ui.terminal import BAD, LABEL, TITLE, painted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postfix_rest_inetd.admin.statistics.groups import Groups
+    from postfix_rest_inetd.admin.statistics.totals import Totals
+
+TOP = 10
+TOP_GROUPS = 40
+
+
+def causes(totals: Totals) -> Iterator[str]:
+    """The most frequent causes of failures."""
+    yield painted("failures, by cause", TITLE)
+    for (endpoint, outcome, status, cause), count in totals.causes.top(TOP):
+        what = f"{outcome} with status {status}" if status else outcome
+        text = ": ".join(part for part in (endpoint, what, cause) if part)
+        first, *more = _folded(text, WIDTH - 11)
+        yield f"{painted(f'{count:9}', BAD)}  {first}"
+        for line in more:
+            yield f"{'':11}{line}"
+    yield from _caveat(totals.causes.missed, len(totals.causes) > TOP)
+
+
+def busiest(totals: Totals, kind: str) -> Iterator[str]:
+    """The most frequent keys, clients and so on; nothing if none were logged."""
+    subjects = totals.subjects[kind]
+    if not len(subjects):
+        return
+    yield ""
+    yield painted(f"busiest {kind}s", TITLE)
+    top = subjects.top(TOP)
+    for (endpoint, text), count in [item for item in top if item[1] > 1] or top:
+        yield f"{count:9}  {cut(endpoint, NAME_WIDTH)}  {cut(text, WIDTH - 13 - len(endpoint))}"
+    yield from _caveat(subjects.missed, more=False)
+
+
+def groups(groups: Groups) -> Iterator[str]:
+    """A table of the senders, logins or clients that were limited most."""
+    columns = "".join(f"{text:>9}" for text in ("requests", "refused", "deferred", "failed"))
+    yield painted(f"{groups.kind + 's':{WIDTH - 36}}{columns}", LABEL)
+    for group in groups.top(TOP_GROUPS):
+        name = cut(f"{group.endpoint}: {group.text}", WIDTH - 37)
+        held_up = f"{group.refused:9}{group.deferred:9}"
+        yield (
+            f"{name:{WIDTH - 36}}{group.requests:9}"
+            + (painted(held_up, BAD) if group.refused or group.deferred else held_up)
+            + f"{group.failed:9}"
+        )
+    if groups.without:
+        yield painted(f"Policy requests without a {groups.kind}: {groups.without}", LABEL)
+    yield from _caveat(groups.missed, len(groups) > TOP_GROUPS)
+
+
+def _caveat(missed: int, more: bool) -> Iterator[str]:  # noqa: FBT001 - two facts
+    if missed:
+        yield painted(f"{'':11}Each may be up to {missed} more; rarer ones are not known.", LABEL)
+    elif more:
+        yield painted(f"{'':11}There are more; --json lists them.", LABEL)
+
+
+def _folded(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_on_hyphens=False) or [""]
