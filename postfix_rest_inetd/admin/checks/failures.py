@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""`check --probe`: which requests have failed in the last hour, and why, as the journal has it.
+"""`check --probe`: which requests failed in the last hour, and why, according to the journal.
 
-The questions that `check` itself asks are left out, as far as their keys are logged. Only entries
-about failures are read, and no more than MAX_ENTRIES of them.
+The questions that `check` itself asks are left out if their keys are logged. Only entries about
+failures are read, and at most MAX_ENTRIES of them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _MORE = commands(
 
 
 class _Failed(NamedTuple):
-    """Of one endpoint: how often each cause was told, and the time of the last one read."""
+    """Failures of one endpoint: how often each cause occurred, and when the last one did."""
 
     causes: Counter[str]
     last: list[float]
@@ -57,7 +57,7 @@ def findings(endpoints: list[Endpoint], until: float) -> Iterator[Finding]:
                     is_all = False
                     break
                 own = failed.get(entry.endpoint)
-                # A configuration that cannot be used would have been told, if it still were so.
+                # `check` itself says so if the configuration still cannot be used.
                 if own is None or entry.outcome == model.UNUSABLE_CONFIG or _is_ours(entry):
                     continue
                 own.causes[_why(entry)] += 1
@@ -70,7 +70,7 @@ def findings(endpoints: list[Endpoint], until: float) -> Iterator[Finding]:
 
 
 def _is_open() -> bool:
-    """May this user read the journal of the machine? Where there is none, so be it."""
+    """May this user read the journal of the machine? True if there is none."""
     files = [
         path
         for top in ("/var", "/run")
@@ -93,7 +93,7 @@ def _told(name: str, failed: _Failed, *, is_all: bool) -> Finding:
 
 
 def reason(endpoint: Endpoint, since: float) -> str:
-    """Why our question of this time has failed; empty if the journal does not say that it has."""
+    """Why the question that we asked after `since` failed; empty if no entry says that it did."""
     deadline = time.monotonic() + _REASON_SEC
     try:
         with Journal() as journal:
@@ -111,7 +111,7 @@ def reason(endpoint: Endpoint, since: float) -> str:
 
 
 def _why(entry: JournalEntry) -> str:
-    """The cause; without one, or where it may be that of a connection, what became of it."""
+    """The cause. Without one, that is the outcome; of other entries than requests', it is both."""
     outcome = entry.outcome.replace("-", " ")
     if entry.is_request:
         return entry.cause or outcome
@@ -123,6 +123,6 @@ def _is_ours(entry: JournalEntry) -> bool:
 
 
 def _may_be_about(entry: JournalEntry, endpoint: Endpoint) -> bool:
-    """Is it about our question, as far as can be seen? Without a configuration, nobody is named."""
+    """Can it be about our question? Without a configuration, an entry does not name an endpoint."""
     is_its = entry.endpoint in (endpoint.name, "") and entry.mode == endpoint.mode
     return is_its and (not entry.subjects or _is_ours(entry))

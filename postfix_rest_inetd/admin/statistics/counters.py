@@ -166,5 +166,5 @@ def _count(
 
 def _whole(value: object) -> int:
     if type(value) is not int or value < 0:
-        raise ValueError("a count is no whole number")
+        raise ValueError("a count is not a whole number")
     return value

@@ -89,7 +89,7 @@ class Journal:
             found = self._reader._next()  # noqa: SLF001
             self._at_new = bool(found) and not self._reader.test_cursor(cursor)
         except (OSError, ValueError):
-            raise JournalError(f"{cursor!r} is no cursor of a journal") from None
+            raise JournalError(f"{cursor!r} is not a cursor of a journal") from None
 
     def cursor(self) -> str:
         """The cursor of the entry that was read last; empty if none was read."""

@@ -64,7 +64,7 @@ def groups(groups: Groups) -> Iterator[str]:
 
 def _caveat(missed: int, more: bool) -> Iterator[str]:  # noqa: FBT001 - two facts
     if missed:
-        yield painted(f"{'':11}Each may be up to {missed} more; rarer ones are not known.", LABEL)
+        yield painted(f"{'':11}Each may be up to {missed} higher; rarer ones are missing.", LABEL)
     elif more:
         yield painted(f"{'':11}There are more; --json lists them.", LABEL)
 

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.admin.statistics.journal import Journal
 
 PRIVATE_MODE = 0o600
-PUBLIC_MODE = 0o644  # node_exporter, a user of its own, reads metrics; they do not name keys
+PUBLIC_MODE = 0o644  # node_exporter reads metrics as a user of its own; there are no keys in them
 
 
 class StateError(Exception):
-    """The state file cannot be used; the text says what to do."""
+    """The state file holds something else; the text says what to do."""
 
 
 def update(
@@ -68,7 +68,7 @@ def update(
 
 
 def write(path: str, text: str, mode: int) -> None:
-    """Replace a file in one step. For a symbolic link, that is the file that it points to.
+    """Put a file in its place, in one step. Of a symbolic link, the file that it leads to.
 
     Raises:
         OSError: it cannot be written, or it is a device, which must not be replaced.
@@ -83,12 +83,12 @@ def write(path: str, text: str, mode: int) -> None:
 
 
 def _replace(path: str, text: str, mode: int) -> None:
-    # The textfile collector reads *.prom, so not this name.
+    # A name that the textfile collector does not read (it wants *.prom).
     new = f"{path}.new.{os.getpid()}"
     try:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         with open(descriptor, "w", encoding="utf-8") as file:
-            os.fchmod(descriptor, mode)  # despite the umask
+            os.fchmod(descriptor, mode)  # whatever the umask says
             file.write(text)
             file.flush()
             os.fsync(descriptor)
@@ -122,6 +122,6 @@ def _load(path: str, since: float | None) -> tuple[Counters, str, float]:
         return Counters.from_state(state), str(state["cursor"]), float(state["begin"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StateError(
-            f"{path}: this is no state that this version could go on with ({error}); remove it, "
-            "and the counters begin at 0"
+            f"{path}: this version cannot use this state file ({error}); remove it, and the "
+            "counters restart at 0"
         ) from None

@@ -56,7 +56,7 @@ def parse(text: str, now: float) -> float:
     except (ValueError, OverflowError, OSError):
         seconds = None
     if seconds is None or seconds < 0:
-        raise ValueError(f"{text!r} is no time; known are {FORMATS}")
+        raise ValueError(f"{text!r} is not a time; known forms are {FORMATS}")
     return seconds
 
 

@@ -307,14 +307,14 @@ def test_an_unusable_state(without_journal, tmp_path, content):
     state.write_text(content, encoding="latin-1")
     done = without_journal("--prometheus", f"--state={state}")
     assert (done.status, done.output) == (1, "")
-    assert "remove it, and the counters begin at 0" in done.errors
+    assert "remove it, and the counters restart at 0" in done.errors
     assert state.read_text(encoding="latin-1") == content
 
 
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (["--since=soon"], "'soon' is no time; known are -1h"),
+        (["--since=soon"], "'soon' is not a time; known forms are -1h"),
         (["--since=now", "--until=-1h"], "--since is later than --until"),
         (["--state=x"], "--state goes with --prometheus"),
         (["--known=x"], "--known goes with --prometheus"),

@@ -116,5 +116,5 @@ def test_iso():
 )
 def test_no_times(text):
     """Anything else is an error that shows which forms there are."""
-    with pytest.raises(ValueError, match="is no time; known are -1h, 2h ago"):
+    with pytest.raises(ValueError, match="is not a time; known forms are -1h, 2h ago"):
         times.parse(text, NOW)
