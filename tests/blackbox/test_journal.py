@@ -228,6 +228,23 @@ def test_an_unusable_configuration(launch, journald, new_entries):
     assert rest["MESSAGE"].endswith(" (2 requests): the reason has not changed")
 
 
+def test_a_configuration_that_is_mended(tmp_path, launch, journald, backend, new_entries):
+    """When there is nothing wrong any more, the last requests still have the reason that it had."""
+    config = tmp_path / "config.json"
+    config.write_text("{")
+    handler = launch("--config", config, "--endpoint", TCP, "--mode", TCP, prefix=journald.prefix)
+    for _ in range(3):
+        handler.ask(TCP, REQUEST[TCP])
+    write_config(tmp_path, endpoint(TCP, backend.url()))
+    backend.script(answer(404))
+    handler.ask(TCP, REQUEST[TCP])
+    handler.finish()
+    first, rest, asked = new_entries()
+    assert [own_fields(entry).get("COUNT") for entry in (first, rest, asked)] == ["1", "2", None]
+    assert first[PREFIX + "DETAIL"] == rest[PREFIX + "DETAIL"] != ""
+    assert first[PREFIX + "DETAIL"].startswith(f"{config}: ")
+
+
 def test_a_path_that_is_no_utf_8(launch, journald, new_entries):
     """Such a path is shown escaped, and costs neither the entry nor the reply."""
     handler = launch("--config", "/nowhere/\udcff", "--mode", TCP, prefix=journald.prefix)
