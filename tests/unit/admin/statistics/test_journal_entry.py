@@ -131,6 +131,8 @@ def test_trouble(name, mode):
     assert entry.failed
     assert (entry.endpoint, entry.mode) == (name, mode or "")
     assert entry.cause == "no 'get '"
+    del fields["POSTFIX_REST_DETAIL"]
+    assert parse(fields_of(fields), WHEN) == entry._replace(cause=""), "of a first version"
 
 
 @pytest.mark.parametrize("count, number", [(None, 1), (0, 0), (1, 1), (350, 350)])
