@@ -25,7 +25,7 @@ from . import answering, journal, log_entry, model, restart, verdict
 from .connection import IDLE, READY, Connection
 from .errors import ProtocolError
 from .in_force import InForce, Options
-from .protocols import codec_of, recognise
+from .protocols import OF_TOO_FEW_BYTES, codec_of, recognise
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def _begin(connection: Connection, answers: _Answers) -> bytes:
     while mode is None:
         more = connection.read()
         data += more
-        mode = recognise(data) if more else model.POLICY
+        mode = recognise(data) if more else OF_TOO_FEW_BYTES
     answers.speak(mode)
     return data
 

@@ -47,7 +47,7 @@ def of_response(
     Raises:
         InvalidDataError: the body is not what the contract says; the text never repeats it.
     """
-    status, is_policy = response.status, endpoint.mode == model.POLICY
+    status, is_policy = response.status, not endpoint.is_lookup
     if status == _OK:
         return _action(endpoint, response) if is_policy else _values(endpoint, response)
     number = "" if is_policy else f" Code: {status}"

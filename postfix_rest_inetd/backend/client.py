@@ -205,7 +205,7 @@ class Client:
 
     def _may_be_kept(self, response: Response) -> bool:
         """May the connection be used again, as far as time goes? It also says until when."""
-        is_policy = self._endpoint.mode == model.POLICY
+        is_policy = not self._endpoint.is_lookup
         announced_sec = response.keep_alive_sec()
         if announced_sec is not None:
             idle_sec: float | None = max(announced_sec - MARGIN_SEC, announced_sec / 2)
@@ -308,7 +308,7 @@ def _constant_headers(endpoint: Endpoint, user_agent: str, token: bytes) -> dict
     A header of the configuration takes the place of one of ours. http.client encodes values as
     ISO 8859-1; that is made to give UTF-8.
     """
-    is_policy = endpoint.mode == model.POLICY
+    is_policy = not endpoint.is_lookup
     headers = {
         "Accept-Encoding": "identity",
         "Host": endpoint.target.host_header,

@@ -8,6 +8,7 @@ socket unit that started it but the connection itself: so the connection's own l
 
 from __future__ import annotations
 
+from .. import protocols
 from .address import WILDCARDS, LocalAddress
 
 TYPE_CHECKING = False
@@ -74,6 +75,16 @@ class Endpoint:
     tls_ca_file: str | None
     tls_cert_file: str | None
     tls_key_file: str | None
+
+    @property
+    def is_lookup(self) -> bool:
+        """Does the backend look up keys? Otherwise it decides on policy requests."""
+        return protocols.is_lookup(self.mode)
+
+    @property
+    def answers_actions(self) -> bool:
+        """Are the backend's answers actions, which have to pass the firewall of action.py?"""
+        return self.access_table or not self.is_lookup
 
 
 def select(

@@ -23,8 +23,8 @@ from __future__ import annotations
 import os
 import stat
 
-from .. import model
 from ..errors import ConfigError
+from ..protocols import is_lookup
 from . import fields, json_reader
 from .address import LocalAddress
 from .endpoint import Endpoint
@@ -348,9 +348,9 @@ def _contradictions(values: dict[str, Any], named: set[str]) -> Iterable[tuple[s
         yield "bind-port", "is required, or else bind-path"
     if "tls-key-file" in named and "tls-cert-file" not in named:
         yield "tls-key-file", "needs tls-cert-file beside it"
-    if values.get("mode") in (model.TCP_LOOKUP, model.SOCKETMAP_LOOKUP):
+    if "mode" in values and is_lookup(values["mode"]):
         yield from _lookup_contradictions(values, named)
-    elif values.get("mode") == model.POLICY and "access-table" in named:
+    elif "mode" in values and "access-table" in named:
         yield "access-table", "has a meaning only for the modes of lookups"
     if "target" in values and not isinstance(values["target"], str):
         yield from _target_contradictions(values, named)

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The three protocols, one codec each: bytes to requests, replies to bytes, and no I/O at all.
+"""The protocols: what a mode of an endpoint decides, and a codec for each, without any I/O.
+
+MODES has a row for each mode. Whatever the package does differently from one mode to another, it
+reads there, or in `admin.protocols`, which has Postfix's side of it. A mode that has no row is a
+KeyError everywhere.
 
 A codec is a module with
 
@@ -20,6 +24,7 @@ from .. import model
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Protocol
 
     class Decoder(Protocol):
@@ -48,22 +53,93 @@ if TYPE_CHECKING:
             """Put a reply into the protocol's form."""
 
 
-def codec_of(mode: str) -> Codec:
-    """The codec of a mode; only the one that is asked for is imported."""
-    if mode == model.TCP_LOOKUP:
-        from . import tcp_table
+class Mode:
+    """What a mode decides.
 
-        return tcp_table
-    if mode == model.SOCKETMAP_LOOKUP:
-        from . import socketmap
+    Attributes:
+        codec: returns the codec; only the one that is asked for is imported.
+        unit: the name of its unit templates, without the @ and what follows.
+        is_lookup: are the requests LookupRequests, for which the backend has values? Otherwise they
+            are PolicyRequests, and it has actions.
+        is_spoken: do the first bytes of a connection belong to it? None while they may be the
+            beginning of such.
+    """
 
-        return socketmap
+    __slots__ = ("codec", "is_lookup", "is_spoken", "unit")
+
+    def __init__(
+        self,
+        codec: Callable[[], Codec],
+        unit: str,
+        is_spoken: Callable[[bytes], bool | None],
+        *,
+        is_lookup: bool,
+    ) -> None:
+        """See the class."""
+        self.codec = codec
+        self.unit = unit
+        self.is_spoken = is_spoken
+        self.is_lookup = is_lookup
+
+
+def _tcp_table() -> Codec:
+    from . import tcp_table
+
+    return tcp_table
+
+
+def _socketmap() -> Codec:
+    from . import socketmap
+
+    return socketmap
+
+
+def _policy() -> Codec:
     from . import policy
 
     return policy
 
 
-_RECOGNISABLE_BYTES = 4
+_GET = b"get "
+
+
+def _begins_with_get(data: bytes) -> bool | None:
+    if len(data) < len(_GET) and _GET.startswith(data):
+        return None
+    return data.startswith(_GET)
+
+
+def _begins_with_digit(data: bytes) -> bool | None:
+    return data[:1].isdigit() if data else None
+
+
+def _begins_with_anything(data: bytes) -> bool | None:
+    """A policy request begins with the name of an attribute, and a name may be anything."""
+    return True if len(data) >= len(_GET) or b"\n" in data else None
+
+
+# `_begins_with_anything` comes last: recognise() takes the first that fits.
+MODES = {
+    model.TCP_LOOKUP: Mode(_tcp_table, "postfix-rest-tcp", _begins_with_get, is_lookup=True),
+    model.SOCKETMAP_LOOKUP: Mode(
+        _socketmap, "postfix-rest-socketmap", _begins_with_digit, is_lookup=True
+    ),
+    model.POLICY: Mode(_policy, "postfix-rest-policy", _begins_with_anything, is_lookup=False),
+}
+
+# For a client that has gone before its protocol could be told: this one has no reply for half of a
+# request, and nothing is what any client can take.
+OF_TOO_FEW_BYTES = model.POLICY
+
+
+def codec_of(mode: str) -> Codec:
+    """The codec of a mode; only the one that is asked for is imported."""
+    return MODES[mode].codec()
+
+
+def is_lookup(mode: str) -> bool:
+    """Are the requests of a mode LookupRequests? Otherwise they are PolicyRequests."""
+    return MODES[mode].is_lookup
 
 
 def recognise(data: bytes) -> str | None:
@@ -72,10 +148,7 @@ def recognise(data: bytes) -> str | None:
     Needed only where no usable configuration tells the mode: a netstring starts with a digit, a
     tcp_table request with `get `, and a policy request with the name of an attribute.
     """
-    if data[:1].isdigit():
-        return model.SOCKETMAP_LOOKUP
-    if data.startswith(b"get "):
-        return model.TCP_LOOKUP
-    if len(data) < _RECOGNISABLE_BYTES and b"\n" not in data:
-        return None
-    return model.POLICY
+    for mode, row in MODES.items():
+        if row.is_spoken(data):
+            return mode
+    return None

@@ -261,10 +261,10 @@ ABOVE = {
     "admin.schema": "",
     "admin.host": "",
     "admin.ui": "",
-    "config": "",
-    "backend": "config",
+    "config": "protocols",
+    "backend": "config protocols",
     "protocols": "",
-    "units": "config",
+    "units": "config protocols",
 }
 """What each package may import of the others; all may import the modules that stand in none."""
 
