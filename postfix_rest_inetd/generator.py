@@ -2,7 +2,7 @@
 """systemd.generator(7): from config.json to where the sockets listen.
 
 For each mode that has endpoints, drop-ins with ListenStream= are written for the instances of its
-socket template (postfix-rest-tcp@.socket and so on); units/socket_units.py says which these are. A
+socket template (postfix-rest-tcp@.socket and so on); units/names.py says which these are. A
 socket unit that fails is started again by revive-postfix-rest@.service.
 
 It never stands in the way of a boot, and nothing about one endpoint or one file keeps the others
@@ -27,19 +27,17 @@ from __future__ import annotations
 
 import os
 
-from . import journal
+from . import journal, model
 from .config import loading
 from .errors import ConfigError
 from .units import listening_sockets, socket_units
 from .units.generated_files import GeneratedFiles
-from .units.socket_units import escape, instances_of
+from .units.names import MAX_NAME, unit_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .config.endpoint import Endpoint
     from .units.socket_units import SocketUnit
-
-__all__ = ["escape", "instances_of", "main", "systemd_version"]
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -113,10 +111,11 @@ def _write_units(
     endpoints: list[Endpoint], listening: dict[str, str], files: GeneratedFiles, config_path: str
 ) -> None:
     """Write the drop-ins for all endpoints, and for what listens without one."""
-    for mode, kind in socket_units.KINDS.items():
-        units = socket_units.units_of(kind, [e for e in endpoints if e.mode == mode])
+    for mode in dict.fromkeys([*model.MODES, *(endpoint.mode for endpoint in endpoints)]):
+        template = f"{unit_of(mode)}@"
+        units = socket_units.units_of(mode, [e for e in endpoints if e.mode == mode])
         units = _with_names_that_fit(units)
-        own = {name: text for name, text in listening.items() if name.startswith(f"{kind}@")}
+        own = {name: text for name, text in listening.items() if name.startswith(template)}
         _keep_addresses(units, own)
         at = socket_units.at_place(units)
         for unit in units:
@@ -136,12 +135,12 @@ def _write_units(
 
 def _with_names_that_fit(units: list[SocketUnit]) -> list[SocketUnit]:
     """Without those whose name no unit can have. The operator is told: @all serves the endpoint."""
-    too_long = [unit for unit in units if len(unit.name) > socket_units.MAX_NAME]
+    too_long = [unit for unit in units if len(unit.name) > MAX_NAME]
     if too_long:
         places = [f"{unit.endpoints[0].json_path}.name" for unit in too_long]
         text = (
             f"{_listed(places)}: too long for a socket unit @NAME, whose name may have "
-            f"{socket_units.MAX_NAME} characters when it is escaped. @all serves the endpoint; for "
+            f"{MAX_NAME} characters when it is escaped. @all serves the endpoint; for "
             "a unit of its own, shorten the name"
         )
         _tell(text, _FAILED_ID, journal.WARNING)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The .socket units: what they are called, and what the generator writes for them.
 
-socket_units        the instances of the templates: names, addresses, drop-ins; pure
+names               the templates, and what their instances are called; pure
+socket_units        the instances: addresses, drop-ins; pure
 listening_sockets   the drop-ins of the sockets that listen now
 generated_files     writing, whatever fails for one file
 """

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The instances of the socket templates: their names, where they listen, what their drop-ins say.
-
-    @all    every endpoint of the mode
-    @NAME   the endpoints of that name. NAME is what systemd-escape(1) makes of it; a name like
-            domain-lookup, which systemd would take as it is, can be used as it is too
+"""The instances of the socket templates: where they listen, and what their drop-ins say.
 
 Two instances that would listen at one place exclude each other (Conflicts=). An instance @NAME
 with a unix socket is refused with a message: the handlers of two such units could get the same unit
@@ -19,7 +15,7 @@ Nothing is read or written here.
 
 from __future__ import annotations
 
-from .. import model
+from .names import instances_of, socket_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,14 +23,6 @@ if TYPE_CHECKING:
 
     from ..config.endpoint import Endpoint
 
-KINDS = {
-    model.TCP_LOOKUP: "postfix-rest-tcp",
-    model.SOCKETMAP_LOOKUP: "postfix-rest-socketmap",
-    model.POLICY: "postfix-rest-policy",
-}
-
-# Not systemd's 255: a file `NAME.conf` is made of it (10-limits.conf), of at most 255 bytes.
-MAX_NAME = 250
 _REVIVAL = "revive-postfix-rest@{}.service"
 _MAX_UNIT_NAME = 255  # systemd's UNIT_NAME_MAX, less its NUL
 _MAX_REVIVED_NAME = _MAX_UNIT_NAME - len(_REVIVAL.format(""))
@@ -54,9 +42,9 @@ class SocketUnit:
 
     __slots__ = ("endpoints", "instance", "is_refused", "kept", "name")
 
-    def __init__(self, kind: str, instance: str, endpoints: list[Endpoint]) -> None:
-        """`endpoints` are all of the kind's mode."""
-        self.name = f"{kind}@{instance}.socket"
+    def __init__(self, mode: str, instance: str, endpoints: list[Endpoint]) -> None:
+        """`endpoints` are all of that mode."""
+        self.name = socket_of(mode, instance)
         self.instance = instance
         self.endpoints = endpoints
         self.is_refused = instance != "all" and any(e.address.path is not None for e in endpoints)
@@ -73,47 +61,12 @@ class SocketUnit:
         return self.kept if self.is_refused else [*self.addresses, *self.kept]
 
 
-def units_of(kind: str, endpoints: list[Endpoint]) -> list[SocketUnit]:
-    """The instances of one template; `endpoints` are of one mode. Any name may be too long."""
+def units_of(mode: str, endpoints: list[Endpoint]) -> list[SocketUnit]:
+    """The instances of one template; `endpoints` are of that mode. Any name may be too long."""
     if not endpoints:
         return []
     instances = instances_of(endpoints)
-    return [SocketUnit(kind, instance, own) for instance, own in instances.items()]
-
-
-def instances_of(endpoints: Iterable[Endpoint]) -> dict[str, list[Endpoint]]:
-    """The instances of a socket template, and where each listens; `endpoints` are of one mode."""
-    endpoints = list(endpoints)
-    instances = {"all": endpoints}
-    named: dict[str, list[Endpoint]] = {}
-    for endpoint in endpoints:
-        named.setdefault(escape(endpoint.name), []).append(endpoint)
-    plain: dict[str, list[Endpoint]] = {}
-    for endpoint in endpoints:
-        if _is_plain(endpoint.name) and endpoint.name not in named:
-            plain.setdefault(endpoint.name, []).append(endpoint)
-    return {**named, **plain, **instances}
-
-
-def escape(name: str) -> str:
-    """What systemd-escape(1) makes of a name."""
-    escaped = []
-    for index, octet in enumerate(name.encode()):
-        character = chr(octet)
-        if character == "/":
-            escaped.append("-")
-        elif octet < 0x80 and (
-            character.isalnum() or character in ":_" or (character == "." and index)
-        ):
-            escaped.append(character)
-        else:
-            escaped.append(f"\\x{octet:02x}")
-    return "".join(escaped)
-
-
-def _is_plain(name: str) -> bool:
-    """May the name stand in the name of a unit as it is?"""
-    return name.isascii() and all(c.isalnum() or c in ":_.-" for c in name)
+    return [SocketUnit(mode, instance, own) for instance, own in instances.items()]
 
 
 def at_place(units: list[SocketUnit]) -> dict[str, list[str]]:

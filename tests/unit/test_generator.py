@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from postfix_rest_inetd import generator
+from postfix_rest_inetd.config import loading
+from postfix_rest_inetd.units.names import escape
 
 ADDRESSES = "20-addresses.conf"
 
@@ -189,7 +191,7 @@ def test_escape_as_systemd_does(name):
     expected = subprocess.run(
         [program, "--", name], capture_output=True, text=True, check=True, timeout=20
     )
-    assert generator.escape(name) == expected.stdout.strip()
+    assert escape(name) == expected.stdout.strip()
 
 
 def test_plain_and_escaped_name(tmp_path):
@@ -229,7 +231,7 @@ def test_name_too_long_for_a_unit(tmp_path, capfd, letters):
         ],
     )
     files.pop("postfix-rest-@.socket.d/20-poll-limit.conf", None)
-    unit = f"postfix-rest-tcp@{generator.escape(name)}.socket"
+    unit = f"postfix-rest-tcp@{escape(name)}.socket"
     fits = len(unit) <= 250  # a file is named after it, with ".conf"
     expected = {"tcp@all", "tcp@b", "policy@all", "policy@p"}
     expected |= {unit.removeprefix("postfix-rest-").removesuffix(".socket")} if fits else set()
@@ -546,3 +548,10 @@ def test_no_secret_is_written(tmp_path):
 def test_version_of_this_machine():
     """The version is 0 where it cannot be found out, and plausible where it can."""
     assert generator.systemd_version() == 0 or generator.systemd_version() >= 252
+
+
+def test_unknown_mode(tmp_path, monkeypatch):
+    """Endpoints of a mode that has no units are not left out in silence: whoever adds it sees."""
+    monkeypatch.setattr(loading.fields.model, "MODES", ("tcp-lookup", "toy-lookup"))
+    with pytest.raises(KeyError, match="toy-lookup"):
+        run(tmp_path, [endpoint(), endpoint(mode="toy-lookup", **{"bind-port": 9002})])

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from postfix_rest_inetd.admin.ask import codec
 from postfix_rest_inetd.admin.host import systemd
 from postfix_rest_inetd.config.address import LocalAddress
+from postfix_rest_inetd.units.names import socket_of
 
 if TYPE_CHECKING:
     from postfix_rest_inetd import model
@@ -144,12 +145,9 @@ def _connected(address: LocalAddress, timeout_sec: float) -> socket.socket:
     return connection
 
 
-_KINDS = {"tcp-lookup": "tcp", "socketmap-lookup": "socketmap", "policy": "policy"}
-
-
 def _advice(error: OSError, endpoint: Endpoint) -> str:
     """What to do about a connection that cannot be made."""
-    unit = f"postfix-rest-{_KINDS[endpoint.mode]}@all.socket"
+    unit = socket_of(endpoint.mode, "all")
     if isinstance(error, PermissionError):
         return "the socket belongs to postfix: ask as root"
     if isinstance(error, (ConnectionRefusedError, FileNotFoundError)):

@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd import generator, model
+from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.checks import host
 from postfix_rest_inetd.admin.checks.finding import ERROR, NOTE, WARNING, Finding, commands
 from postfix_rest_inetd.admin.host import systemd
 from postfix_rest_inetd.admin.host.listeners import resolved
+from postfix_rest_inetd.units.names import instances_of, socket_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.admin.host.systemd import Unit
     from postfix_rest_inetd.config.endpoint import Endpoint
 
-_KINDS = dict(zip(model.MODES, systemd.KINDS, strict=True))
 _RELOAD = "systemctl daemon-reload"
 
 
@@ -69,11 +69,11 @@ def open_addresses() -> frozenset[str]:
 def _instances(endpoints: list[Endpoint]) -> dict[str, list[Endpoint]]:
     """By the name of a socket unit the endpoints that it is for, as the generator sees it."""
     return {
-        f"{kind}@{instance}.socket": own
-        for mode, kind in _KINDS.items()
+        socket_of(mode, instance): own
+        for mode in model.MODES
         for of_mode in [[endpoint for endpoint in endpoints if endpoint.mode == mode]]
         if of_mode
-        for instance, own in generator.instances_of(of_mode).items()
+        for instance, own in instances_of(of_mode).items()
     }
 
 

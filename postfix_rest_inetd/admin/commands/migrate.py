@@ -17,7 +17,6 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd import generator, model
 from postfix_rest_inetd.admin.checks import configuration, postfix, report
 from postfix_rest_inetd.admin.checks.finding import ERROR, NOTE, WARNING, Finding
 from postfix_rest_inetd.admin.host import systemd
@@ -26,6 +25,8 @@ from postfix_rest_inetd.admin.migration import main_cf
 from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.config.address import WILDCARDS
 from postfix_rest_inetd.errors import ConfigError
+from postfix_rest_inetd.model import MODES
+from postfix_rest_inetd.units.names import escape, instances_of, socket_of
 
 if TYPE_CHECKING:
     import argparse
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.config.endpoint import Endpoint
     from postfix_rest_inetd.config.loading import Config
 
-_KINDS = dict(zip(model.MODES, systemd.KINDS, strict=True))
 _USER = "postfix-rest-inetd"
 _BOUNCING = frozenset((401, 403, 404, 408, 429))
 
@@ -97,12 +97,12 @@ def _differences(loaded: Config, silent: set[str]) -> Iterator[Finding]:
     if found := _named(e for e in endpoints if e.json_path in silent):
         what = "has no request-timeout, which means 2000 ms for everything together"
         yield Finding(NOTE, found, what, "In version 1.1.0 of the daemon it meant no limit.")
-    bouncing = (e for e in endpoints if e.mode == model.POLICY and not _defers(e))
+    bouncing = (e for e in endpoints if not e.is_lookup and not _defers(e))
     if found := _named(bouncing):
         what = "a 4xx of the backend bounces mail (554), as ever: that of an expired token, too"
         advice = f'To defer it: "temporary-statuses": {sorted(_BOUNCING)}'
         yield Finding(NOTE, found, what, advice)
-    if found := _named(e for e in endpoints if e.mode == model.POLICY):
+    if found := _named(e for e in endpoints if not e.is_lookup):
         what = "an action that is empty, or only a number, or has a line break, is answered with "
         yield Finding(NOTE, found, what + "a temporary error; Postfix would accept the mail")
     what = "redirects are not followed; unknown keys, and keys that stand twice, are errors"
@@ -169,10 +169,10 @@ def _commands(path: str, loaded: Config, units: list[str], *, unknown: bool) -> 
         yield systemd.command("disable --now", *units)
     if unknown:
         yield "# Stop what else holds the addresses; it is named above."
-    kinds = [kind for mode, kind in _KINDS.items() if any(e.mode == mode for e in loaded.endpoints)]
-    if kinds:
-        yield systemd.command("enable", *(f"{kind}@.socket" for kind in kinds))
-        yield systemd.command("start", *(f"{kind}@all.socket" for kind in kinds))
+    modes = [mode for mode in MODES if any(e.mode == mode for e in loaded.endpoints)]
+    if modes:
+        yield systemd.command("enable", *(socket_of(mode) for mode in modes))
+        yield systemd.command("start", *(socket_of(mode, "all") for mode in modes))
     yield from _single(loaded)
 
 
@@ -181,7 +181,7 @@ def _single(loaded: Config) -> Iterator[str]:
     named = [endpoint for endpoint in loaded.endpoints if endpoint.address.path is None]
     if len(loaded.endpoints) > 1 and named:
         yield "# In place of @all, these can be served one by one:"
-        units = (f"{_KINDS[e.mode]}@{_instance(e, loaded)}.socket" for e in named)
+        units = (socket_of(e.mode, _instance(e, loaded)) for e in named)
         for unit in dict.fromkeys(units):
             yield f"#   {systemd.command('start', unit)}"
 
@@ -189,7 +189,7 @@ def _single(loaded: Config) -> Iterator[str]:
 def _instance(endpoint: Endpoint, loaded: Config) -> str:
     """What stands behind the @: the name as it is where that is possible, or else escaped."""
     of_mode = [other for other in loaded.endpoints if other.mode == endpoint.mode]
-    known = generator.instances_of(of_mode)
+    known = instances_of(of_mode)
     plain = endpoint.name
     usable = plain != "all" and endpoint in known.get(plain, ())
-    return plain if usable else generator.escape(plain)
+    return plain if usable else escape(plain)

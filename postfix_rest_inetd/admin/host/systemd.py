@@ -16,7 +16,10 @@ import stat
 import subprocess
 from typing import NamedTuple
 
-KINDS = ("postfix-rest-tcp", "postfix-rest-socketmap", "postfix-rest-policy")
+from postfix_rest_inetd.model import MODES
+from postfix_rest_inetd.units.names import unit_of
+
+KINDS = tuple(unit_of(mode) for mode in MODES)
 GENERATED = "/run/systemd/generator"
 
 _UNIT_PATH = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system")
@@ -147,7 +150,7 @@ def _has_drop_ins(name: str) -> bool:
 
 def handler_settings() -> HandlerSettings:
     """How handlers are started; the units must be installed."""
-    unit = "postfix-rest-tcp@check.service"
+    unit = f"{KINDS[0]}@check.service"
     names = "--property=User,ProtectHome,PrivateTmp"
     text = _output("systemctl", "show", names, "--", unit)
     values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
