@@ -253,13 +253,14 @@ def test_users_of_the_journal(name):
 
 ABOVE = {
     "admin.commands": "migration checks ask statistics demo schema host ui",
-    "admin.migration": "checks host ui",
-    "admin.checks": "ask statistics host ui",
-    "admin.ask": "host ui",
+    "admin.migration": "checks host protocols ui",
+    "admin.checks": "ask statistics host protocols ui",
+    "admin.ask": "host protocols ui",
     "admin.statistics": "host ui",
     "admin.demo": "ui",
     "admin.schema": "",
-    "admin.host": "",
+    "admin.host": "protocols",
+    "admin.protocols": "",
     "admin.ui": "",
     "config": "protocols",
     "backend": "config protocols",

@@ -27,6 +27,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.ask.actions import BAD, DOUBTFUL, GOOD, effect_of
 from postfix_rest_inetd.admin.ask.keys import asks
+from postfix_rest_inetd.admin.protocols import SIDES
+from postfix_rest_inetd.protocols import is_lookup
 
 if TYPE_CHECKING:
     from postfix_rest_inetd.admin.ask.codec import Answer
@@ -57,13 +59,6 @@ _NOT_WRITTEN = "451 4.3.0 Error: queue file write error, at the end of the mail"
 _SERVER_ERROR = "451 4.3.5 Server configuration error"
 _ACCESS_ERROR = "451 4.3.5 <recipient>: Recipient address rejected: Server configuration error"
 _POLICY_DEFAULT = "451 4.3.5 <recipient>: Recipient address rejected: Server configuration problem"
-
-# What Postfix does before it takes a missing or unusable reply for what it is.
-_TRIES = {
-    model.TCP_LOOKUP: "after ten tries, a second apart, ",
-    model.SOCKETMAP_LOOKUP: "",
-    model.POLICY: "after another try, a second later, ",
-}
 
 _NOT_FOUND = (
     (
@@ -103,7 +98,7 @@ _NOT_FOUND = (
 def of_answer(mode: str, answer: Answer) -> list[Rule]:
     """What Postfix does with a reply that it understands."""
     text = answer.text.decode(errors="backslashreplace")
-    if mode == model.POLICY:
+    if not is_lookup(mode):
         effect = effect_of(text)
         return [Rule(POLICY, effect.text, effect.tone)]
     if answer.kind == model.REPLY_VALUE:
@@ -129,11 +124,10 @@ def of_silence(mode: str, *, close: bool = True) -> list[Rule]:
     `close`: has the connection ended, or never begun? Otherwise the time has run out, or what came
     is no reply.
     """
-    if mode == model.POLICY:
-        return [Rule(POLICY, f"{_TRIES[mode]}the mail is deferred with {_POLICY_DEFAULT}", BAD)]
-    tries = _TRIES[mode]
-    if mode == model.SOCKETMAP_LOOKUP and close:
-        tries = "after another try, at once, "
+    side = SIDES[mode]
+    tries = side.TRIES_AFTER_CLOSE if close else side.TRIES
+    if not is_lookup(mode):
+        return [Rule(POLICY, f"{tries}the mail is deferred with {_POLICY_DEFAULT}", BAD)]
     return [
         rule._replace(text=f"{tries}{rule.text}", tone=BAD) for rule in _of_error(permanent=False)
     ]

@@ -13,6 +13,7 @@ import os
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import model
+from postfix_rest_inetd.admin.protocols import has_maps
 from postfix_rest_inetd.config.endpoint import select
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def map_name_of(endpoint: Endpoint, map_name: str | None) -> bytes | None:
     Raises:
         UsageError: there must be one, or must not.
     """
-    if endpoint.mode == model.SOCKETMAP_LOOKUP:
+    if has_maps(endpoint.mode):
         if map_name is None:
             raise UsageError(
                 f"{endpoint.name} is a socketmap: --map NAME is needed, the last part of "
@@ -104,13 +105,13 @@ def check_kind(endpoint: Endpoint, key: str | None, attributes: list[str]) -> No
     Raises:
         UsageError: it is not.
     """
-    if endpoint.mode == model.POLICY and key is not None:
+    if not endpoint.is_lookup and key is not None:
         raise UsageError(
             f"{endpoint.name} is a policy endpoint: it has no keys, but --attribute NAME=VALUE"
         )
-    if endpoint.mode != model.POLICY and attributes:
+    if endpoint.is_lookup and attributes:
         raise UsageError(f"{endpoint.name} answers lookups: it wants a KEY, and no --attribute")
-    if endpoint.mode != model.POLICY and key is None:
+    if endpoint.is_lookup and key is None:
         raise UsageError(f"{endpoint.name} answers lookups: a KEY is needed, or - for many")
 
 

@@ -77,7 +77,7 @@ class Client:
         Raises:
             NoAnswerError: there is none, or none that Postfix could use.
         """
-        data = codec.encode(request)
+        data = codec.encode(self._endpoint.mode, request)
         deadline = monotonic() + self._timeout_sec
         complete = False
         try:

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.checks import postfix
 from postfix_rest_inetd.admin.checks.finding import WARNING, Finding
 from postfix_rest_inetd.admin.checks.units import raising_max_connections
 from postfix_rest_inetd.admin.host import references
+from postfix_rest_inetd.admin.protocols import has_maps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ def _connections(endpoints: list[Endpoint], settings: Settings) -> Connections:
         if target is None or reference.is_proxied:
             continue
         # The maps of a socketmap share one connection of a process.
-        is_map = target.mode == model.SOCKETMAP_LOOKUP
+        is_map = has_maps(target.mode)
         apart = () if is_map else (reference.text, reference.timeout_sec, reference.default_action)
         for service in postfix.askers(reference, settings):
             found[target, apart, settings.instance, service.name] = service.max_processes

@@ -10,7 +10,6 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.checks import postfix_notes, relaying, typos
 from postfix_rest_inetd.admin.checks.finding import (
     ERROR,
@@ -22,8 +21,10 @@ from postfix_rest_inetd.admin.checks.finding import (
 )
 from postfix_rest_inetd.admin.host import access, postconf, references
 from postfix_rest_inetd.admin.host.listeners import resolved
+from postfix_rest_inetd.admin.protocols import SIDES, has_maps
 from postfix_rest_inetd.config import endpoint as endpoints_module
 from postfix_rest_inetd.config.address import LocalAddress
+from postfix_rest_inetd.protocols import is_lookup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,11 +35,6 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.config.endpoint import Endpoint
 
 START_MS = 1000  # that a handler may need before its request-timeout begins
-_SCHEMES = {
-    model.TCP_LOOKUP: "tcp:{}",
-    model.SOCKETMAP_LOOKUP: "socketmap:inet:{}:NAME",
-    model.POLICY: "check_policy_service inet:{}",
-}
 _REFUSING = {"local": ("alias_maps", "local"), "virtual": ("virtual_mailbox_maps", "virtual")}
 
 
@@ -147,12 +143,12 @@ def _of_reference(
     where = _where(reference, settings)
     if reference.mode != endpoint.mode:
         what = f"{reference.text} asks {endpoint.name}, whose mode is {endpoint.mode}"
-        right = _SCHEMES[endpoint.mode].format(endpoint.address)
+        right = SIDES[endpoint.mode].in_main_cf(f"inet:{endpoint.address}", "NAME")
         if endpoint.address.path is not None:
             right = right.replace("inet:", "unix:")
         yield Finding(ERROR, where, what, f"That would be {right}")
         return
-    if reference.mode == model.SOCKETMAP_LOOKUP and reference.map_name is None:
+    if has_maps(reference.mode) and reference.map_name is None:
         advice = "The name is the last part, and the backend gets it: "
         advice += f"{reference.text.rstrip(':')}:NAME"
         yield Finding(ERROR, where, f"{reference.text}: {typos.NO_MAP_NAME}", advice)
@@ -165,7 +161,7 @@ def _of_reference(
         yield from _closed(where, endpoint, settings)
     if reference.is_proxied:
         yield from _proxy(reference, settings)
-    if reference.mode == model.POLICY:
+    if not is_lookup(reference.mode):
         yield from _timeout(reference, endpoint, settings)
     yield from _refusing(reference, settings)
 

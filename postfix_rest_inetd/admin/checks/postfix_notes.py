@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.checks.finding import NOTE, Finding
+from postfix_rest_inetd.protocols import is_lookup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,9 +34,9 @@ def findings(used: list[tuple[Reference, Endpoint]], settings: Settings) -> Iter
     """Notes on the references of one instance, each with the endpoint that it leads to."""
     yield from _delimiter(used, settings)
     for reference, endpoint in used:
-        if reference.mode == endpoint.mode == model.POLICY:
+        if not endpoint.is_lookup and reference.mode == endpoint.mode:
             yield from _default_action(reference, endpoint, settings)
-        elif endpoint.mode != model.POLICY and not endpoint.access_table:
+        elif not endpoint.answers_actions:
             yield from _access_table(reference, endpoint, settings)
 
 
@@ -45,8 +45,7 @@ def _delimiter(used: list[tuple[Reference, Endpoint]], settings: Settings) -> It
     names = dict.fromkeys(
         endpoint.name
         for reference, endpoint in used
-        if reference.mode != model.POLICY
-        and any(map(_OF_ADDRESSES.fullmatch, reference.parameters))
+        if is_lookup(reference.mode) and any(map(_OF_ADDRESSES.fullmatch, reference.parameters))
     )
     if delimiter and names:
         what = f"with {delimiter}, {', '.join(names)} is asked for the whole address only: "

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from postfix_rest_inetd import log_entry, model, verdict
 from postfix_rest_inetd.admin.checks import request as probe_request
 from postfix_rest_inetd.admin.checks.finding import ERROR, GOOD, NOTE, WARNING, Finding, commands
+from postfix_rest_inetd.admin.protocols import has_maps
 from postfix_rest_inetd.backend import client as backend_client
 from postfix_rest_inetd.backend import stream as backend_stream
 from postfix_rest_inetd.backend import tls
@@ -60,7 +61,7 @@ def findings(
     try:
         yield from _connect(endpoint, steps)
         for map_name in names:
-            is_used = endpoint.mode != model.SOCKETMAP_LOOKUP or endpoint in in_use
+            is_used = not has_maps(endpoint.mode) or endpoint in in_use
             yield from _ask(endpoint, client, map_name, steps, is_used=is_used)
             steps = []
     except BackendError as error:

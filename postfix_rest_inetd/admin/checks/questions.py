@@ -15,6 +15,7 @@ from postfix_rest_inetd.admin.ask import socket_client
 from postfix_rest_inetd.admin.ask.record import Record
 from postfix_rest_inetd.admin.checks import failures, request
 from postfix_rest_inetd.admin.checks.finding import ERROR, GOOD, NOTE, Finding, commands
+from postfix_rest_inetd.admin.protocols import has_maps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +72,7 @@ def _ask(
         PermissionError: this user may not connect.
     """
     where = f"{endpoint.name}: socket"
-    is_used = endpoint.mode != model.SOCKETMAP_LOOKUP or endpoint in known.in_use
+    is_used = not has_maps(endpoint.mode) or endpoint in known.in_use
     asked = request.shown(endpoint, map_name)
     record, began = Record(), time.time()
     try:
@@ -79,7 +80,7 @@ def _ask(
         text = answer.text.decode(errors="backslashreplace")
         told = {model.REPLY_NOT_FOUND: "not found", model.REPLY_VALUE: "a value"}
         what = told.get(answer.kind, f"{answer.word} {text}")
-        if endpoint.mode == model.POLICY:
+        if not endpoint.is_lookup:
             what = f"action {text}"
         is_good = answer.kind in _GOOD and not text.startswith(_FAILURES)
         is_made_up = answer.kind == model.REPLY_PERMANENT and not is_used

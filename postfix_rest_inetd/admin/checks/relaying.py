@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.checks.finding import WARNING, Finding
 from postfix_rest_inetd.admin.host import restriction_lists
 
@@ -78,6 +77,5 @@ def _shown(parameter: str, service: str, settings: Settings) -> str:
 
 def _may_permit(endpoint: Endpoint) -> bool:
     """May the answer be one that permits? Values of other tables are not looked at by a handler."""
-    is_filtered = endpoint.mode == model.POLICY or endpoint.access_table
-    allowed = endpoint.allowed_actions if is_filtered else None
+    allowed = endpoint.allowed_actions if endpoint.answers_actions else None
     return allowed is None or any(_PERMITTING.fullmatch(action) for action in allowed)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.ask import question
+from postfix_rest_inetd.admin.protocols import has_maps
 from postfix_rest_inetd.config import loading
 
 if TYPE_CHECKING:
@@ -41,28 +42,28 @@ _POLICY = {
 
 def request(endpoint: Endpoint, map_name: str) -> model.Request:
     """The request for an endpoint; `map_name` matters for a socketmap."""
-    if endpoint.mode == model.POLICY:
+    if not endpoint.is_lookup:
         return model.PolicyRequest([(k.encode(), v.encode()) for k, v in _POLICY.items()])
-    name = map_name.encode() if endpoint.mode == model.SOCKETMAP_LOOKUP else None
+    name = map_name.encode() if has_maps(endpoint.mode) else None
     return model.LookupRequest(key(endpoint).encode(), name)
 
 
 def key(endpoint: Endpoint) -> str:
     """A key that is neither a domain nor an address of anybody's, and could be either."""
-    return DOMAIN if endpoint.mode == model.TCP_LOOKUP else ADDRESS
+    return ADDRESS if has_maps(endpoint.mode) else DOMAIN
 
 
 def shown(endpoint: Endpoint, map_name: str) -> str:
     """What was asked, in words."""
-    if endpoint.mode == model.POLICY:
+    if not endpoint.is_lookup:
         return "a policy request"
-    in_map = f" in the map {map_name}" if endpoint.mode == model.SOCKETMAP_LOOKUP else ""
+    in_map = f" in the map {map_name}" if has_maps(endpoint.mode) else ""
     return f"the key {key(endpoint)}{in_map}"
 
 
 def map_names(endpoint: Endpoint, in_use: dict[Endpoint, list[str]]) -> list[str]:
     """The maps to ask for: those that Postfix uses, or one made up; one "" for other endpoints."""
-    if endpoint.mode != model.SOCKETMAP_LOOKUP:
+    if not has_maps(endpoint.mode):
         return [""]
     return in_use.get(endpoint) or [MAP_NAME]
 
@@ -80,10 +81,10 @@ def command(
         options: of `query`.
     """
     words = ["postfix-rest-inetd", "query", _named(endpoint, known)]
-    if endpoint.mode != model.POLICY:
+    if endpoint.is_lookup:
         words.append(key(endpoint))
     words += [*options, "-v"]
-    if endpoint.mode == model.POLICY:
+    if not endpoint.is_lookup:
         words += ["--attribute", f"sender={ADDRESS}", "--attribute", f"recipient={ADDRESS}"]
     if map_name:
         words += ["--map", map_name]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.checks.finding import NOTE, WARNING, Finding, together
 from postfix_rest_inetd.config.address import WILDCARDS, parse_ip
 
@@ -41,8 +40,7 @@ def findings(endpoints: list[Endpoint]) -> Iterator[Finding]:
 
 
 def _may_answer_anything(endpoint: Endpoint) -> bool:
-    answers_actions = endpoint.mode == model.POLICY or endpoint.access_table
-    return answers_actions and endpoint.allowed_actions is None
+    return endpoint.answers_actions and endpoint.allowed_actions is None
 
 
 def _clear_text(endpoint: Endpoint) -> Iterator[Finding]:

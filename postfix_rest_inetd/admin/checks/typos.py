@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.host import references
+from postfix_rest_inetd.admin.protocols import SIDES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,17 +25,24 @@ _TRANSPORTS = ("inet", "unix", "local")
 
 def readings(reference: Reference, settings: Settings) -> Iterator[tuple[str, Reference]]:
     """What a reference may have been meant to be: what is wrong with it, and the right one."""
-    if reference.mode == model.POLICY:
-        for transport in _transports(reference.text):
-            meant = f"{transport}:{reference.text}"
-            yield f"{transport}: is missing", references.policy(meant, settings, "")
-        return
+    yield from _READINGS[reference.mode](reference, settings)
+
+
+def _policy(reference: Reference, settings: Settings) -> Iterator[tuple[str, Reference]]:
+    for transport in _transports(reference.text):
+        meant = f"{transport}:{reference.text}"
+        yield f"{transport}: is missing", references.policy(meant, settings, "")
+
+
+def _tcp_table(reference: Reference, _settings: Settings) -> Iterator[tuple[str, Reference]]:
     around, kind, rest = _split(reference)
-    if kind == "tcp":
-        if rest.startswith("inet:"):
-            meant = rest.removeprefix("inet:")
-            yield "there is no inet: in a tcp: table", _table(around, kind, meant)
-        return
+    if rest.startswith("inet:"):
+        meant = rest.removeprefix("inet:")
+        yield "there is no inet: in a tcp: table", _table(around, kind, meant)
+
+
+def _socketmap(reference: Reference, _settings: Settings) -> Iterator[tuple[str, Reference]]:
+    around, kind, rest = _split(reference)
     for transport in _transports(rest):
         problem = f"{transport}: is missing"
         yield problem, _table(around, kind, f"{transport}:{rest}")
@@ -47,6 +55,13 @@ def readings(reference: Reference, settings: Settings) -> Iterator[tuple[str, Re
         yield "the name of a map cannot have a colon", _table(around, kind, meant)
 
 
+_READINGS = {
+    model.TCP_LOOKUP: _tcp_table,
+    model.SOCKETMAP_LOOKUP: _socketmap,
+    model.POLICY: _policy,
+}
+
+
 def _transports(place: str) -> tuple[str, ...]:
     """The transport that is missing, judged by what there is instead."""
     if place.partition(":")[0] in _TRANSPORTS:
@@ -55,8 +70,8 @@ def _transports(place: str) -> tuple[str, ...]:
 
 
 def _split(reference: Reference) -> tuple[str, str, str]:
-    """What stands around a table, its kind, and what stands behind that."""
-    kind = "tcp" if reference.mode == model.TCP_LOOKUP else "socketmap"
+    """What stands around a table, its type, and what stands behind that."""
+    kind = SIDES[reference.mode].TABLE
     around, _, rest = reference.text.partition(f"{kind}:")
     return around, kind, rest
 

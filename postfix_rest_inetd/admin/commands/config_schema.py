@@ -18,6 +18,7 @@ from postfix_rest_inetd.admin.schema import actions
 from postfix_rest_inetd.admin.schema.actions import any_case
 from postfix_rest_inetd.config import fields
 from postfix_rest_inetd.config.loading import DEFAULT_USER_AGENT, MAX_ENDPOINTS
+from postfix_rest_inetd.protocols import is_lookup
 
 if TYPE_CHECKING:
     import argparse
@@ -109,7 +110,7 @@ def _endpoint() -> Schema:
                     "else": _absent("allowed-actions"),
                 },
             },
-            {"if": _has("mode", _mode(model.POLICY)), "then": _absent("access-table")},
+            {"if": _has("mode", _mode(*_OTHERS)), "then": _absent("access-table")},
             {"if": _has("target", _beginning("http://")), "then": _absent(*fields.TLS_ONLY)},
             {
                 "if": _has("target", {"pattern": r"^[^/]*//[^/?#]*@"}),
@@ -123,7 +124,8 @@ def _endpoint() -> Schema:
     }
 
 
-_LOOKUPS = (model.TCP_LOOKUP, model.SOCKETMAP_LOOKUP)
+_LOOKUPS = [mode for mode in model.MODES if is_lookup(mode)]
+_OTHERS = [mode for mode in model.MODES if not is_lookup(mode)]
 
 
 def _properties() -> dict[str, Schema]:

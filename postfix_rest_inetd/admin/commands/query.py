@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
         endpoint = _usable(question.endpoint_of(loaded, arguments.endpoint), arguments.config)
         question.check_kind(endpoint, arguments.key, arguments.attribute)
         map_name = question.map_name_of(endpoint, arguments.map)
-        if endpoint.mode == model.POLICY:
+        if not endpoint.is_lookup:
             request: model.Request = question.policy_request(arguments.attribute)
         else:
             request = model.LookupRequest(os.fsencode(arguments.key), map_name)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.host import postconf
 from postfix_rest_inetd.admin.host.listeners import is_local
+from postfix_rest_inetd.admin.protocols import MODES_OF_TABLES, has_maps
 from postfix_rest_inetd.config.address import LocalAddress, parse_ip
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.admin.host.postconf import Service, Settings
 
 POLICY_SERVICE = "check_policy_service"
-_MODES = {"tcp": model.TCP_LOOKUP, "socketmap": model.SOCKETMAP_LOOKUP}
 _AROUND_ONE = ("proxy", "debug")  # tables around another table, and around several
 _AROUND_SEVERAL = ("unionmap", "pipemap")
 _LISTS_OF_TABLES = ("proxy_read_maps", "proxy_write_maps")
@@ -149,17 +149,18 @@ def _tables(value: str, around: str = "") -> Iterator[Reference]:
             yield from _tables(rest, f"{around}{kind}:")
         elif kind in _AROUND_SEVERAL:
             yield from _tables(_inside(rest) or "", around)
-        elif kind in _MODES and rest:
+        elif kind in MODES_OF_TABLES and rest:
             yield table(f"{around}{text}", kind, rest)
 
 
 def table(text: str, kind: str, rest: str) -> Reference:
     """The table `text`, of which `rest` is what stands behind `kind:`."""
+    mode = MODES_OF_TABLES[kind]
     transport, place, map_name = "inet", rest, None
-    if kind == "socketmap":
+    if has_maps(mode):
         server, _, map_name = rest.rpartition(":")
         transport, _, place = server.partition(":")
-    reference = _reference(text, _MODES[kind], transport, place)
+    reference = _reference(text, mode, transport, place)
     return reference._replace(is_proxied="proxy:" in text, map_name=map_name or None)
 
 

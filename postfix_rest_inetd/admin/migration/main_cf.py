@@ -11,10 +11,10 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.checks import postfix
 from postfix_rest_inetd.admin.checks import relaying as relaying_checks
 from postfix_rest_inetd.admin.host import postconf, references, restriction_lists
+from postfix_rest_inetd.admin.protocols import SIDES
 from postfix_rest_inetd.config.address import WILDCARDS, LocalAddress
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def lines(endpoints: list[Endpoint], settings: Settings | None) -> Iterator[str]
             yield f"# {endpoint.name} is asked by {', '.join(asking[endpoint])}, {stay}."
         elif parameter is None:
             yield f"# What {endpoint.name} is for, its name does not tell. As a table it is"
-            yield f"#   {_table(endpoint)}"
+            yield f"#   {_element(endpoint)}"
         else:
             additions.setdefault(parameter, []).append(endpoint)
     has_new = False
@@ -93,7 +93,7 @@ def lines(endpoints: list[Endpoint], settings: Settings | None) -> Iterator[str]
 
 def _parameter(endpoint: Endpoint) -> str | None:
     """What an endpoint is probably for; None where its name tells nothing, or several things."""
-    if endpoint.mode == model.POLICY:
+    if not endpoint.is_lookup:
         return restriction_lists.RECIPIENT
     found = [name for word, name in _PARAMETERS.items() if word in endpoint.name.lower()]
     return found[0] if len(found) == 1 else None
@@ -126,16 +126,8 @@ def _command(parameter: str, endpoints: list[Endpoint], settings: Settings | Non
 
 def _element(endpoint: Endpoint) -> str:
     """What asks an endpoint, as an element of a parameter."""
-    if endpoint.mode == model.POLICY:
-        return f"check_policy_service {_place(endpoint)}"
-    return _table(endpoint)
-
-
-def _table(endpoint: Endpoint) -> str:
-    if endpoint.mode == model.TCP_LOOKUP:
-        return _place(endpoint).replace("inet:", "tcp:", 1)
     words = (word for word in _PARAMETERS if word in endpoint.name.lower())
-    return f"socketmap:{_place(endpoint)}:{next(words, 'NAME')}"
+    return SIDES[endpoint.mode].in_main_cf(_place(endpoint), next(words, "NAME"))
 
 
 def _place(endpoint: Endpoint) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from postfix_rest_inetd.admin.statistics.heavy import Heavy
 from postfix_rest_inetd.admin.statistics.journal_entry import DEFERRED, REFUSED
-from postfix_rest_inetd.model import POLICY
+from postfix_rest_inetd.protocols import is_lookup
 
 if TYPE_CHECKING:
     from postfix_rest_inetd.admin.statistics.journal_entry import JournalEntry
@@ -63,7 +63,7 @@ class Groups:
         """Count a request."""
         text = dict(entry.subjects).get(self.kind)
         if text is None:
-            self.without += entry.mode == POLICY
+            self.without += bool(entry.mode) and not is_lookup(entry.mode)
             return
         thing = (entry.endpoint, text)
         self._requests.add(thing)

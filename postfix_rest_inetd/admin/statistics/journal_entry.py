@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from postfix_rest_inetd import model
 from postfix_rest_inetd.log_entry import advice, printable
+from postfix_rest_inetd.protocols import is_lookup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -148,7 +149,7 @@ def _number(fields: Fields, name: str) -> int:
 
 
 def _subjects(fields: Fields, mode: str) -> tuple[tuple[str, str], ...]:
-    if mode == model.POLICY:
+    if mode and not is_lookup(mode):
         found = ((kind, _text(fields, name)) for kind, name in _SUBJECTS if PREFIX + name in fields)
         return tuple(found)
     if PREFIX + "KEY" not in fields:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.statistics.counters import BOUNDS_USEC, Buckets, Counters, Series
 from postfix_rest_inetd.admin.statistics.journal_entry import OUTCOMES, STARTS
+from postfix_rest_inetd.protocols import is_lookup
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -42,9 +43,8 @@ _HELP = {
 }
 
 _ANSWERS = {
-    model.TCP_LOOKUP: {model.FOUND, model.NOT_FOUND},
-    model.SOCKETMAP_LOOKUP: {model.FOUND, model.NOT_FOUND},
-    model.POLICY: {model.ACTION},
+    mode: {model.FOUND, model.NOT_FOUND} if is_lookup(mode) else {model.ACTION}
+    for mode in model.MODES
 }
 _NEVER = {model.FOUND, model.NOT_FOUND, model.ACTION, model.BROKEN_REQUEST, model.UNUSABLE_CONFIG}
 _TROUBLES = (model.BROKEN_REQUEST, model.UNUSABLE_CONFIG, model.INTERNAL_ERROR)

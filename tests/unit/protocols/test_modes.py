@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.endpoints import LOOKUPS, MODES, POLICY, SOCKETMAP, TCP
+from harness.modes import LOOKUPS, MODES, POLICY, SOCKETMAP, TCP
 from harness.wire import table
 from postfix_rest_inetd import model, protocols
 from postfix_rest_inetd.protocols import policy, socketmap, tcp_table

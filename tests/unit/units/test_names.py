@@ -5,18 +5,14 @@ from __future__ import annotations
 
 import pytest
 
-from harness.endpoints import MODES, POLICY, SOCKETMAP, TCP
+from harness.modes import MODES, POLICY, TCP, UNITS
 from postfix_rest_inetd.units import listening_sockets
 from postfix_rest_inetd.units.names import socket_of, unit_of
 
 
 def test_units():
     """The names are for ever: an operator has enabled them."""
-    assert {mode: unit_of(mode) for mode in MODES} == {
-        TCP: "postfix-rest-tcp",
-        SOCKETMAP: "postfix-rest-socketmap",
-        POLICY: "postfix-rest-policy",
-    }
+    assert {mode: unit_of(mode) for mode in MODES} == UNITS
     assert socket_of(TCP) == "postfix-rest-tcp@.socket"
     assert socket_of(POLICY, "all") == "postfix-rest-policy@all.socket"
 

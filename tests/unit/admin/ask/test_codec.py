@@ -19,7 +19,7 @@ KEYS = [b"example.org", b"", b"a b%c+d\r\t\x7f", bytes(range(1, 256))]
 def test_lookup_requests(mode, map_name, key):
     """The handler reads from a request what was put into it."""
     decoder = codec_of(mode).Decoder()
-    decoder.feed(encode(model.LookupRequest(key, map_name)))
+    decoder.feed(encode(mode, model.LookupRequest(key, map_name)))
     assert plain(decoder.next_request()) == (map_name, key)
     assert not decoder.pending
 
@@ -28,7 +28,7 @@ def test_policy_request():
     """The handler reads all attributes, in order, duplicates and empty values too."""
     attributes = [(b"request", b"x"), (b"sender", b""), (b"a", b"=\xff"), (b"a", b"2")]
     decoder = codec_of(POLICY).Decoder()
-    decoder.feed(encode(model.PolicyRequest(attributes)))
+    decoder.feed(encode(POLICY, model.PolicyRequest(attributes)))
     assert plain(decoder.next_request()) == attributes
 
 
