@@ -17,6 +17,7 @@ from typing import Any
 from bench.machine import CA_FILE, LOOKUP, POLICY, PROGRAMS, SECURE_LOOKUP
 from integration.product import SOCKETS, configure, endpoint, policy_request, start
 
+from harness import modes
 from harness.container import Container
 
 _C_SOURCE = Path(__file__).with_name("inside") / "handler.c"
@@ -116,8 +117,8 @@ def configure_endpoints(container: Container, **keys: Any) -> None:
     configure(
         container,
         endpoint(TCP, port=9001, target=LOOKUP, **keys),
-        endpoint(SOCKETMAP, "socketmap-lookup", port=9002, target=LOOKUP, **keys),
-        endpoint(POLICY_MODE, "policy", port=9003, target=POLICY, **keys),
+        endpoint(SOCKETMAP, modes.SOCKETMAP, port=9002, target=LOOKUP, **keys),
+        endpoint(POLICY_MODE, modes.POLICY, port=9003, target=POLICY, **keys),
         endpoint(HTTPS, port=9004, target=SECURE_LOOKUP, tls_ca_file=CA_FILE, **keys),
     )
     start(container, *SOCKETS)

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 
-TCP = "tcp-lookup"
-SOCKETMAP = "socketmap-lookup"
-POLICY = "policy"
-MODES = (TCP, SOCKETMAP, POLICY)
-LOOKUPS = (TCP, SOCKETMAP)
+from harness import modes
+from harness.modes import POLICY, SOCKETMAP, TCP
+
+MODES, LOOKUPS = modes.MODES, modes.LOOKUPS
 
 
 def netstring(payload: bytes) -> bytes:

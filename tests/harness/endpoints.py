@@ -5,14 +5,12 @@ from __future__ import annotations
 
 import json
 
+from harness import modes
+from harness.modes import TCP
 from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.config.endpoint import Endpoint
 
-TCP = "tcp-lookup"
-SOCKETMAP = "socketmap-lookup"
-POLICY = "policy"
-MODES = (TCP, SOCKETMAP, POLICY)
-LOOKUPS = (TCP, SOCKETMAP)
+SOCKETMAP, POLICY, MODES, LOOKUPS = modes.SOCKETMAP, modes.POLICY, modes.MODES, modes.LOOKUPS
 
 
 def entry(**keys: object) -> dict[str, object]:

@@ -30,10 +30,15 @@ from typing import Any, NamedTuple, Protocol
 
 import pytest
 
+from harness.modes import POLICY, SOCKETMAP, TCP
+
 WAIT_SEC = 15.0
 """How long a test waits for the handler before it fails."""
 
 LOG_PREFIX = "postfix-rest-inetd: "
+
+_ENDS = {TCP: b"\n", POLICY: b"\n\n", SOCKETMAP: b""}
+"""What a reply ends with; nothing for a netstring."""
 
 
 def package_parent() -> Path:
@@ -331,10 +336,8 @@ class Handler:
 
     def read_reply(self, mode: str) -> bytes:
         """The next reply as it stands on the wire, frame included."""
-        if mode == "tcp-lookup":
-            return self._take_through(b"\n")
-        if mode == "policy":
-            return self._take_through(b"\n\n")
+        if end := _ENDS[mode]:
+            return self._take_through(end)
         digits = self._take_through(b":")
         return digits + self._take(int(digits[:-1]) + 1)
 

@@ -26,6 +26,7 @@ from integration.product import (
     state,
 )
 
+from harness import modes
 from harness.container import Container
 from harness.container_backend import Backend, answer, lookup, maps
 from harness.lookup_load import Load
@@ -68,9 +69,9 @@ def upstream_config(backend: Backend) -> str:
             "request-timeout": 30000,
         }
         for mode, path, port in (
-            ("tcp-lookup", "/tcp", PORTS[TCP]),
-            ("socketmap-lookup", "/maps", PORTS[SOCKETMAP]),
-            ("policy", "/policy", PORTS[POLICY]),
+            (modes.TCP, "/tcp", PORTS[TCP]),
+            (modes.SOCKETMAP, "/maps", PORTS[SOCKETMAP]),
+            (modes.POLICY, "/policy", PORTS[POLICY]),
         )
     ]
     return json.dumps({"user-agent": "Postfix REST Connector", "endpoints": endpoints}, indent=2)

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.container import Container
+from harness.modes import UNITS
 
 CONFIG = "/etc/postfix-rest-inetd/config.json"
 USER = "postfix-rest-inetd"
@@ -33,11 +34,7 @@ CACHE = "/var/cache/postfix-rest-inetd"
 
 STRICT = "/etc/systemd/system/postfix-rest-@.service.d/50-strict.conf"
 
-KINDS = {
-    "postfix-rest-tcp": "tcp-lookup",
-    "postfix-rest-socketmap": "socketmap-lookup",
-    "postfix-rest-policy": "policy",
-}
+KINDS = {unit: mode for mode, unit in UNITS.items()}
 TCP, SOCKETMAP, POLICY = SOCKETS = tuple(f"{kind}@all.socket" for kind in KINDS)
 
 WAIT_SEC = 30

@@ -59,7 +59,7 @@ from harness.line_log import LineLog
 from harness.process_group import end
 from harness.swaks import arguments, parse
 
-PORTS = {"postfix-rest-tcp": 9001, "postfix-rest-socketmap": 9002, "postfix-rest-policy": 9003}
+PORTS = {kind: 9001 + index for index, kind in enumerate(KINDS)}
 SOCKETS = (TCP, SOCKETMAP, POLICY)
 USER = "user@hosted.example"
 MAILBOXES = {"mailboxes": lookup({USER: ["user"]}), "tls": lookup({})}

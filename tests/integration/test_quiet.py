@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from integration.product import (
+    KINDS,
     POLICY,
     SOCKETS,
     TCP,
@@ -59,11 +60,7 @@ def test_one_entry_for_each_request(clean_container: Container) -> None:
     entries = clean_container.journal(since=since)
     seen = [(e["SYSLOG_IDENTIFIER"], e["POSTFIX_REST_ENDPOINT"]) for e in entries]
     assert seen == [("postfix-rest-inetd", name) for name in REQUESTS for _ in range(CONNECTIONS)]
-    assert {entry["_SYSTEMD_UNIT"].partition("@")[0] for entry in entries} == {
-        "postfix-rest-tcp",
-        "postfix-rest-socketmap",
-        "postfix-rest-policy",
-    }
+    assert {entry["_SYSTEMD_UNIT"].partition("@")[0] for entry in entries} == {*KINDS}
     assert {entry["PRIORITY"] for entry in entries} == {"5"}
 
 

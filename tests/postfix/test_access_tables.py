@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from harness.activation import activated, write_handler_config
+from harness.modes import TABLES
 from harness.ports import free_port
 from harness.postfix_instance import PostfixInstance, postfix_instance
 from harness.rest_backend import Answer, Recorded, RestBackend
@@ -29,7 +30,6 @@ UNDECIDED = "450 4.3.2 <{}>: Recipient address rejected: Try again later"
 REJECTED = "554 5.7.1 <{}>: Recipient address rejected: "
 ERROR = "451 4.3.5 <{}>: Recipient address rejected: Server configuration error"
 
-MODES = {"tcp": "tcp-lookup", "socketmap": "socketmap-lookup"}
 KINDS = {
     "plain": {},
     "guarded": {"access-table": True},
@@ -56,7 +56,7 @@ class Setup(NamedTuple):
         return recipient, reply
 
 
-@pytest.fixture(scope="module", params=MODES)
+@pytest.fixture(scope="module", params=TABLES)
 def setup(
     request: pytest.FixtureRequest, module_backend: RestBackend, directory: Path
 ) -> Iterator[Setup]:
@@ -67,7 +67,7 @@ def setup(
         *(
             {
                 "name": kind,
-                "mode": MODES[request.param],
+                "mode": TABLES[request.param],
                 "target": f"{module_backend.url}/access",
                 "bind-port": ports[kind],
                 "request-timeout": 30_000,
@@ -86,7 +86,7 @@ def setup(
     }
     addresses = [f"127.0.0.1:{port}" for port in ports.values()]
     with (
-        activated(addresses, config, MODES[request.param]),
+        activated(addresses, config, TABLES[request.param]),
         postfix_instance(parameters) as postfix,
     ):
         yield Setup(postfix, module_backend)

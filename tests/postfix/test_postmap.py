@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from harness.activation import activated, write_handler_config
+from harness.modes import TABLES
 from harness.ports import free_port
 from harness.postfix_instance import PostmapResult, postmap, write_config
 from harness.rest_backend import Answer, RestBackend
@@ -98,17 +99,16 @@ class Lookups(NamedTuple):
         return fatal if self.kind == "tcp" else warning + fatal
 
 
-MODES = {"tcp": "tcp-lookup", "socketmap": "socketmap-lookup"}
-TABLES = {"tcp": "tcp:127.0.0.1:{}", "socketmap": "socketmap:inet:127.0.0.1:{}:virtual"}
+FORMS = {"tcp": "tcp:127.0.0.1:{}", "socketmap": "socketmap:inet:127.0.0.1:{}:virtual"}
 
 
-@pytest.fixture(scope="module", params=MODES)
+@pytest.fixture(scope="module", params=TABLES)
 def lookups(
     request: pytest.FixtureRequest, module_backend: RestBackend, directory: Path
 ) -> Iterator[Lookups]:
     """Endpoints of each kind: an ordinary one, an impatient one, one whose backend is down."""
     kind = request.param
-    mode = MODES[kind]
+    mode = TABLES[kind]
     ports = [free_port(), free_port(), free_port()]
     targets = [f"{module_backend.url}/lookup"] * 2 + [f"http://127.0.0.1:{free_port()}/"]
     config = write_handler_config(
@@ -132,7 +132,7 @@ def lookups(
     )
     config_dir = write_config(directory / "etc", {"compatibility_level": "3.6"})
     with activated([f"127.0.0.1:{port}" for port in ports], config, mode):
-        yield Lookups(kind, config_dir, *(TABLES[kind].format(port) for port in ports))
+        yield Lookups(kind, config_dir, *(FORMS[kind].format(port) for port in ports))
 
 
 def ask(table: str, key: str | bytes, config_dir: Path) -> PostmapResult:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import modes
 from postfix_rest_inetd import generator
 
 ROOT = Path(__file__).parents[2]
@@ -61,10 +62,8 @@ def test_there_are_some() -> None:
     assert having == {
         "10-limits.conf",
         "export-postfix-rest-metrics.service",
-        "postfix-rest-policy@.service",
-        "postfix-rest-socketmap@.service",
-        "postfix-rest-tcp@.service",
         "revive-postfix-rest@.service",
+        *(f"{unit}@.service" for unit in modes.UNITS.values()),
     }
 
 

@@ -8,7 +8,7 @@ import json
 from hypothesis import strategies as st
 from property.postfix_client import policy_request, socketmap_request, tcp_request
 
-TCP, SOCKETMAP, POLICY = MODES = ("tcp-lookup", "socketmap-lookup", "policy")
+from harness.modes import MODES, POLICY, SOCKETMAP, TCP
 
 # -- requests
 

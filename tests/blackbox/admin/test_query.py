@@ -21,14 +21,15 @@ import pytest
 
 from harness.activation import activated, write_handler_config
 from harness.certificates import Authority
+from harness.modes import POLICY, SOCKETMAP, TCP
 from harness.ports import free_port
 from harness.rest_backend import Answer, Recorded, RestBackend, rest_backend
 from harness.scripted_backend import ScriptedBackend, answer
 from postfix_rest_inetd.admin import cli
 
 TOKEN = "the-token-of-the-tests"
-MODES = {"domains": "tcp-lookup", "maps": "socketmap-lookup", "policy": "policy"}
-DOWN = {"down-domains": "tcp-lookup", "down-policy": "policy"}
+MODES = {"domains": TCP, "maps": SOCKETMAP, "policy": POLICY}
+DOWN = {"down-domains": TCP, "down-policy": POLICY}
 
 ANSWERS = {
     b"example.org": Answer(200, b'["one", "two"]'),
