@@ -13,6 +13,7 @@ from harness import modes
 from harness.modes import POLICY, SOCKETMAP, TCP
 
 MODES, LOOKUPS = modes.MODES, modes.LOOKUPS
+REQUEST, FOUND_BODY, FOUND = modes.REQUEST, modes.FOUND_BODY, modes.FOUND
 
 
 def netstring(payload: bytes) -> bytes:
@@ -34,19 +35,6 @@ def policy_reply(action: str) -> bytes:
     """A policy reply."""
     return f"action={action}\n\n".encode()
 
-
-REQUEST = {
-    TCP: b"get key\n",
-    SOCKETMAP: b"7:map key,",
-    POLICY: b"request=smtpd_access_policy\nprotocol_state=RCPT\nsender=a@example.org\n\n",
-}
-"""One ordinary request of each mode."""
-
-FOUND_BODY = {TCP: b'["value"]', SOCKETMAP: b'["value"]', POLICY: b"DUNNO"}
-"""A response body that is an answer."""
-
-FOUND = {TCP: b"200 value\n", SOCKETMAP: b"8:OK value,", POLICY: b"action=DUNNO\n\n"}
-"""The reply to FOUND_BODY."""
 
 NOT_FOUND = {TCP: b"500 key%20not%20found\n", SOCKETMAP: b"9:NOTFOUND ,"}
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The modes and what has their names: the one place from which tests take them.
+"""The modes, what has their names, and an ordinary request: the place from which tests take them.
 
-They are written out, and not taken from the package: they stand in the config.json and in the
-`systemctl enable` of operators. tests/unit/protocols and tests/unit/units hold the package against
-them.
+They are written out, and not taken from the package: operators have them in their config.json and
+have enabled these units, and Postfix sends these bytes. tests/unit/protocols and tests/unit/units
+hold the package against them.
 """
 
 from __future__ import annotations
@@ -25,3 +25,16 @@ UNITS = {
 
 TABLES = {"tcp": TCP, "socketmap": SOCKETMAP}
 """By what Postfix calls a table, the mode of the endpoint that it asks."""
+
+REQUEST = {
+    TCP: b"get key\n",
+    SOCKETMAP: b"7:map key,",
+    POLICY: b"request=smtpd_access_policy\nprotocol_state=RCPT\nsender=a@example.org\n\n",
+}
+"""One ordinary request of each mode."""
+
+FOUND_BODY = {TCP: b'["value"]', SOCKETMAP: b'["value"]', POLICY: b"DUNNO"}
+"""A response body that is an answer."""
+
+FOUND = {TCP: b"200 value\n", SOCKETMAP: b"8:OK value,", POLICY: b"action=DUNNO\n\n"}
+"""The reply to FOUND_BODY."""

@@ -552,6 +552,6 @@ def test_version_of_this_machine():
 
 def test_unknown_mode(tmp_path, monkeypatch):
     """Endpoints of a mode that has no units are not left out in silence: whoever adds it sees."""
-    monkeypatch.setattr(loading.fields.model, "MODES", ("tcp-lookup", "toy-lookup"))
-    with pytest.raises(KeyError, match="toy-lookup"):
-        run(tmp_path, [endpoint(), endpoint(mode="toy-lookup", **{"bind-port": 9002})])
+    monkeypatch.setattr(loading.fields.model, "MODES", ("tcp-lookup", "unheard-of"))
+    with pytest.raises(KeyError, match="unheard-of"):
+        run(tmp_path, [endpoint(), endpoint(mode="unheard-of", **{"bind-port": 9002})])

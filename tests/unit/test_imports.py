@@ -20,6 +20,7 @@ import pytest
 
 import postfix_rest_inetd
 from harness.endpoints import MODES, POLICY, SOCKETMAP, TCP, entry
+from harness.modes import FOUND, FOUND_BODY, REQUEST
 from harness.scripted_backend import ScriptedBackend, answer
 from postfix_rest_inetd.backend import http_connection
 
@@ -156,12 +157,6 @@ def test_unusable_configuration():
 BACKEND = "client http_connection resolver response stream"
 CONFIG = "address credentials endpoint fields json_reader loading target"
 
-REQUESTS = {
-    TCP: (b"get k\n", b'["v"]', b"200 v\n"),
-    SOCKETMAP: (b"3:m k,", b'["v"]', b"4:OK v,"),
-    POLICY: (b"a=b\n\n", b"DUNNO", b"action=DUNNO\n\n"),
-}
-
 ANSWERING = {"action", "answering", "deadline", "errors", "handler", "handover", "in_force"}
 ANSWERING |= {"log_entry", "verdict", "backend", "config", "protocols"}
 ANSWERING |= {f"backend.{name}" for name in BACKEND.split()}
@@ -174,14 +169,13 @@ def test_a_plain_http_request(mode, tmp_path):
 
     Nor what http_connection.py leaves out: what stands for it is there while urllib3 is loaded.
     """
-    sent, body, reply = REQUESTS[mode]
     with ScriptedBackend() as backend:
-        backend.script(answer(200, body))
+        backend.script(answer(200, FOUND_BODY[mode]))
         config = {"endpoints": [entry(mode=mode, target=f"http://127.0.0.1:{backend.port}/")]}
         path = tmp_path / "config.json"
         path.write_text(json.dumps(config))
-        modules, written = loaded_by(main(f"--config={path}", "--endpoint=example"), sent)
-    assert written == reply
+        modules, written = loaded_by(main(f"--config={path}", "--endpoint=example"), REQUEST[mode])
+    assert written == FOUND[mode]
     assert ours(modules) == WAITING | ANSWERING | CODECS[mode]
     assert among(modules, "argparse dataclasses difflib subprocess uuid tomllib") == set()
     assert among(modules, f"ssl _ssl traceback {' '.join(http_connection.LEFT_OUT)}") == set()

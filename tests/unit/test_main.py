@@ -11,6 +11,7 @@ import sys
 import pytest
 
 import postfix_rest_inetd
+from harness.modes import MODES
 from harness.wire import table
 from postfix_rest_inetd import __main__ as entry_point
 from postfix_rest_inetd.__main__ import UsageError, _parse
@@ -50,7 +51,7 @@ BAD = {
     "an empty value of its own": (["--endpoint", ""], "--endpoint needs a value"),
     "an unknown mode": (
         ["--endpoint=x", "--mode=tcp"],
-        "--mode is one of tcp-lookup, socketmap-lookup, policy",
+        f"--mode is one of {', '.join(MODES)}",
     ),
     "no endpoint and no socket": (
         ["--config=/x"],

@@ -125,6 +125,7 @@ def _endpoint() -> Schema:
 
 
 _LOOKUPS = [mode for mode in model.MODES if is_lookup(mode)]
+_MODES = f"{', '.join(model.MODES[:-1])} or {model.MODES[-1]}."
 _OTHERS = [mode for mode in model.MODES if not is_lookup(mode)]
 
 
@@ -135,7 +136,7 @@ def _properties() -> dict[str, Schema]:
     secret_file = {**text, **_whole(rf"{_PATH}|(?!\.{{1,2}}$)[^/]+")}
     required = {
         "name": {**text, "description": "A name for the journal; need not be unique."},
-        "mode": {**_mode(*model.MODES), "description": "tcp-lookup, socketmap-lookup or policy."},
+        "mode": {**_mode(*model.MODES), "description": _MODES},
         "target": {
             **_free_of(r"[\u0000-\u0020\u007f]", "The URL of the backend."),
             **_whole(_URL),

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from harness.endpoints import POLICY, SOCKETMAP, TCP, endpoint, entry
+from harness.endpoints import MODES, POLICY, SOCKETMAP, TCP, endpoint, entry
 from harness.wire import table
 from postfix_rest_inetd.config import fields, loading
 from postfix_rest_inetd.errors import ConfigError
@@ -94,7 +94,7 @@ PATH = [
 ]
 ABSOLUTE = "must be an absolute path"
 SECRET_FILE = [*PATH, ("a/b", ABSOLUTE), (".", ABSOLUTE), ("..", ABSOLUTE), ("./a", ABSOLUTE)]
-MODE = "must be one of tcp-lookup, socketmap-lookup, policy"
+MODE = f"must be one of {', '.join(MODES)}"
 IP = "must be an IP address, as 127.0.0.1 or ::1, or localhost"
 PORT = "must be a whole number from 1 to 65535"
 TIMEOUT = "must be a whole number from 1 to 90000"

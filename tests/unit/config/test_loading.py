@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import postfix_rest_inetd
-from harness.endpoints import LOOKUPS, POLICY, SOCKETMAP, TCP, entry
+from harness.endpoints import LOOKUPS, MODES, POLICY, SOCKETMAP, TCP, entry
 from harness.wire import table
 from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.errors import ConfigError
@@ -402,7 +402,7 @@ def test_all_problems_at_once():
         ("$.Endpoints", "is not a known key; did you mean endpoints?"),
         ("$.endpoints[0]", "must be an object"),
         ("$.endpoints[1].name", "must be a string"),
-        ("$.endpoints[1].mode", "must be one of tcp-lookup, socketmap-lookup, policy"),
+        ("$.endpoints[1].mode", f"must be one of {', '.join(MODES)}"),
         ("$.endpoints[1].target", "a target begins with http:// or https://"),
         ("$.endpoints[1].request-timeout", "must be a whole number from 1 to 90000"),
         ("$.endpoints[1].foo", "is not a known key"),

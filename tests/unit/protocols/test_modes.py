@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.modes import LOOKUPS, MODES, POLICY, SOCKETMAP, TCP
+from harness.modes import LOOKUPS, MODES, POLICY, REQUEST, SOCKETMAP, TCP
 from harness.wire import table
 from postfix_rest_inetd import model, protocols
 from postfix_rest_inetd.protocols import policy, socketmap, tcp_table
@@ -26,7 +26,7 @@ def test_every_mode_has_a_row():
     assert len({row.unit for row in protocols.MODES.values()}) == len(MODES)
 
 
-@pytest.mark.parametrize("mode", ["", "toy-lookup", "POLICY"])
+@pytest.mark.parametrize("mode", ["", "unheard-of", "POLICY"])
 @pytest.mark.parametrize("asked", [protocols.codec_of, protocols.is_lookup])
 def test_unknown_mode(asked, mode):
     """No mode speaks the protocol of another one because it is not known."""
@@ -34,17 +34,14 @@ def test_unknown_mode(asked, mode):
         asked(mode)
 
 
-REQUESTS = {TCP: b"get k\n", SOCKETMAP: b"3:m k,", POLICY: b"a=b\n\n"}
-
-
 @pytest.mark.parametrize("mode", MODES)
 def test_kind_of_request(mode):
     """What a decoder gives is of the kind that its row says, and its first bytes are its own."""
     decoder = protocols.codec_of(mode).Decoder()
-    decoder.feed(REQUESTS[mode])
+    decoder.feed(REQUEST[mode])
     request = decoder.next_request()
     assert isinstance(request, model.LookupRequest) is protocols.is_lookup(mode)
-    assert protocols.recognise(REQUESTS[mode]) == mode
+    assert protocols.recognise(REQUEST[mode]) == mode
     assert tuple(mode for mode in MODES if protocols.is_lookup(mode)) == LOOKUPS
 
 

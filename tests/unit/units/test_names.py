@@ -17,7 +17,7 @@ def test_units():
     assert socket_of(POLICY, "all") == "postfix-rest-policy@all.socket"
 
 
-@pytest.mark.parametrize("mode", ["", "toy-lookup"])
+@pytest.mark.parametrize("mode", ["", "unheard-of"])
 def test_unknown_mode(mode):
     """A mode without units has no name that could be taken for another one's."""
     with pytest.raises(KeyError):
