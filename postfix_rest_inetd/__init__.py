@@ -15,15 +15,16 @@ one short-lived process of this package, which ends with the connection. The dat
       -> connection       bytes to fd 1
       -> log_entry, journal   what happened, for the operator
 
-`config` turns config.json into Endpoints, and tells which of them a connection belongs to;
-`generator` tells systemd where they listen, in the words of `units`. `admin` is the operator's
-side: the command `postfix-rest-inetd`.
+What differs from one protocol to another stands in the tables of `protocols` and, for Postfix's
+side of it, `admin.protocols`. `config` turns config.json into Endpoints, and tells which of them a
+connection belongs to; `generator` tells systemd where they listen, in the words of `units`. `admin`
+is the operator's side: the command `postfix-rest-inetd`.
 
 What imports what (tests/unit/test_imports.py):
 
 - the core never imports `admin`;
-- in `admin`: cli -> commands -> migration -> checks -> ask, statistics, demo, schema -> host, ui,
-  and each of them the core. Commands never import each other;
+- in `admin`: cli -> commands -> migration -> checks -> ask, statistics, demo, schema -> host, ui
+  -> protocols, and each of them the core. Commands never import each other;
 - `backend.http_connection` alone imports urllib3; `journal`, and `admin.statistics.journal`, which
   reads what was written, import systemd.
 
