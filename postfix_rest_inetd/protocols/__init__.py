@@ -61,8 +61,8 @@ class Mode:
         unit: the name of its unit templates, without the @ and what follows.
         is_lookup: are the requests LookupRequests, for which the backend has values? Otherwise they
             are PolicyRequests, and it has actions.
-        is_spoken: do the first bytes of a connection belong to it? None while they may be the
-            beginning of such.
+        is_spoken: do the first bytes of a connection belong to it? None while there are too few
+            of them to tell.
     """
 
     __slots__ = ("codec", "is_lookup", "is_spoken", "unit")
@@ -127,8 +127,8 @@ MODES = {
     model.POLICY: Mode(_policy, "postfix-rest-policy", _begins_with_anything, is_lookup=False),
 }
 
-# For a client that has gone before its protocol could be told: this one has no reply for half of a
-# request, and nothing is what any client can take.
+# Spoken to a client that is gone before its first bytes tell the protocol: half of a policy request
+# gets no reply, and a client of any protocol can take silence.
 OF_TOO_FEW_BYTES = model.POLICY
 
 

@@ -135,3 +135,18 @@ def test_wildcards_do_not_stand_for_unix_sockets():
     assert select([ANY4, ANY6], LocalAddress(None, 1), None, None) == (
         "no endpoint listens on an unnamed unix socket"
     )
+
+
+ANSWERS = {
+    "a lookup": ({"mode": TCP}, True, False),
+    "a lookup in a map": ({"mode": SOCKETMAP}, True, False),
+    "an access table": ({"mode": SOCKETMAP, "access_table": True}, True, True),
+    "a policy": ({"mode": POLICY}, False, True),
+}
+
+
+@pytest.mark.parametrize("keys, is_lookup, answers_actions", table(ANSWERS))
+def test_what_is_answered(keys, is_lookup, answers_actions):
+    """Actions come from policies and from access tables: both go through the action firewall."""
+    made = endpoint(**keys)
+    assert (made.is_lookup, made.answers_actions) == (is_lookup, answers_actions)
