@@ -11,13 +11,13 @@ from hypothesis import given
 from property.strategies import action_texts, documents
 
 from harness.endpoints import entry
-from postfix_rest_inetd.admin.commands import config_schema
+from postfix_rest_inetd.admin.schema.document import schema
 from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.errors import ConfigError
 
 jsonschema = pytest.importorskip("jsonschema")
 
-VALIDATOR = jsonschema.Draft202012Validator(config_schema.schema())
+VALIDATOR = jsonschema.Draft202012Validator(schema())
 
 # What a schema cannot tell; its description says so.
 EXCUSED = re.compile(

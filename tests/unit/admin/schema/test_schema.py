@@ -14,14 +14,14 @@ from unit.test_action import SAFE, UNSAFE
 from harness.endpoints import POLICY, SOCKETMAP, TCP, entry
 from harness.wire import table
 from postfix_rest_inetd.admin import cli
-from postfix_rest_inetd.admin.commands import config_schema
+from postfix_rest_inetd.admin.schema.document import schema
 from postfix_rest_inetd.config import fields, loading
 from postfix_rest_inetd.errors import ConfigError
 
 # A build of the package has no such library; the project's own test environments have.
 jsonschema = pytest.importorskip("jsonschema")
 
-VALIDATOR = jsonschema.Draft202012Validator(config_schema.schema())
+VALIDATOR = jsonschema.Draft202012Validator(schema())
 
 
 def by_schema(document: object) -> bool:
@@ -206,7 +206,7 @@ def test_wholes(document, is_good):
 
 def test_no_drift():
     """Each key of the parser is in the schema and the other way round, with the same default."""
-    properties = config_schema.schema()["$defs"]["endpoint"]["properties"]
+    properties = schema()["$defs"]["endpoint"]["properties"]
     assert set(properties) == set(fields.ENDPOINT_KEYS)
     defaults = {key: value["default"] for key, value in properties.items() if "default" in value}
     assert {
@@ -219,5 +219,5 @@ def test_command(capsys):
     """The command prints the schema, which is a valid one."""
     assert cli.main(["config-schema"]) == 0
     printed = json.loads(capsys.readouterr().out)
-    assert printed == config_schema.schema()
+    assert printed == schema()
     jsonschema.Draft202012Validator.check_schema(printed)
