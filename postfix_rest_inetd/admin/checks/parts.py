@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: MIT
+"""The parts of `check` put together: which of them apply to a file, and what they find.
+
+    config      the configuration: all of its problems, with line and column; risks; urllib3
+    files       the files that it names, and the rights of the handlers
+    sockets     systemd's socket units, and the processes that listen
+    postfix     the tables and policy services of Postfix that lead here
+    probe       the backends, the endpoints as Postfix asks them, and recent failures
+
+The installed configuration, which systemd's handlers and the generator read, gets all but `probe`.
+Another file gets `config` and `files`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd.admin.checks import (
+    capacity,
+    configuration,
+    files,
+    python,
+    risks,
+    units,
+)
+from postfix_rest_inetd.admin.checks import (
+    postfix as postfix_checks,
+)
+from postfix_rest_inetd.admin.checks.finding import ERROR, NOTE, Finding
+from postfix_rest_inetd.admin.host import references, systemd
+from postfix_rest_inetd.admin.host.listeners import Listeners
+from postfix_rest_inetd.config import loading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postfix_rest_inetd.admin.host.postconf import Settings
+    from postfix_rest_inetd.config.endpoint import Endpoint
+
+PARTS = ("config", "files", "sockets", "postfix", "probe")
+_OF_ANY_FILE = frozenset(("config", "files"))
+_OF_THE_INSTALLED = _OF_ANY_FILE | {"sockets", "postfix"}
+
+
+def parts_for(path: str) -> frozenset[str]:
+    """The parts for the configuration at `path`, without `probe`."""
+    return _OF_THE_INSTALLED if _is_installed(path) else _OF_ANY_FILE
+
+
+def _is_installed(path: str) -> bool:
+    """Is it the file that systemd's handlers and the generator read?"""
+    return os.path.abspath(path) == loading.DEFAULT_PATH
+
+
+def findings(path: str, parts: frozenset[str]) -> Iterator[Finding]:
+    """What these parts find, in their order."""
+    loaded, found = configuration.load(path)
+    if "config" in parts or loaded is None:
+        yield from found
+    if "config" in parts:
+        yield from python.findings()
+        yield from risks.findings([] if loaded is None else loaded.endpoints)
+    if "files" in parts:
+        yield from _files(path, loaded)
+    listeners = Listeners()
+    if "sockets" in parts:
+        yield from _sockets(loaded, listeners)
+    if loaded is None or not loaded.endpoints:
+        return
+    if not parts.isdisjoint(("postfix", "probe")):
+        yield from _asked(path, loaded, parts, listeners)
+
+
+def _asked(
+    path: str, loaded: loading.Config, parts: frozenset[str], listeners: Listeners
+) -> Iterator[Finding]:
+    """Who asks the endpoints, and what they answer; do handlers use this configuration?"""
+    in_use = _is_installed(path) or "sockets" in parts
+    postfix, notes = postfix_checks.settings_and_notes()
+    if "postfix" in parts:
+        yield from notes
+        if postfix:
+            yield from _postfix(loaded.endpoints, listeners, postfix)
+    if "probe" in parts:
+        yield from _probe(path, loaded, listeners if in_use else None, postfix)
+
+
+def _has_units() -> bool:
+    return systemd.is_running() and systemd.are_installed()
+
+
+def _files(path: str, loaded: loading.Config | None) -> Iterator[Finding]:
+    if _is_installed(path) and _has_units():
+        settings = systemd.handler_settings()
+        if loaded is not None:
+            files.use_credentials(loaded, settings)
+        yield from files.installed(path, loaded, settings)
+    if loaded is not None:
+        yield from files.usable(path, loaded)
+
+
+def _sockets(loaded: loading.Config | None, listeners: Listeners) -> Iterator[Finding]:
+    endpoints = None if loaded is None else loaded.endpoints
+    if _has_units():
+        yield from units.findings(endpoints, listeners)
+        return
+    missing = "the units are" if systemd.is_running() else "systemd is"
+    yield Finding(NOTE, "sockets", f"{missing} not there, so no socket unit was looked at")
+    yield from units.without_units(endpoints or [], listeners)
+
+
+def _postfix(
+    endpoints: list[Endpoint], listeners: Listeners, instances: list[Settings]
+) -> Iterator[Finding]:
+    has_units = _has_units()
+    ours = units.open_addresses() if has_units else frozenset()
+    yield from postfix_checks.findings(endpoints, listeners, instances, ours)
+    if has_units:
+        serving = units.serving(endpoints)
+        yield from capacity.findings(serving, endpoints, instances)
+
+
+def _probe(
+    path: str, loaded: loading.Config, listeners: Listeners | None, postfix: list[Settings]
+) -> Iterator[Finding]:
+    """Ask the backends; and where the configuration is one in use, its sockets and the journal."""
+    names = _map_names(loaded.endpoints, postfix)
+    failed = set()
+    if python.is_usable():
+        from postfix_rest_inetd.admin.checks import probe
+
+        for endpoint in loaded.endpoints:
+            for finding in probe.findings(endpoint, loaded, path, names):
+                yield finding
+                if finding.severity == ERROR:
+                    failed.add(endpoint)
+    if listeners is not None:
+        from postfix_rest_inetd.admin.checks import failures, questions
+
+        began = time.time()
+        asked = questions.Asked(loaded.endpoints, path, names, failed)
+        yield from questions.findings(asked, listeners)
+        yield from failures.findings(loaded.endpoints, began)
+
+
+def _map_names(endpoints: list[Endpoint], postfix: list[Settings]) -> dict[Endpoint, list[str]]:
+    """The names of the maps that Postfix asks each socketmap endpoint for."""
+    names: dict[Endpoint, list[str]] = {}
+    for settings in postfix:
+        for reference in references.find(settings):
+            target = postfix_checks.endpoint_of(reference, endpoints, settings)
+            if target is None or reference.map_name is None:
+                continue
+            known = names.setdefault(target, [])
+            if reference.map_name not in known:
+                known.append(reference.map_name)
+    return names

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+"""What is different for a configuration of postfix-rest-connector when handlers use it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd.admin.checks.finding import NOTE, Finding
+from postfix_rest_inetd.config.address import WILDCARDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from postfix_rest_inetd.config.endpoint import Endpoint
+    from postfix_rest_inetd.config.loading import Config
+
+_BOUNCING = frozenset((401, 403, 404, 408, 429))
+
+
+def findings(path: str, loaded: Config) -> Iterator[Finding]:
+    """Notes on the endpoints of the configuration at `path`, which can be used."""
+    endpoints = loaded.endpoints
+    silent = _without_timeout(path)
+    if found := named(e for e in endpoints if e.address.ip in WILDCARDS):
+        what = "listens at every address: whoever reaches this machine can ask it"
+        yield Finding(NOTE, found, what, "If Postfix runs here, 127.0.0.1 is enough: bind-address.")
+    if found := named(e for e in endpoints if e.json_path in silent):
+        what = "has no request-timeout, which means 2000 ms for everything together"
+        yield Finding(NOTE, found, what, "In version 1.1.0 of the daemon it meant no limit.")
+    bouncing = (e for e in endpoints if not e.is_lookup and not _defers(e))
+    if found := named(bouncing):
+        what = "a 4xx of the backend bounces mail (554), as ever: that of an expired token, too"
+        advice = f'To defer it: "temporary-statuses": {sorted(_BOUNCING)}'
+        yield Finding(NOTE, found, what, advice)
+    if found := named(e for e in endpoints if not e.is_lookup):
+        what = "an action that is empty, or only a number, or has a line break, is answered with "
+        yield Finding(NOTE, found, what + "a temporary error; Postfix would accept the mail")
+    what = "redirects are not followed; unknown keys, and keys that stand twice, are errors"
+    yield Finding(NOTE, "all endpoints", what)
+
+
+def named(endpoints: Iterable[Endpoint]) -> str:
+    """Endpoints by name and address, as names need not be unique."""
+    return ", ".join(f"{endpoint.name} ({endpoint.address})" for endpoint in endpoints)
+
+
+def _defers(endpoint: Endpoint) -> bool:
+    return bool(_BOUNCING & endpoint.temporary_statuses)
+
+
+def _without_timeout(path: str) -> set[str]:
+    """The JSON paths of the endpoints that have no request-timeout."""
+    with open(path, "rb") as file:
+        document = json.loads(file.read().decode("utf-8-sig"))
+    return {
+        f"$.endpoints[{index}]"
+        for index, entry in enumerate(document["endpoints"])
+        if entry.get("request-timeout") is None
+    }
