@@ -1,105 +1,165 @@
 # SPDX-License-Identifier: MIT
-"""The command `postfix-rest-inetd`: its subcommands, and nothing of what they do.
+"""The command `postfix-rest-inetd`: its subcommands, and how all of them fail.
 
 A subcommand is a module of `commands` that has
 
 - `add_arguments(parser)`: what its command line knows;
 - `run(arguments) -> int`: do it, and return the exit status;
+- `EXIT_STATUS`: what its exit statuses mean, besides those that all commands have;
+- `EXIT_FAILED`, if it fails with another status than 1;
 
 and a line in COMMANDS. Only the module of the subcommand that is called is imported.
 
-Exit status: what the subcommand returns; 2 for a wrong command line, as argparse has it; 130 when
-it was interrupted. What cannot be written, and a Python module that is not installed, are told in
-one sentence, with exit status 1. A traceback is a mistake of ours.
+A subcommand raises what keeps it from its work, and `_failure` is the one map from errors to
+messages and exit statuses. A message is one line on standard error that begins with
+`postfix-rest-inetd: `. An error that is not in the map is a fault of this program: a traceback.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import importlib
 import os
 import sys
+from typing import TYPE_CHECKING, NoReturn
 
 from postfix_rest_inetd import __version__
+from postfix_rest_inetd.admin.command_error import (
+    EXIT_CONFIG,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_USAGE,
+    CommandError,
+    UsageError,
+)
 from postfix_rest_inetd.admin.ui import terminal
+from postfix_rest_inetd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # subcommand: (module in `commands`, what it does)
 COMMANDS = {
-    "check": ("check", "tell what is wrong with configuration, sockets, Postfix and backends"),
+    "check": ("check", "find problems of configuration, sockets, Postfix and backends"),
     "config-schema": ("config_schema", "print the JSON schema of config.json"),
-    "demo": ("demo", "show one question of each kind, with an embedded backend"),
-    "edit": ("edit", "edit the configuration, and check it before it is saved"),
-    "endpoints": ("endpoints", "print name, mode and address of each endpoint"),
-    "migrate": ("migrate", "tell how to take over from postfix-rest-connector"),
-    "query": ("query", "ask an endpoint, and tell what Postfix makes of it"),
+    "demo": ("demo", "ask one question of each kind, with an embedded backend"),
+    "edit": ("edit", "edit the configuration and check it before saving"),
+    "endpoints": ("endpoints", "print the name, mode and address of each endpoint"),
+    "migrate": ("migrate", "show how to take over from postfix-rest-connector"),
+    "query": ("query", "ask an endpoint and show what Postfix does with the reply"),
     "stats": ("stats", "count requests, failures and latencies in the journal"),
 }
 
-EXIT_INTERRUPTED = 130
-
 # The modules of others, and the packages of Debian and Fedora that have them.
 _PACKAGES = {"urllib3": "python3-urllib3", "systemd": "python3-systemd"}
+# What a file can do to a writer who has opened it; the error does not name the file then.
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the subcommand that the command line names; returns the exit status."""
-    given = sys.argv[1:] if arguments is None else arguments
-    command = next((word for word in given if not word.startswith("-")), "")
-    if sys.stdout is None:  # closed: whatever it was to hold goes nowhere
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - to the end
+    _replace_closed_streams()
+    parsed = argparse.Namespace(command="")
     try:
-        return _run(command, given)
-    except BrokenPipeError:  # `| head` has seen enough; the rest of the output goes nowhere
-        _discard_output()
-        return 1
-    except (ImportError, OSError) as error:
-        reason = _reason(error)
-        if not reason:
-            raise
-        _discard_output()
-        print(f"postfix-rest-inetd {command}".rstrip() + f": {reason}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        _discard_output()
-        return EXIT_INTERRUPTED
-
-
-def _run(command: str, given: list[str]) -> int:
-    """Parse the command line and run the command; what it prints is written before this returns."""
-    try:
-        parsed = parser([command]).parse_args(given)
-        terminal.tolerate()
-        status: int = _module(parsed.command).run(parsed)
-    finally:  # after --help, argparse leaves by an exception
-        sys.stdout.flush()
+        try:
+            parsed = _parsed(sys.argv[1:] if arguments is None else arguments)
+            terminal.tolerate()
+            status: int = _module(parsed.command).run(parsed)
+        finally:  # after --help, argparse leaves by an exception
+            sys.stdout.flush()
+    except (CommandError, ConfigError, ImportError, OSError, KeyboardInterrupt) as error:
+        status, messages = _failure(error, parsed)
+        if isinstance(error, (OSError, KeyboardInterrupt)):
+            _discard_output()
+        for message in [*messages, *getattr(error, "__notes__", [])]:
+            terminal.complain(message)
     return status
 
 
+def _failure(error: BaseException, parsed: argparse.Namespace) -> tuple[int, list[str]]:
+    """The exit status for an error, and the messages.
+
+    Raises:
+        BaseException: the error, where it is a fault of this program.
+    """
+    status, messages = EXIT_FAILED, [str(error)]
+    if parsed.command:
+        status = getattr(_module(parsed.command), "EXIT_FAILED", EXIT_FAILED)
+    match error:
+        case KeyboardInterrupt():
+            status, messages = EXIT_INTERRUPTED, []
+        case BrokenPipeError():  # as in `... | head`, which has seen enough
+            messages = []
+        case UsageError():
+            status = EXIT_USAGE
+        case CommandError():
+            pass
+        case ConfigError():
+            path = getattr(parsed, "config", error.source)
+            status, messages = EXIT_CONFIG, list(_problems(error, path))
+        case ImportError(name=str(name)) if package := _package_of(name):
+            messages = [f"the Python module {name} cannot be loaded; install the package {package}"]
+        case OSError(filename=str(name), strerror=str(reason)):
+            messages = [f"{name}: {reason}"]
+        case OSError(errno=number, strerror=str(reason)) if number in _UNWRITABLE:
+            messages = [f"the output cannot be written: {reason}"]
+        case _:
+            raise error
+    return status, messages
+
+
+def _package_of(module: str) -> str:
+    return _PACKAGES.get(module.partition(".")[0], "")
+
+
+def _problems(error: ConfigError, path: str) -> Iterator[str]:
+    """One message for each problem of the configuration at `path`, with its place."""
+    from postfix_rest_inetd.admin.checks import configuration
+
+    for finding in configuration.problems(path, error):
+        yield f"{finding.where}: {finding.what}"
+
+
+def _replace_closed_streams() -> None:
+    """What is to be written to a stream that was closed at the start goes nowhere."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - to the end
+    if sys.stderr is None:  # otherwise print() takes standard output in its place
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
 def _discard_output() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Keep the interpreter from writing, at its end, what could not be written or is unwanted."""
+    with contextlib.suppress(OSError):  # something in place of standard output, without a file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _reason(error: ImportError | OSError) -> str:
-    """Why it is not our mistake, in words for the operator; empty if it is."""
-    if isinstance(error, ImportError):
-        name = (error.name or "").partition(".")[0]
-        package = _PACKAGES.get(name)
-        if package is None:
-            return ""
-        return f"the Python module {name} cannot be loaded; install the package {package}"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
-        what = f"{error.filename}: " if error.filename else "the output cannot be written: "
-        return f"{what}{error.strerror}"
-    return ""
+def _parsed(given: list[str]) -> argparse.Namespace:
+    command = next((word for word in given if not word.startswith("-")), "")
+    return parser([command]).parse_args(given)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that raises, as everything else does."""
+
+    def error(self, message: str) -> NoReturn:
+        """Show the usage.
+
+        Raises:
+            UsageError: always.
+        """
+        self.print_usage(sys.stderr)
+        raise UsageError(message)
 
 
 def parser(complete: list[str]) -> argparse.ArgumentParser:
     """The parser of the command line, with the arguments of the subcommands in `complete` only."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="postfix-rest-inetd",
-        description="Answer Postfix's lookups and policy requests from a REST backend: "
-        "the operator's commands.",
+        description="The administrator's commands of postfix-rest-inetd, which answers Postfix's "
+        "lookups and policy requests from a REST backend.",
         epilog="Run postfix-rest-inetd COMMAND --help for details.",
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
@@ -107,11 +167,25 @@ def parser(complete: list[str]) -> argparse.ArgumentParser:
     for name, (_, summary) in COMMANDS.items():
         description = f"{summary[0].upper()}{summary[1:]}."
         command = commands.add_parser(
-            name, help=summary, description=description, allow_abbrev=False
+            name,
+            help=summary,
+            description=description,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if name in complete:
-            _module(name).add_arguments(command)
+            module = _module(name)
+            module.add_arguments(command)
+            paragraphs = ((command.epilog or "").rstrip(), _explained(module.EXIT_STATUS))
+            command.epilog = "\n\n".join(filter(None, paragraphs))
     return top
+
+
+def _explained(statuses: dict[int, str]) -> str:
+    """The end of --help."""
+    known = {EXIT_USAGE: "wrong command line", EXIT_INTERRUPTED: "interrupted", **statuses}
+    lines = [f"  {status:<4} {meaning}" for status, meaning in sorted(known.items())]
+    return "\n".join(["exit status:", *lines])
 
 
 def _module(command: str):  # type: ignore[no-untyped-def] # noqa: ANN202 - a module has no type

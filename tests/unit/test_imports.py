@@ -314,7 +314,7 @@ def test_direction(path):
     else:
         allowed |= {"config", "backend", "protocols", "units"}
     if module == "admin.cli":
-        allowed |= {"admin.commands", "admin.ui"}
+        allowed |= {"admin.commands", "admin.checks", "admin.ui"}
     needed = needed_by(path)
     assert {room_of(name) for name in needed} - allowed == set()
     if not module.startswith("admin"):

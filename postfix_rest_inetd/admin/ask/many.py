@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.ask.record import Record
 from postfix_rest_inetd.admin.ask.socket_client import NoAnswerError
+from postfix_rest_inetd.admin.ui import terminal
 from postfix_rest_inetd.admin.ui.progress import Progress
 from postfix_rest_inetd.log_entry import printable
 
@@ -59,8 +60,7 @@ def ask_all(client: Asking, map_name: bytes | None, source: BinaryIO) -> Outcome
             in_a_row = in_a_row + 1 if problem else 0
             if problem:
                 progress.wipe()
-                shown = printable(key.decode(errors="backslashreplace"))
-                print(f"{shown}: {printable(problem)}", file=sys.stderr)
+                terminal.complain(f"{key.decode(errors='backslashreplace')}: {problem}")
             if in_a_row == MAX_ERRORS:
                 outcome.gave_up = True
                 break

@@ -13,6 +13,7 @@ import os
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import model
+from postfix_rest_inetd.admin.command_error import UsageError
 from postfix_rest_inetd.admin.protocols import has_maps
 from postfix_rest_inetd.config.endpoint import select
 
@@ -54,10 +55,6 @@ DEFAULTS = {
     "encryption_keysize": "0",
     "policy_context": "",
 }
-
-
-class UsageError(Exception):
-    """The command line is wrong; the text says why."""
 
 
 def endpoint_of(loaded: Config, name: str) -> Endpoint:

@@ -42,10 +42,15 @@ def load(path: str, content: bytes | None = None) -> tuple[loading.Config | None
         is_closed = content is None and _is_closed(path)
         advice = _AS_ROOT if is_closed else _consequence(path, content)
         return None, list(problems(path, error, content, advice))
+    return loaded, described(path, loaded)
+
+
+def described(path: str, loaded: loading.Config) -> list[Finding]:
+    """What a good configuration has."""
     if not loaded.endpoints:
         what = "there are no endpoints yet; nothing will listen"
-        return loaded, [Finding(NOTE, path, what)]
-    return loaded, [
+        return [Finding(NOTE, path, what)]
+    return [
         Finding(GOOD, endpoint.name, f"{endpoint.mode} on {endpoint.address}, asks {origin}")
         for endpoint in loaded.endpoints
         for origin in [endpoint.target.origin]

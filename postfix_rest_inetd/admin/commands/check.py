@@ -1,19 +1,9 @@
 # SPDX-License-Identifier: MIT
 """`postfix-rest-inetd check`: does all fit that has to work together, and what is to be done?
 
-Its parts, each a module check_*.py that yields findings:
-
-    config      the configuration: all of its problems, with line and column; risks; urllib3
-    files       the files that it names, and the rights of the handlers
-    sockets     systemd's socket units, and who listens
-    postfix     the tables and policy services of Postfix that lead here
-    probe       (--probe) the backends, the endpoints as Postfix asks them, and recent failures
-
-All of them concern the installed configuration. To a file that is not installed (`--config`), only
-`config` and `files` apply, unless `--only` asks for more.
-
-Exit status: 0 when no error was found, 1 when one was, 2 for a wrong command line. A warning is
-about a step that is still to be taken, or a risk: with `--strict` it counts as an error, without it
+`checks/parts.py` has the parts. A problem of the configuration is an error that `check` reports:
+the exit status is 1 as for other errors, not the one of commands that need a configuration. A
+warning is about a step that is still to be taken, or a risk, and counts with --strict only, so that
 `check` can stand before these steps in a script.
 """
 
@@ -27,19 +17,20 @@ from postfix_rest_inetd.admin.ui.options import add_config_option
 
 EXIT_GOOD = 0
 EXIT_BAD = 1
+EXIT_STATUS = {EXIT_GOOD: "no errors", EXIT_BAD: "errors or, with --strict, warnings"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line knows."""
-    parser.epilog = (
-        "exit status: 0 no error was found (warnings are steps still to be taken, or "
-        "risks); 1 an error, or with --strict a warning; 2 wrong command line."
-    )
+    parser.epilog = """\
+A warning is a step that is still to be taken, or a risk. Problems of the
+configuration are errors, with exit status 1.
+"""
     add_config_option(parser)
     parser.add_argument(
         "--probe",
         action="store_true",
-        help="ask each backend and each socket for something that cannot exist, and tell of the "
+        help="ask each backend and each socket for an address that cannot exist, and report the "
         "failures of the last hour",
     )
     parser.add_argument(

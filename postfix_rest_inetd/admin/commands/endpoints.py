@@ -4,8 +4,7 @@
 One line for each, in the order of the file: name, mode and address, separated by tabs. A name has
 no control characters, so no line is ambiguous. Targets are not looked at, and not told.
 
-Exit status 0, or 1 when the configuration cannot be used, or the output not written; the problems
-are on standard error. An output file stays as it is then.
+An output file stays as it is while the configuration cannot be used.
 """
 
 from __future__ import annotations
@@ -13,39 +12,37 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from postfix_rest_inetd.admin.command_error import EXIT_CONFIG, EXIT_FAILED
+from postfix_rest_inetd.admin.host import atomic_file
 from postfix_rest_inetd.admin.ui.options import add_config_option
 from postfix_rest_inetd.config import loading
-from postfix_rest_inetd.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
 
 EXIT_GOOD = 0
-EXIT_BAD = 1
+EXIT_STATUS = {
+    EXIT_GOOD: "printed or written",
+    EXIT_FAILED: "the output cannot be written",
+    EXIT_CONFIG: "the configuration cannot be used",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line knows."""
+    parser.epilog = "Each endpoint is a line: name, mode and address, separated by tabs."
     add_config_option(parser)
-    parser.add_argument("--output", metavar="FILE", help="replace FILE, in one step")
+    parser.add_argument(
+        "--output", metavar="FILE", help="replace FILE in one step instead of printing"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the endpoints; returns the exit status."""
-    try:
-        loaded = loading.load(arguments.config, for_listening=True)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return EXIT_BAD
+    loaded = loading.load(arguments.config, for_listening=True)
     text = "".join(f"{e.name}\t{e.mode}\t{e.address}\n" for e in loaded.endpoints)
     if arguments.output is None:
         sys.stdout.write(text)
-        return EXIT_GOOD
-    from postfix_rest_inetd.admin.statistics import state
-
-    try:
-        state.write(arguments.output, text, state.PUBLIC_MODE)
-    except OSError as error:
-        print(f"postfix-rest-inetd endpoints: {error.filename}: {error.strerror}", file=sys.stderr)
-        return EXIT_BAD
+    else:
+        atomic_file.write(arguments.output, text, atomic_file.PUBLIC_MODE)
     return EXIT_GOOD

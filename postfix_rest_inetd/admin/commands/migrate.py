@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: MIT
 """`postfix-rest-inetd migrate FILE`: from postfix-rest-connector, a daemon, to our sockets.
 
-FILE is the daemon's configuration, which is used here as it is. Three things are printed: what is
-wrong or different with it here, who holds its addresses at the moment, and the commands that put it
-into service, in their order, as a text that a shell would take (everything else is a comment).
-
-Nothing is changed. Exit status: 0 when the file can be used as it is, 1 when not, 2 for a wrong
-command line.
+FILE is the daemon's configuration, which is used here as it is. Three things are printed: what
+differs here, which processes hold its addresses at the moment, and the commands that put it into
+service, in their order, as a text that a shell takes (everything else is a comment).
 """
 
 from __future__ import annotations
@@ -15,32 +12,40 @@ import os
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.checks import configuration, postfix, report
-from postfix_rest_inetd.admin.checks.finding import ERROR, WARNING, Finding
+from postfix_rest_inetd.admin.checks.finding import WARNING, Finding
+from postfix_rest_inetd.admin.command_error import EXIT_CONFIG, EXIT_FAILED
 from postfix_rest_inetd.admin.host.listeners import Listeners
 from postfix_rest_inetd.admin.migration import differences, holders, main_cf, steps
 from postfix_rest_inetd.config import loading
+from postfix_rest_inetd.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
 
+EXIT_GOOD = 0
+EXIT_STATUS = {
+    EXIT_GOOD: "FILE can be used as it is",
+    EXIT_FAILED: "the output cannot be written",
+    EXIT_CONFIG: "FILE cannot be used",
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line knows."""
-    parser.epilog = (
-        "exit status: 0 the file can be used as it is; 1 it cannot; 2 wrong command line."
-    )
-    parser.add_argument("file", metavar="FILE", help="the configuration of postfix-rest-connector")
+    parser.epilog = "The commands are printed, not run."
+    parser.add_argument("file", metavar="FILE", help="configuration of postfix-rest-connector")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what is to be known and done; returns the exit status."""
     path = arguments.file
-    loaded, found = configuration.load(path)
-    if loaded is None:
-        report.as_text([finding._replace(advice="") for finding in found])
-        if os.access(path, os.R_OK):
-            print("\nMend this first, in a copy. The keys are those of postfix-rest-inetd.json(5).")
-        return 1
+    try:
+        loaded = loading.load(path)
+    except ConfigError as error:
+        if os.path.isfile(path) and os.access(path, os.R_OK):
+            error.add_note("correct this in a copy first; postfix-rest-inetd.json(5) has the keys")
+        raise
+    found = configuration.described(path, loaded)
     listeners = Listeners()
     held = dict(holders.holders(loaded, listeners))
     found += differences.findings(path, loaded)
@@ -64,4 +69,4 @@ def run(arguments: argparse.Namespace) -> int:
     for line in main_cf.lines(loaded.endpoints, settings):
         print(line)
     print("# 4. Is everything as it should be?\npostfix-rest-inetd check --probe")
-    return 0 if all(finding.severity != ERROR for finding in found) else 1
+    return EXIT_GOOD

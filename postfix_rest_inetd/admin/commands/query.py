@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: MIT
 """`postfix-rest-inetd query`: ask an endpoint as Postfix does, and tell what Postfix makes of it.
 
-Exit status, after postmap(1) and sysexits.h:
+Exit status, after postmap(1) and sysexits.h, besides those that all commands have (cli.py):
 
     0   the key was found (with `-`, at least one was), or the policy service gave an action
     1   it was not found
-    2   wrong command line, an unknown endpoint included
-    75  (EX_TEMPFAIL) an error: an error reply, no reply, or one that Postfix cannot use
-    78  (EX_CONFIG) the configuration cannot be used
-    130 interrupted
+    75  (EX_TEMPFAIL) an error: an error reply, no reply, or one that Postfix cannot use; or the
+        question could not be asked
 
 A policy service whose backend fails gives an action, too, the handler's own: by its words (`REST
 ...`) it is taken for an error.
@@ -16,7 +14,6 @@ A policy service whose backend fails gives an action, too, the handler's own: by
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -25,11 +22,15 @@ from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.ask import effects, keys, many, question, screen, socket_client
 from postfix_rest_inetd.admin.ask.record import Record
 from postfix_rest_inetd.admin.ask.socket_client import NoAnswerError
+from postfix_rest_inetd.admin.command_error import EXIT_CONFIG
+from postfix_rest_inetd.admin.ui import terminal
 from postfix_rest_inetd.admin.ui.options import add_config_option
 from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.errors import ConfigError
 
 if TYPE_CHECKING:
+    import argparse
+
     from postfix_rest_inetd.admin.ask import backend_client
     from postfix_rest_inetd.admin.ask.codec import Answer
     from postfix_rest_inetd.config.endpoint import Endpoint
@@ -38,10 +39,15 @@ if TYPE_CHECKING:
 
 EXIT_FOUND = 0
 EXIT_NOT_FOUND = 1
-EXIT_USAGE = 2
 EXIT_TEMPFAIL = 75
-EXIT_CONFIG = 78
-EXIT_INTERRUPTED = 130
+# Of whatever keeps it from asking: 1 would say that the key does not exist.
+EXIT_FAILED = EXIT_TEMPFAIL
+EXIT_STATUS = {
+    EXIT_FOUND: "found (with -, at least one key), or an action",
+    EXIT_NOT_FOUND: "not found",
+    EXIT_TEMPFAIL: "an error on which Postfix defers the mail, or nothing was asked",
+    EXIT_CONFIG: "the configuration cannot be used",
+}
 
 # The handler's words for what is no answer of the backend (verdict.py).
 _OWN_WORDS = (b"451 REST ", b"554 REST ")
@@ -53,70 +59,56 @@ examples:
   postfix-rest-inetd query policy --attribute sender=a@example.org \\
       --attribute recipient=b@example.net
   postfix-rest-inetd query domains - < domains.txt
-
-exit status: 0 found (with -, at least one), or an action; 1 not found; 2 wrong
-command line; 75 an error, on which Postfix defers the mail; 78 the
-configuration cannot be used.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line knows."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
-    parser.add_argument("endpoint", metavar="ENDPOINT", help="its name or listening address")
     parser.add_argument(
-        "key", metavar="KEY", nargs="?", help="what to look up; - reads keys, one on a line"
+        "endpoint", metavar="ENDPOINT", help="name or listening address of the endpoint"
     )
-    parser.add_argument("--map", metavar="NAME", help="socketmap: the name of the map")
+    parser.add_argument(
+        "key",
+        metavar="KEY",
+        nargs="?",
+        help="what to look up; - reads keys from standard input, one per line",
+    )
+    parser.add_argument("--map", metavar="NAME", help="socketmap: name of the map")
     parser.add_argument(
         "--attribute",
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        help="policy: an attribute, as sender=a@example.org; may be repeated; others have the "
-        "values of an ordinary mail from 127.0.0.1",
+        help="policy: an attribute, such as sender=a@example.org; may be repeated; all others get "
+        "the values of an ordinary mail from 127.0.0.1",
     )
     parser.add_argument(
         "--direct",
         action="store_true",
-        help="ask the backend itself, as this user, and not through the socket",
+        help="ask the backend directly, as this user, instead of through the socket",
     )
-    parser.add_argument("-v", "--verbose", action="store_true", help="show the bytes both ways")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="show the bytes in both directions"
+    )
     add_config_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask, and print what happened; returns the exit status."""
-    try:
-        loaded = loading.load(arguments.config, tolerant=True)  # as handlers do
-        endpoint = _usable(question.endpoint_of(loaded, arguments.endpoint), arguments.config)
-        question.check_kind(endpoint, arguments.key, arguments.attribute)
-        map_name = question.map_name_of(endpoint, arguments.map)
-        if not endpoint.is_lookup:
-            request: model.Request = question.policy_request(arguments.attribute)
-        else:
-            request = model.LookupRequest(os.fsencode(arguments.key), map_name)
-        client = _client(endpoint, loaded.user_agent, direct=arguments.direct)
-    except ConfigError as error:
-        for json_path, text in error.problems:
-            place = f"{json_path}: " if json_path else ""
-            print(f"{error.source}: {place}{text}", file=sys.stderr)
-        if arguments.direct and "CREDENTIALS_DIRECTORY" in str(error):
-            print("Only the handlers have credentials: ask without --direct.", file=sys.stderr)
-        return EXIT_CONFIG
-    except question.UsageError as error:
-        print(f"postfix-rest-inetd query: {error}", file=sys.stderr)
-        return EXIT_USAGE
+    loaded = loading.load(arguments.config, tolerant=True)  # as handlers do
+    endpoint = _usable(question.endpoint_of(loaded, arguments.endpoint), arguments.config)
+    question.check_kind(endpoint, arguments.key, arguments.attribute)
+    map_name = question.map_name_of(endpoint, arguments.map)
+    if not endpoint.is_lookup:
+        request: model.Request = question.policy_request(arguments.attribute)
+    else:
+        request = model.LookupRequest(os.fsencode(arguments.key), map_name)
+    client = _client(endpoint, loaded.user_agent, direct=arguments.direct)
     try:
         if arguments.key == "-":
             return _ask_many(client, map_name)
         return _ask_one(client, endpoint, request, arguments)
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:  # `query ... | head`; the rest of the output goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_TEMPFAIL
     finally:
         client.close()
 
@@ -131,7 +123,12 @@ def _client(endpoint: Endpoint, user_agent: str, *, direct: bool) -> Client:
     if direct:
         from postfix_rest_inetd.admin.ask import backend_client
 
-        return backend_client.Client(endpoint, user_agent)
+        try:
+            return backend_client.Client(endpoint, user_agent)
+        except ConfigError as error:
+            if "CREDENTIALS_DIRECTORY" in str(error):
+                error.add_note("only handlers have credentials; ask without --direct")
+            raise
     return socket_client.Client(endpoint)
 
 
@@ -140,7 +137,7 @@ def _ask_many(client: Client, map_name: bytes | None) -> int:
     if outcome.errors:
         text = f"{outcome.errors} of {outcome.asked} keys had an error"
         end = f"; gave up after {many.MAX_ERRORS} in a row" if outcome.gave_up else ""
-        print(f"postfix-rest-inetd query: {text}{end}", file=sys.stderr)
+        terminal.complain(f"{text}{end}")
         return EXIT_TEMPFAIL
     return EXIT_FOUND if outcome.found else EXIT_NOT_FOUND
 

@@ -1,34 +1,43 @@
 # SPDX-License-Identifier: MIT
 """`postfix-rest-inetd stats`: what the journal knows of requests, failures and latencies.
 
-Exit status: 0, also when there were no requests; 1 when the journal, or a file, cannot be read or
-written; 2 for a wrong command line; 130 when interrupted, unless --follow was: that ends so.
+Exit status: 0, also when there were no requests, and when --follow was interrupted, which ends so;
+otherwise those that all commands have (cli.py).
 """
 
 from __future__ import annotations
 
-import argparse
+import contextlib
 import functools
 import os
 import re
 import sys
 import time
+from typing import TYPE_CHECKING
 
+from postfix_rest_inetd.admin.command_error import EXIT_FAILED, EXIT_INTERRUPTED, UsageError
+from postfix_rest_inetd.admin.host import atomic_file
 from postfix_rest_inetd.admin.statistics import groups, selection, state, times
 from postfix_rest_inetd.admin.statistics.counters import Counters
 from postfix_rest_inetd.admin.statistics.following import follow
-from postfix_rest_inetd.admin.statistics.journal import Journal, JournalError
+from postfix_rest_inetd.admin.statistics.journal import Journal
 from postfix_rest_inetd.admin.statistics.totals import Totals
+from postfix_rest_inetd.admin.ui import terminal
+
+if TYPE_CHECKING:
+    import argparse
 
 EXIT_OK = 0
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
+EXIT_STATUS = {
+    EXIT_OK: "a report was made",
+    EXIT_FAILED: "the journal or a file cannot be used",
+    EXIT_INTERRUPTED: "interrupted, without --follow",
+}
 
 DEFAULT_SINCE = "-24h"
 
 EPILOG = f"""\
-times, as journalctl(1) takes them:
+TIME is one that journalctl(1) takes:
   {times.FORMATS}
 Without --since, the last 24 hours; with --prometheus, since the boot.
 
@@ -36,74 +45,54 @@ Counters for Prometheus must never fall, but journald removes old entries:
 --state FILE keeps the counters, and each run adds what is new. The timer
 export-postfix-rest-metrics.timer does so for node_exporter; enable it with
 systemctl enable --now export-postfix-rest-metrics.timer
-
-exit status: 0; 1 the journal or a file cannot be used; 2 wrong command line.
 """
-
-
-class UsageError(Exception):
-    """The command line is wrong; the text says why."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line knows."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
     # So that `--since -1h` is a time and no option -1; argparse has no other word for that.
     parser._negative_number_matcher = re.compile(r"-\d")  # noqa: SLF001
-    parser.add_argument("--since", metavar="TIME", help="begin here")
-    parser.add_argument("--until", metavar="TIME", help="end here")
+    parser.add_argument("--since", metavar="TIME", help="count from TIME on")
+    parser.add_argument("--until", metavar="TIME", help="count up to TIME")
     parser.add_argument(
         "--endpoint",
         metavar="NAME",
         action="append",
         default=[],
-        help="only this endpoint; may be repeated",
+        help="count only this endpoint; may be repeated",
     )
     parser.add_argument(
         "--by",
         choices=groups.GROUPS,
-        help="show who was refused and deferred by policy endpoints",
+        help="show what policy endpoints refused and deferred, by sender, login or client",
     )
     parser.add_argument("--follow", action="store_true", help="keep updating until interrupted")
     kinds = parser.add_mutually_exclusive_group()
-    kinds.add_argument("--json", action="store_true", help="for programs; times in microseconds")
-    kinds.add_argument("--prometheus", action="store_true", help="in the text exposition format")
+    kinds.add_argument("--json", action="store_true", help="print JSON, with times in microseconds")
+    kinds.add_argument(
+        "--prometheus", action="store_true", help="print the text exposition format of Prometheus"
+    )
     parser.add_argument(
-        "--state", metavar="FILE", help="--prometheus: go on from, and keep the counters in, FILE"
+        "--state", metavar="FILE", help="with --prometheus: continue the counters in FILE"
     )
     parser.add_argument(
         "--known",
         metavar="FILE",
-        help="--prometheus: have series of all endpoints in FILE, which `endpoints` has written",
+        help="with --prometheus: include all endpoints in FILE, which `endpoints --output` wrote",
     )
-    parser.add_argument("--output", metavar="FILE", help="replace FILE, in one step")
-    parser.add_argument("--directory", metavar="DIR", help="the journal files in this directory")
+    parser.add_argument(
+        "--output", metavar="FILE", help="replace FILE in one step instead of printing"
+    )
+    parser.add_argument("--directory", metavar="DIR", help="read the journal files in DIR")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read the journal and print the report; returns the exit status."""
-    try:
-        since, until = _range(arguments)
-        with Journal(arguments.directory) as journal:
-            (_export if arguments.prometheus else _report)(journal, arguments, since, until)
-    except UsageError as error:
-        return _failed(str(error), EXIT_USAGE)
-    except BrokenPipeError:  # `stats | head`; the rest of the output goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
-    except (JournalError, state.StateError) as error:
-        return _failed(str(error), EXIT_FAILED)
-    except OSError as error:
-        return _failed(f"{error.filename}: {error.strerror}", EXIT_FAILED)
-    except KeyboardInterrupt:
-        return EXIT_OK if arguments.follow else EXIT_INTERRUPTED
+    since, until = _range(arguments)
+    with Journal(arguments.directory) as journal:
+        (_export if arguments.prometheus else _report)(journal, arguments, since, until)
     return EXIT_OK
-
-
-def _failed(text: str, status: int) -> int:
-    print(f"postfix-rest-inetd stats: {text}", file=sys.stderr)
-    return status
 
 
 def _range(arguments: argparse.Namespace) -> tuple[float | None, float | None]:
@@ -149,7 +138,7 @@ def _export(
 
     def publish(counters: Counters) -> None:
         text = prometheus.text_of(counters, known)
-        _write(arguments.output, text, state.PUBLIC_MODE)
+        _write(arguments.output, text, atomic_file.PUBLIC_MODE)
 
     if arguments.state:
         state.update(journal, arguments.state, since, publish, names)
@@ -179,9 +168,10 @@ def _report(
         totals.add(entry)
     if arguments.follow:
         report = functools.partial(shown, totals, since, until)
-        follow(journal, arguments.endpoint, totals, report, as_json=arguments.json)
+        with contextlib.suppress(KeyboardInterrupt):  # which is how it ends
+            follow(journal, arguments.endpoint, totals, report, as_json=arguments.json)
         return
-    _write(arguments.output, shown(totals, since, until), state.PRIVATE_MODE)
+    _write(arguments.output, shown(totals, since, until), atomic_file.PRIVATE_MODE)
     if not totals.requests and not totals.others:
         _hint(arguments)
 
@@ -191,14 +181,13 @@ def _write(path: str | None, text: str, mode: int) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     else:
-        state.write(path, text, mode)
+        atomic_file.write(path, text, mode)
 
 
 def _hint(arguments: argparse.Namespace) -> None:
-    """Say why there may be nothing, to whom it may concern."""
+    """Say why there may be nothing, unless this user can read everything."""
     if os.geteuid() != 0 and arguments.directory is None:
-        print(
-            "Only root, and members of the groups systemd-journal and adm, can read the whole\n"
-            "journal: is that why?",
-            file=sys.stderr,
+        terminal.complain(
+            "only root and members of the groups systemd-journal and adm can read the whole "
+            "journal; run this as root if entries are missing"
         )

@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
+from postfix_rest_inetd.admin.command_error import CommandError
 from postfix_rest_inetd.admin.demo.backend import Exchange
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ STOP_TIMEOUT_SEC = 5.0  # a handler finishes the request it is at: two seconds a
 PORT_ATTEMPTS = 5
 
 
-class SocketError(Exception):
-    """A listener cannot be started; the text says why and what to do."""
+class SocketError(CommandError):
+    """A listener cannot be started."""
 
 
 class Line(NamedTuple):

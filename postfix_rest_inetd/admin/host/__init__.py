@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
 """This machine: what systemd, Postfix and the kernel tell about it, and files on it.
 
-Programs are asked, and never change anything; `atomic_file` is what writes.
+`atomic_file` replaces files, for `draft`, which the operator edits, and for what commands write.
 """

@@ -1,160 +1,69 @@
 # SPDX-License-Identifier: MIT
-"""A file that is replaced as a whole or not at all, and by one person at a time.
+"""Files that are replaced as a whole or not at all.
 
-`Draft` is a context manager: it holds a lock for as long as somebody edits, and a private directory
-beside the file, in which editors may leave what they like. `replace` puts a new content in place:
-whoever opens the file gets the old one or the new one, complete, and after a power failure too.
-Owner, group, mode and extended attributes (ACLs, SELinux) are those of the old one. Of a symbolic
-link, the file that it leads to is replaced.
+A process that opens the file gets the old content or the new one, complete, and after a power
+failure as well.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import errno
 import os
-import pwd
-import stat
-import tempfile
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from collections.abc import Callable
 
-NEW = b'{\n  "endpoints": []\n}\n'
-_OWN_USER = "postfix-rest-inetd"
-_MODE = 0o640
-_WRONG_PATH = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+PRIVATE_MODE = 0o600
+PUBLIC_MODE = 0o644  # for programs that run as users of their own
 
 
-class EditError(Exception):
-    """The file cannot be edited; the text says why and what to do."""
+def write(path: str, text: str, mode: int) -> None:
+    """Put a file in its place. Of a symbolic link, the file that it leads to.
 
-
-class Draft:
-    """A file that is being edited.
-
-    Attributes:
-        content: what the file held at the beginning.
-        path: of a copy of it, for the editor.
+    Raises:
+        OSError: it cannot be written, or it is a device, which must not be replaced.
     """
+    place = os.path.realpath(path)
+    if os.path.exists(place) and not os.path.isfile(place):
+        raise OSError(errno.EINVAL, "is not a file that can be replaced", path)
+    # A name that the textfile collector of node_exporter does not read (it wants *.prom).
+    new = f"{place}.new.{os.getpid()}"
+    try:
+        replace(place, text.encode(), new, lambda descriptor: os.fchmod(descriptor, mode))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
 
-    def __init__(self, path: str) -> None:
-        """Lock the file, and copy it.
 
-        Raises:
-            EditError: somebody else is editing it, or it may not be read or written.
-        """
-        self._path = os.path.realpath(path)
-        self._directory = os.path.dirname(self._path)
+def replace(path: str, content: bytes, new: str, give_rights: Callable[[int], None]) -> None:
+    """Write `content` to the path `new`, and rename that to `path`.
+
+    Until `give_rights`, which is called with a descriptor of the new file, nobody else may read it.
+
+    Raises:
+        OSError: it cannot be written; `path` is as it was, and `new` does not exist.
+    """
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with open(os.open(new, flags, PRIVATE_MODE), "wb") as file:
+            file.write(content)
+            file.flush()
+            give_rights(file.fileno())
+            os.fsync(file.fileno())
+        os.replace(new, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(new)
+        raise
+    _make_durable(os.path.dirname(path))
+
+
+def _make_durable(directory: str) -> None:
+    """Have the renaming survive a power failure, where the file system can tell."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(directory or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            self._lock = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError as error:
-            raise EditError(f"{self._directory}: {_why(error)}") from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.content = self._read()
-            self._private = tempfile.TemporaryDirectory(prefix=".edit-", dir=self._directory)
-            self.path = self._copy()
-        except BlockingIOError:
-            os.close(self._lock)
-            raise EditError(f"{path} is being edited by somebody else") from None
-        except OSError as error:
-            os.close(self._lock)
-            raise EditError(f"{path} cannot be edited: {_why(error)}") from None
-
-    def __enter__(self) -> Self:
-        """Nothing more."""
-        return self
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        """Remove the copy and give the lock back."""
-        self._private.cleanup()
-        os.close(self._lock)
-
-    def edited(self) -> bytes:
-        """What the editor has left."""
-        try:
-            with open(self.path, "rb") as file:
-                return file.read()
-        except OSError as error:
-            raise EditError(f"the editor has left no file: {error.strerror}") from None
-
-    def is_outdated(self) -> bool:
-        """Has the file been changed by others since the beginning?"""
-        try:
-            return self._read() != self.content
-        except OSError as error:
-            raise EditError(f"{self._path} cannot be read any more: {_why(error)}") from None
-
-    def replace(self, content: bytes) -> None:
-        """Put a new content in place.
-
-        Raises:
-            EditError: it cannot be written; the file is as it was.
-        """
-        new = os.path.join(self._private.name, ".new")
-        try:
-            with open(new, "wb", opener=_closed) as file:
-                file.write(content)
-                file.flush()
-                self._copy_rights(file.fileno())
-                os.fsync(file.fileno())
-            os.replace(new, self._path)
-            os.fsync(self._lock)
-        except OSError as error:
-            raise EditError(f"{self._path} cannot be written: {error.strerror}") from None
-
-    def _copy(self) -> str:
-        """Write the copy; returns its path, or leaves nothing behind."""
-        path = os.path.join(self._private.name, os.path.basename(self._path))
-        try:
-            with open(path, "xb") as file:
-                file.write(self.content)
-        except OSError:
-            self._private.cleanup()
-            raise
-        return path
-
-    def _read(self) -> bytes:
-        try:
-            with open(self._path, "rb") as file:
-                return file.read()
-        except FileNotFoundError:
-            return NEW
-
-    def _copy_rights(self, descriptor: int) -> None:
-        """Give the new file the owner, mode and attributes of the old one."""
-        try:
-            old = os.stat(self._path)
-        except FileNotFoundError:
-            with contextlib.suppress(KeyError, PermissionError):
-                os.fchown(descriptor, -1, pwd.getpwnam(_OWN_USER).pw_gid)
-            os.fchmod(descriptor, _MODE)
-            return
-        new = os.fstat(descriptor)
-        if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
-            os.fchown(descriptor, old.st_uid, old.st_gid)
-        os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
-        with contextlib.suppress(OSError):  # a file system without them
-            for name in os.listxattr(self._path):
-                with contextlib.suppress(OSError):  # some are the kernel's own
-                    os.setxattr(descriptor, name, os.getxattr(self._path, name))
-
-
-def _closed(path: str, flags: int) -> int:
-    """For `open`: a file that nobody else may read, yet."""
-    return os.open(path, flags | os.O_EXCL | os.O_CLOEXEC, 0o600)
-
-
-def _why(error: OSError) -> str:
-    """The words of an error, and what to do where that may help."""
-    what = error.strerror or str(error)
-    if isinstance(error, PermissionError) and os.geteuid() != 0:
-        return f"{what}; run this as root"
-    return f"{what}; is the path right?" if isinstance(error, _WRONG_PATH) else what
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from postfix_rest_inetd.admin.command_error import CommandError
 from postfix_rest_inetd.admin.statistics import journal_entry
 from postfix_rest_inetd.journal import IDENTIFIER, WARNING
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.admin.statistics.journal_entry import JournalEntry
 
 
-class JournalError(Exception):
-    """The journal cannot be read; the text says why."""
+class JournalError(CommandError):
+    """The journal cannot be read."""
 
 
 class Journal:

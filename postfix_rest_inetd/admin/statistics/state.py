@@ -15,13 +15,14 @@ until both are written, so runs do not overlap.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import json
 import os
 import time
 from typing import TYPE_CHECKING
 
+from postfix_rest_inetd.admin.command_error import CommandError
+from postfix_rest_inetd.admin.host import atomic_file
 from postfix_rest_inetd.admin.statistics.counters import Counters
 
 if TYPE_CHECKING:
@@ -29,12 +30,9 @@ if TYPE_CHECKING:
 
     from postfix_rest_inetd.admin.statistics.journal import Journal
 
-PRIVATE_MODE = 0o600
-PUBLIC_MODE = 0o644  # node_exporter reads metrics as a user of its own; there are no keys in them
 
-
-class StateError(Exception):
-    """The state file holds something else; the text says what to do."""
+class StateError(CommandError):
+    """The state file holds something else."""
 
 
 def update(
@@ -63,46 +61,16 @@ def update(
         for entry in journal.entries():
             counters.add(entry)
         state = {**counters.to_state(), "cursor": journal.cursor() or cursor, "begin": begin}
-        write(path, json.dumps(state), PRIVATE_MODE)
+        atomic_file.write(path, json.dumps(state), atomic_file.PRIVATE_MODE)
         publish(counters)
-
-
-def write(path: str, text: str, mode: int) -> None:
-    """Put a file in its place, in one step. Of a symbolic link, the file that it leads to.
-
-    Raises:
-        OSError: it cannot be written, or it is a device, which must not be replaced.
-    """
-    place = os.path.realpath(path)
-    if os.path.exists(place) and not os.path.isfile(place):
-        raise OSError(errno.EINVAL, "is not a file that can be replaced", path)
-    try:
-        _replace(place, text, mode)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from None
-
-
-def _replace(path: str, text: str, mode: int) -> None:
-    # A name that the textfile collector does not read (it wants *.prom).
-    new = f"{path}.new.{os.getpid()}"
-    try:
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            os.fchmod(descriptor, mode)  # whatever the umask says
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        os.replace(new, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(new)
-        raise
 
 
 @contextlib.contextmanager
 def _locked(path: str) -> Iterator[None]:
     """Hold the lock of a state file. It is a file of its own, because the state is replaced."""
-    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_MODE)
+    descriptor = os.open(
+        f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, atomic_file.PRIVATE_MODE
+    )
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

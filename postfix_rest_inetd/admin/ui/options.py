@@ -14,5 +14,8 @@ if TYPE_CHECKING:
 def add_config_option(parser: argparse.ArgumentParser) -> None:
     """Add it; the value is a path."""
     parser.add_argument(
-        "--config", default=DEFAULT_PATH, metavar="FILE", help="the configuration (%(default)s)"
+        "--config",
+        default=DEFAULT_PATH,
+        metavar="FILE",
+        help="default: %(default)s",
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Colour for standard output, and its encoding.
+"""Colour for standard output, and its encoding; messages on standard error.
 
 Only a terminal gets colour, and only without NO_COLOR (https://no-color.org) and TERM=dumb.
 """
@@ -10,6 +10,8 @@ import functools
 import io
 import os
 import sys
+
+from postfix_rest_inetd.log_entry import printable
 
 # Parameters of SGR (ECMA-48, 8.3.117), by their use.
 TITLE, LABEL, WIRE, GOOD, BAD, DOUBTFUL = "1", "2", "36", "1;32", "1;31", "1;33"
@@ -31,3 +33,8 @@ def tolerate() -> None:
     """Have standard output escape characters that its encoding lacks, instead of failing."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def complain(text: str) -> None:
+    """Print a message on standard error: one line, with the name of the program before it."""
+    print(f"postfix-rest-inetd: {printable(text)}", file=sys.stderr)

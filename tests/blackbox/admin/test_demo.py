@@ -193,9 +193,10 @@ def test_once_leaves_nothing(once) -> None:
 def test_wrong_answer() -> None:
     """One wrong byte in an answer makes the demo fail, and it says which answer."""
     program = (
-        "import sys; from postfix_rest_inetd.admin.commands import demo; first, second, *rest ="
-        " demo.QUESTIONS; demo.QUESTIONS = (first, second._replace(reply=b'4:OK x,'), *rest);"
-        " sys.exit(demo.main(sys.argv[1:]))"
+        "import sys; from postfix_rest_inetd.admin import cli;"
+        " from postfix_rest_inetd.admin.demo import session; first, second, *rest ="
+        " session.QUESTIONS; session.QUESTIONS = (first, second._replace(reply=b'4:OK x,'), *rest);"
+        " sys.exit(cli.main(['demo', *sys.argv[1:]]))"
     )
     arguments = ("-c", program, "--once", "--port", free_port())
     done = run(SYSTEM_PYTHON, *arguments, env={**os.environ, "PYTHONPATH": str(ROOT)})
@@ -330,9 +331,9 @@ def test_port_taken(taken) -> None:
 def test_no_socket_activate(tmp_path) -> None:
     """Without systemd-socket-activate it says what to install, and leaves nothing behind."""
     environment = {"PATH": "/nonexistent", "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
-    command = (SYSTEM_PYTHON, "-m", "postfix_rest_inetd.admin.commands.demo", "--once")
+    command = (SYSTEM_PYTHON, "-m", "postfix_rest_inetd.admin.cli", "demo", "--once")
     done = run(*command, cwd="/", env=environment)
-    assert done.stderr.startswith("packaging/demo: systemd-socket-activate is missing: ")
+    assert done.stderr.startswith("postfix-rest-inetd: systemd-socket-activate is missing: ")
     assert done.stderr.count("\n") == 1
     assert done.returncode == 1
     assert list(tmp_path.iterdir()) == []
@@ -352,7 +353,7 @@ def test_help_is_complete() -> None:
     own = run(DEMO, "--help")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     real = run(
-        SYSTEM_PYTHON, "-m", "postfix_rest_inetd.admin.commands.demo", "--help", env=environment
+        SYSTEM_PYTHON, "-m", "postfix_rest_inetd.admin.cli", "demo", "--help", env=environment
     )
     options = set(re.findall(r"--\w+", real.stdout))
     assert options == {"--help", "--once", "--port"}

@@ -183,7 +183,7 @@ def test_two_at_once(path: Path, tmp_path: Path) -> None:
         proceed.write_text("\n")
         assert first.wait(60) == 0
     assert second.returncode == 1
-    assert second.stderr == f"postfix-rest-inetd edit: {path} is being edited by somebody else\n"
+    assert second.stderr == f"postfix-rest-inetd: {path} is being edited by somebody else\n"
     assert path.read_text() == OTHER
 
 

@@ -35,8 +35,9 @@ def test_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_unusable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Where there is no configuration, the reason is on standard error alone."""
     path = tmp_path / "config.json"
-    assert main(["endpoints", "--config", str(path)]) == 1
-    assert capsys.readouterr() == ("", f"{path}: cannot be read: No such file or directory\n")
+    assert main(["endpoints", "--config", str(path)]) == 78
+    told = f"postfix-rest-inetd: {path}: cannot be read: No such file or directory\n"
+    assert capsys.readouterr() == ("", told)
 
 
 def written(output: Path, directory: Path) -> int:
@@ -65,8 +66,8 @@ def test_a_device_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[
     os.mkfifo(pipe)
     assert written(pipe, tmp_path) == 1
     assert pipe.is_fifo()
-    told = f"postfix-rest-inetd endpoints: {pipe}: is not a file that can be replaced\n"
+    told = f"postfix-rest-inetd: {pipe}: is not a file that can be replaced\n"
     assert capsys.readouterr() == ("", told)
     assert written(tmp_path / "none" / "x", tmp_path) == 1
-    told = f"postfix-rest-inetd endpoints: {tmp_path}/none/x: No such file or directory\n"
+    told = f"postfix-rest-inetd: {tmp_path}/none/x: No such file or directory\n"
     assert capsys.readouterr() == ("", told)

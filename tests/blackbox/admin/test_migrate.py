@@ -98,17 +98,8 @@ def test_timeout(tmp_path: Path) -> None:
     assert line.startswith("note     domain-lookup (0.0.0.0:9002), domain-lookup (0.0.0.0:9003): ")
 
 
-def test_problems(tmp_path: Path) -> None:
-    """What must be mended is told first, and then there are no commands."""
-    status, told, commands = migrate(tmp_path / "c", encoded(entry(threads=4)))
-    assert (status, commands) == (1, [])
-    assert "$.endpoints[0].threads: is not a known key" in told
-    assert "Mend this first" in told
-
-
-def test_no_file(tmp_path: Path) -> None:
-    """There is nothing to be mended in a file that cannot be read."""
-    path = tmp_path / "none"
+def failed(path: Path) -> tuple[int, str, str]:
+    """The exit status, the output and the messages, where there is nothing to be said."""
     done = subprocess.run(
         [sys.executable, "-m", "postfix_rest_inetd.admin.cli", "migrate", path],
         capture_output=True,
@@ -116,8 +107,28 @@ def test_no_file(tmp_path: Path) -> None:
         timeout=60,
         check=False,
     )
-    told = f"error    {path}: cannot be read: No such file or directory\n\n1 error\n"
-    assert (done.returncode, done.stdout, done.stderr) == (1, told, "")
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_problems(tmp_path: Path) -> None:
+    """What must be mended is told first, and then there are no commands."""
+    path = tmp_path / "c"
+    content = encoded(entry(threads=4))
+    path.write_bytes(content)
+    column = content.index(b'"threads"') + 1
+    problem = (
+        f"{path}:1:{column}: $.endpoints[0].threads: is not a known key; did you mean headers?"
+    )
+    advice = "correct this in a copy first; postfix-rest-inetd.json(5) has the keys"
+    told = f"postfix-rest-inetd: {problem}\npostfix-rest-inetd: {advice}\n"
+    assert failed(path) == (78, "", told)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    """There is nothing to be mended in a file that cannot be read."""
+    path = tmp_path / "none"
+    told = f"postfix-rest-inetd: {path}: cannot be read: No such file or directory\n"
+    assert failed(path) == (78, "", told)
 
 
 def test_ports_in_use(tmp_path: Path) -> None:

@@ -267,8 +267,10 @@ def test_errors_among_many_keys(query):
     """An error is told and the next key is asked; ten in a row are enough."""
     done = query("domains", "-", keys=b"broken\nexample.org\n")
     assert (done.status, done.output) == (75, "example.org\tone,two\n")
-    assert "broken: 400 REST server had an internal error: 500\n" in done.errors
-    assert "1 of 2 keys had an error" in done.errors
+    assert done.errors.splitlines() == [
+        "postfix-rest-inetd: broken: 400 REST server had an internal error: 500",
+        "postfix-rest-inetd: 1 of 2 keys had an error",
+    ]
     done = query("domains", "-", "--direct", keys=b"broken\n" * 50)
     assert "10 of 10 keys had an error; gave up after 10 in a row" in done.errors
 
@@ -304,7 +306,8 @@ def test_wrong_command_lines(query, arguments, words):
 def test_no_configuration(query):
     """A configuration that cannot be used has a status of its own."""
     done = query("--config", "/nonexistent", "domains", "x")
-    assert done == (78, "", "/nonexistent: cannot be read: No such file or directory\n")
+    told = "postfix-rest-inetd: /nonexistent: cannot be read: No such file or directory\n"
+    assert done == (78, "", told)
 
 
 @WAYS
@@ -319,7 +322,9 @@ def test_a_faulty_endpoint(query, setup, tmp_path, way):
     done = query("--config", str(config), "nobody", "x", *way)
     assert (done.status, done.output) == (78, "")
     place = f"$.endpoints[{len(document['endpoints']) - 1}].request-timeout"
-    assert done.errors.startswith(f"{config}: {place}: must be a whole number")
+    column = config.read_text().index('"request-timeout": 0') + 1
+    told = f"postfix-rest-inetd: {config}:1:{column}: {place}: must be a whole number"
+    assert done.errors.startswith(told)
 
 
 def test_credentials(query, tmp_path, monkeypatch):
@@ -330,7 +335,8 @@ def test_credentials(query, tmp_path, monkeypatch):
     config.write_text(json.dumps({"endpoints": [{**entry, "auth-token-file": "token"}]}))
     done = query("--config", str(config), "x", "y", "--direct")
     assert done.status == 78
-    assert done.errors.endswith("Only the handlers have credentials: ask without --direct.\n")
+    told = "postfix-rest-inetd: only handlers have credentials; ask without --direct\n"
+    assert done.errors.endswith(told)
 
 
 class _Strange(socketserver.BaseRequestHandler):

@@ -337,7 +337,7 @@ def test_no_journal(without_journal):
     done = without_journal("--directory=/nonexistent")
     assert (done.status, done.output) == (1, "")
     assert done.errors == (
-        "postfix-rest-inetd stats: /nonexistent cannot be opened: No such file or directory\n"
+        "postfix-rest-inetd: /nonexistent cannot be opened: No such file or directory\n"
     )
 
 

@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""What the commands say where another program would print a traceback: a sentence, and status 1.
+"""Every command in every kind of trouble: the shape of what it says, and its exit status.
 
-The situations are real ones: no room for the output, no standard output at all, a Python module
-that is not installed, files that an ordinary user may not read.
+The rows are cli.COMMANDS, so a new command is covered as soon as it stands there. The situations
+are real ones: no room for the output, no standard output at all, a Python module that is not
+installed, files that an ordinary user may not read.
 """
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import json
 import os
 import resource
+import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,30 +23,75 @@ from pathlib import Path
 
 import pytest
 
+from harness.command_line import options_of, subcommands
 from harness.endpoints import entry
 from harness.scripted_backend import Connection, ScriptedBackend
+from postfix_rest_inetd.admin import cli
 
-COMMANDS = {
-    "check": ["check", "--config=config.json"],
-    "check --json": ["check", "--json", "--config=config.json"],
-    "check --probe": ["check", "--probe", "--config=config.json"],
-    "config-schema": ["config-schema"],
-    "endpoints": ["endpoints", "--config=config.json"],
-    "migrate": ["migrate", "config.json"],
-    "query": ["query", "--config=config.json", "example", "x"],
-    "query --direct": ["query", "--direct", "--config=config.json", "example", "x"],
-    "stats": ["stats", "--directory=."],
-    "stats --json": ["stats", "--json", "--directory=."],
-    "edit": ["edit", "--config=config.json"],
-    "help": ["check", "--help"],
-    "version": ["--version"],
+CONFIG = "config.json"
+PARSERS = subcommands()
+
+ARGUMENTS = {"ENDPOINT": "example", "KEY": "x", "FILE": CONFIG}
+"""What stands for an argument of a command, by the name that its --help gives to it."""
+
+FURTHER = {"demo": ["--once"]}
+"""Without which a command would not end."""
+
+STATUSES = {"query": 75}
+"""What a command exits with when it cannot do its work, where that is not 1."""
+
+DO_NOT_NEED_A_CONFIGURATION = {
+    "check": "tells the problems of a configuration as findings, with status 1",
+    "edit": "is what a configuration is corrected with",
 }
+
+
+def line_of(command: str) -> list[str]:
+    """A command line that is right, for a configuration in the working directory."""
+    parser = PARSERS[command]
+    options = options_of(parser)
+    words = [command, *FURTHER.get(command, [])]
+    words += [f"--config={CONFIG}"] * ("--config" in options)
+    words += ["--directory=."] * ("--directory" in options)
+    arguments = [action for action in parser._actions if not action.option_strings]
+    return words + [ARGUMENTS[action.metavar] for action in arguments]
+
+
+LINES = {command: line_of(command) for command in cli.COMMANDS}
+VARIANTS = {
+    **LINES,
+    "check --json": [*LINES["check"], "--json"],
+    "check --probe": [*LINES["check"], "--probe"],
+    "query --direct": [*LINES["query"], "--direct"],
+    "stats --json": [*LINES["stats"], "--json"],
+    "check --help": ["check", "--help"],
+    "--version": ["--version"],
+}
+READERS = {c: line for c, line in LINES.items() if any(CONFIG in word for word in line)}
+WRITERS = {c: line for c, line in LINES.items() if "--output" in options_of(PARSERS[c])}
+
+
+def rows(lines: dict[str, list[str]]) -> pytest.MarkDecorator:
+    """A test for each of these command lines."""
+    return pytest.mark.parametrize("line", lines.values(), ids=lines)
+
+
+def failed(line: list[str]) -> int:
+    """The exit status of a command that cannot do its work."""
+    return STATUSES.get(line[0], cli.EXIT_FAILED)
+
+
+def messages(errors: str) -> list[str]:
+    """The messages on standard error, each of which is a line that begins with our name."""
+    lines = errors.splitlines()
+    assert [text for text in lines if not text.startswith("postfix-rest-inetd: ")] == []
+    return [text.removeprefix("postfix-rest-inetd: ") for text in lines]
 
 
 @pytest.fixture(autouse=True)
 def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory with a good config.json, of which nobody is asked."""
-    (tmp_path / "config.json").write_text(json.dumps({"endpoints": [entry(request_timeout=500)]}))
+    (tmp_path / CONFIG).write_text(json.dumps({"endpoints": [entry(request_timeout=500)]}))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EDITOR", "true")
 
@@ -53,12 +102,12 @@ def command(*arguments: str) -> list[str]:
 
 
 def run(
-    arguments: list[str], stdout: str = "", path: str = "", **options: object
+    arguments: list[str], redirections: str = "", path: str = "", **options: object
 ) -> subprocess.CompletedProcess[str]:
-    """What a command says; STDOUT is a redirection of the shell, PATH comes first for modules."""
+    """What a command says; REDIRECTIONS are a shell's, PATH comes first for modules."""
     checkout = str(Path(__file__).parents[3])
     modules = os.pathsep.join(filter(None, (path, checkout)))
-    line = ["sh", "-c", f'exec "$@" {stdout}', "sh", *command(*arguments)]
+    line = ["sh", "-c", f'exec "$@" {redirections}', "sh", *command(*arguments)]
     return subprocess.run(
         line,
         stdin=subprocess.DEVNULL,
@@ -71,50 +120,186 @@ def run(
     )
 
 
-@pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
-def test_closed_output(arguments: list[str]) -> None:
+# -- the command line
+
+
+@rows(LINES)
+def test_usage_error(line: list[str]) -> None:
+    """An unknown option: the usage, one message, status 2."""
+    done = run([*line, "--no-such-option"])
+    usage, name, said = done.stderr.rpartition("postfix-rest-inetd: ")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert usage.startswith("usage: postfix-rest-inetd ")
+    assert name + said == "postfix-rest-inetd: unrecognized arguments: --no-such-option\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["frobnicate"], ["--frobnicate"]])
+def test_no_command(arguments: list[str]) -> None:
+    """Without a command, or with an unknown one, it is the same."""
+    done = run(arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith("postfix-rest-inetd: ")
+
+
+@pytest.mark.parametrize("command", ["", *cli.COMMANDS])
+def test_help_fits_the_screen(command: str) -> None:
+    """--help has 80 columns at most, and names the exit statuses that this file tests."""
+    done = run([command, "--help"] if command else ["--help"])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [text for text in done.stdout.splitlines() if len(text) > 80] == []
+    if command:
+        told = done.stdout.partition("\nexit status:\n")[2]
+        statuses = {0, 2, 130, failed([command])}
+        if command in READERS and command not in DO_NOT_NEED_A_CONFIGURATION:
+            statuses.add(cli.EXIT_CONFIG)
+        explained = {int(text.split()[0]) for text in told.splitlines()}
+        assert (statuses - explained, explained - statuses - {1}) == (set(), set())
+
+
+# -- the output
+
+
+@rows(VARIANTS)
+def test_closed_output(line: list[str]) -> None:
     """Without a standard output, nothing is said, and the exit status is as ever."""
-    expected = run(arguments)
-    done = run(arguments, ">&-")
-    assert (done.returncode, done.stdout) == (expected.returncode, "")
-    assert done.stderr == expected.stderr
+    expected = run(line)
+    done = run(line, ">&-")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        *(expected.returncode, "", expected.stderr),
+    )
 
 
-@pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
-def test_no_room_for_the_output(arguments: list[str]) -> None:
+@rows(READERS)
+def test_closed_errors(line: list[str]) -> None:
+    """Messages do not go to standard output where there is no standard error."""
+    Path(CONFIG).unlink()
+    expected = run(line)
+    done = run(line, "2>&-")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        *(expected.returncode, expected.stdout, ""),
+    )
+
+
+@rows(VARIANTS)
+def test_no_room_for_the_output(line: list[str]) -> None:
     """A full disk is told in one sentence."""
-    done = run(arguments, ">/dev/full")
-    assert done.returncode != 0
-    assert "Traceback" not in done.stderr
-    assert "No space left on device" in done.stderr
+    done = run(line, ">/dev/full")
+    told = ["the output cannot be written: No space left on device"]
+    assert (messages(done.stderr), done.returncode) == (told, failed(line))
+
+
+@rows(VARIANTS)
+def test_nobody_reads_on(line: list[str]) -> None:
+    """As in `... | head -1`: it ends without a word."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    given = {"stdout": theirs, "stderr": subprocess.PIPE, "timeout": 60}
+    done = subprocess.run(command(*line), check=False, **given)
+    os.close(theirs)
+    assert (done.stderr, done.returncode) == (b"", failed(line))
+
+
+@rows(WRITERS)
+def test_no_place_for_a_file(line: list[str]) -> None:
+    """A file that cannot be written is named with the reason."""
+    done = run([*line, "--output=/nonexistent/x"])
+    told = ["/nonexistent/x: No such file or directory"]
+    assert (messages(done.stderr), done.returncode, done.stdout) == (told, failed(line), "")
 
 
 def test_no_room_for_the_copy() -> None:
     """`edit` on a full disk: a sentence, nothing left behind, and the file as it was."""
-    before = Path("config.json").read_text()
+    before = Path(CONFIG).read_text()
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
-    done = run(["edit", "--config=config.json"], preexec_fn=limit)
+    done = run(["edit", f"--config={CONFIG}"], preexec_fn=limit)
     assert done.returncode == 1
-    assert done.stderr.startswith("postfix-rest-inetd edit: config.json cannot be edited: ")
-    assert done.stderr.count("\n") == 1
-    assert os.listdir() == ["config.json"]
-    assert Path("config.json").read_text() == before
+    (told,) = messages(done.stderr)
+    assert told.startswith("config.json cannot be edited: ")
+    assert os.listdir() == [CONFIG]
+    assert Path(CONFIG).read_text() == before
 
 
-@pytest.mark.parametrize(
-    "module, arguments",
-    [("urllib3", "query --direct"), ("systemd", "stats")],
-)
-def test_missing_module(tmp_path: Path, module: str, arguments: str) -> None:
-    """A module that is not installed is told with its package."""
+# -- the configuration
+
+UNUSABLE = {
+    "missing": (None, ["config.json: cannot be read: No such file or directory"]),
+    "no JSON": ('{"endpoints": [', ["config.json:1:16: "]),
+    "several problems": (
+        '{"endpoints": [\n {"name": "e", "mode": "policy", "target": 1, "bind-port": 0}\n]}',
+        [
+            "config.json:2:2: $.endpoints[0].auth-token: ",
+            "config.json:2:34: $.endpoints[0].target: ",
+            "config.json:2:47: $.endpoints[0].bind-port: ",
+        ],
+    ),
+    "no file": ("directory", ["config.json: cannot be read: Is a directory"]),
+}
+
+
+@pytest.mark.parametrize("content, expected", UNUSABLE.values(), ids=UNUSABLE)
+@rows({c: line for c, line in READERS.items() if c not in DO_NOT_NEED_A_CONFIGURATION})
+def test_unusable_configuration(line: list[str], content: str | None, expected: list[str]) -> None:
+    """Status 78, a message for each problem with its place, and nothing on standard output."""
+    Path(CONFIG).unlink()
+    if content == "directory":
+        Path(CONFIG).mkdir()
+    elif content is not None:
+        Path(CONFIG).write_text(content)
+    done = run(line)
+    told = messages(done.stderr)
+    assert (done.returncode, done.stdout) == (78, "")
+    assert all(text.startswith(begin) for text, begin in zip(told, expected, strict=False)), told
+    # `migrate` may add an advice.
+    assert len(expected) <= len(told) <= len(expected) + (line[0] == "migrate")
+
+
+def test_check_of_an_unusable_configuration() -> None:
+    """For `check`, the problems are what it was asked for: findings, with status 1."""
+    Path(CONFIG).write_text("{")
+    done = run(LINES["check"])
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("error    config.json:1:2: ")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@rows(READERS)
+def test_unreadable_file(tmp_path: Path, line: list[str]) -> None:
+    """An ordinary user is told what may not be read."""
+    for directory in (tmp_path, *tmp_path.parents[:2]):
+        directory.chmod(0o755)
+    (tmp_path / CONFIG).chmod(0o600)
+    done = run(line, user=65534, group=65534, extra_groups=[])
+    expected = cli.EXIT_FAILED if line[0] in DO_NOT_NEED_A_CONFIGURATION else cli.EXIT_CONFIG
+    assert done.returncode == expected
+    messages(done.stderr)
+    assert "Permission denied" in done.stdout + done.stderr
+
+
+# -- modules that are missing
+
+MODULES = {"urllib3": {"query --direct"}, "systemd": {"stats", "stats --json"}}
+"""Which command lines cannot do without a module."""
+
+
+@pytest.mark.parametrize("module", MODULES)
+@rows(VARIANTS)
+def test_missing_module(tmp_path: Path, module: str, line: list[str]) -> None:
+    """A module that is not installed is told by those who need it, and missed by nobody else."""
+    expected = run(line)
     (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError('no', name='{module}')\n")
-    done = run(COMMANDS[arguments], path=str(tmp_path))
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert module in done.stderr
+    done = run(line, path=str(tmp_path))
+    told = messages(done.stderr)
+    (name,) = [name for name, each in VARIANTS.items() if each == line]
+    if name in MODULES[module]:
+        assert (done.returncode, len(told)) == (failed(line), 1)
+        assert module in told[0]
+    elif name.startswith(("check", "demo")):  # which tell it in their own ways
+        assert "Traceback" not in done.stdout
+    else:
+        assert (done.returncode, done.stderr) == (expected.returncode, expected.stderr)
 
 
 def test_check_without_urllib3(tmp_path: Path) -> None:
@@ -151,25 +336,49 @@ def test_a_newer_urllib3(tmp_path: Path) -> None:
     assert run([*arguments, "--strict"], path=str(copy.parent)).returncode == 0
 
 
-UNREADABLE = ["check", "check --probe", "endpoints", "migrate", "query", "query --direct", "edit"]
+# -- Ctrl-C
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-@pytest.mark.parametrize("name", UNREADABLE)
-def test_unreadable_file(tmp_path: Path, name: str) -> None:
-    """An ordinary user is told what may not be read."""
-    for directory in (tmp_path, *tmp_path.parents[:2]):
-        directory.chmod(0o755)
-    (tmp_path / "config.json").chmod(0o600)
-    done = run(COMMANDS[name], user=65534, group=65534, extra_groups=[])
-    assert done.returncode not in (0, 2)
-    said = done.stdout + done.stderr
-    assert "Traceback" not in said
-    assert "Permission denied" in said
+INTERRUPTED_ELSEWHERE = {
+    "demo": "test_demo.py, test_early_end",
+    "edit": "Ctrl-C goes to the editor",
+    "query": "below, while it waits",
+    "stats": "test_stats.py, --follow",
+}
 
 
-def test_interrupted() -> None:
-    """Ctrl-C while `check` waits for a backend: no traceback, and status 130."""
+def started(arguments: list[str], stdout: int) -> subprocess.Popen[bytes]:
+    """A command that Ctrl-C will reach.
+
+    A shell starts what runs in the background with Ctrl-C ignored, and that is inherited.
+    """
+    return subprocess.Popen(
+        command(*arguments),
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+    )
+
+
+@rows({c: line for c, line in LINES.items() if c not in INTERRUPTED_ELSEWHERE})
+def test_interrupted(line: list[str]) -> None:
+    """Ctrl-C while nobody reads what a command writes: no traceback, and status 130."""
+    endpoints = [entry(name=f"endpoint-{n}", bind_port=10000 + n) for n in range(300)]
+    Path(CONFIG).write_text(json.dumps({"endpoints": endpoints}))
+    ours, theirs = os.pipe()
+    fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)  # less than what it writes
+    with started(line, theirs) as process:
+        os.close(theirs)
+        assert select.select([ours], [], [], 60)[0]
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    os.close(ours)
+    assert (process.returncode, errors) == (130, b"")
+
+
+@rows({name: VARIANTS[name] for name in ("check --probe", "query --direct")})
+def test_interrupted_while_a_backend_is_asked(line: list[str]) -> None:
+    """The same while a backend is silent."""
     asked = threading.Event()
 
     def silent(connection: Connection) -> None:
@@ -178,13 +387,24 @@ def test_interrupted() -> None:
 
     with ScriptedBackend(silent) as backend:
         document = {"endpoints": [entry(target=backend.url(), request_timeout=60_000)]}
-        Path("config.json").write_text(json.dumps(document))
-        arguments = command("check", "--probe", "--config=config.json")
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        # A shell starts what runs in the background with Ctrl-C ignored, and that is inherited.
-        pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
-        with subprocess.Popen(arguments, **pipes) as process:
+        Path(CONFIG).write_text(json.dumps(document))
+        with started(line, subprocess.PIPE) as process:
             assert asked.wait(60)
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, b"")
+
+
+def test_interrupted_while_a_handler_is_asked() -> None:
+    """The same while a handler is silent."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        document = {"endpoints": [entry(bind_port=listener.getsockname()[1])]}
+        Path(CONFIG).write_text(json.dumps(document))
+        with started(LINES["query"], subprocess.PIPE) as process:
+            listener.settimeout(60)
+            connection, _ = listener.accept()
+            with connection:
+                assert connection.recv(100) == b"get x\n"
+                process.send_signal(signal.SIGINT)
+                _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (130, b"")

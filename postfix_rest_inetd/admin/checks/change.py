@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""A change of the configuration: is the new content good, and what follows from it?"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from postfix_rest_inetd.admin.checks import configuration, files, units
+from postfix_rest_inetd.admin.checks.finding import ERROR, WARNING, Finding
+from postfix_rest_inetd.admin.host import systemd
+from postfix_rest_inetd.admin.host.listeners import Listeners
+from postfix_rest_inetd.config import loading
+from postfix_rest_inetd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from postfix_rest_inetd.config.loading import Config
+
+
+class Change(NamedTuple):
+    """What differs from one content to the next.
+
+    Attributes:
+        new: by new address the name of its endpoint.
+        gone: the addresses that have no endpoint any more.
+        steps: what is still to be done, by the socket units of systemd; None where there are none.
+    """
+
+    new: dict[str, str]
+    gone: list[str]
+    steps: list[Finding] | None
+
+
+def errors(path: str, content: bytes) -> list[Finding]:
+    """The errors of what will be at `path`: of itself, and of the files that it names."""
+    loaded, found = configuration.load(path, content)
+    if loaded is not None:
+        if _has_units():
+            files.use_credentials(loaded, systemd.handler_settings())
+        found += files.usable(path, loaded, content)
+    return [finding._replace(advice="") for finding in found if finding.severity == ERROR]
+
+
+def between(path: str, before: bytes, after: bytes) -> Change | None:
+    """What follows from a change that is saved; None where handlers cannot use the new content."""
+    old, new = _config(before), _config(after)
+    if new is None:
+        return None
+    was = {str(endpoint.address) for endpoint in old.endpoints} if old else set()
+    now = {str(endpoint.address): endpoint.name for endpoint in new.endpoints}
+    added = {address: name for address, name in now.items() if address not in was}
+    steps = None
+    if os.path.abspath(path) == loading.DEFAULT_PATH and _has_units():
+        found = units.findings(new.endpoints, Listeners())
+        steps = [finding for finding in found if finding.severity in (ERROR, WARNING)]
+    return Change(added, sorted(was - now.keys()), steps)
+
+
+def _has_units() -> bool:
+    return systemd.is_running() and systemd.are_installed()
+
+
+def _config(content: bytes) -> Config | None:
+    try:
+        return loading.parse(content, "")
+    except ConfigError:
+        return None

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: MIT
+"""A file that one person at a time edits.
+
+`Draft` is a context manager: while somebody edits, it holds a lock, and a private directory beside
+the file, in which editors may leave what they like. The new content goes into a file that gets the
+owner, group, mode and extended attributes (ACLs, SELinux) of the old one and takes its place. Of a
+symbolic link, the file that it leads to is replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pwd
+import stat
+import tempfile
+from typing import TYPE_CHECKING, Self
+
+from postfix_rest_inetd.admin.command_error import CommandError
+from postfix_rest_inetd.admin.host import atomic_file
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+NEW = b'{\n  "endpoints": []\n}\n'
+_OWN_USER = "postfix-rest-inetd"
+_MODE = 0o640
+_WRONG_PATH = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+
+
+class Draft:
+    """A file that is being edited.
+
+    Attributes:
+        content: what the file held at the beginning.
+        path: of a copy of it, for the editor.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Lock the file, and copy it.
+
+        Raises:
+            CommandError: somebody else is editing it, or it may not be read or written.
+        """
+        self._path = os.path.realpath(path)
+        self._directory = os.path.dirname(self._path)
+        try:
+            self._lock = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise CommandError(f"{self._directory}: {_why(error)}") from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.content = self._read()
+            self._private = tempfile.TemporaryDirectory(prefix=".edit-", dir=self._directory)
+            self.path = self._copy()
+        except BlockingIOError:
+            os.close(self._lock)
+            raise CommandError(f"{path} is being edited by somebody else") from None
+        except OSError as error:
+            os.close(self._lock)
+            raise CommandError(f"{path} cannot be edited: {_why(error)}") from None
+
+    def __enter__(self) -> Self:
+        """Nothing more."""
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        """Remove the copy and give the lock back."""
+        self._private.cleanup()
+        os.close(self._lock)
+
+    def edited(self) -> bytes:
+        """What the editor has left."""
+        try:
+            with open(self.path, "rb") as file:
+                return file.read()
+        except OSError as error:
+            raise CommandError(f"the editor has left no file: {error.strerror}") from None
+
+    def is_outdated(self) -> bool:
+        """Has the file been changed by others since the beginning?"""
+        try:
+            return self._read() != self.content
+        except OSError as error:
+            raise CommandError(f"{self._path} cannot be read any more: {_why(error)}") from None
+
+    def replace(self, content: bytes) -> None:
+        """Put a new content in place.
+
+        Raises:
+            CommandError: it cannot be written; the file is as it was.
+        """
+        new = os.path.join(self._private.name, ".new")
+        try:
+            atomic_file.replace(self._path, content, new, self._copy_rights)
+        except OSError as error:
+            raise CommandError(f"{self._path} cannot be written: {error.strerror}") from None
+
+    def _copy(self) -> str:
+        """Write the copy; returns its path, or leaves nothing behind."""
+        path = os.path.join(self._private.name, os.path.basename(self._path))
+        try:
+            with open(path, "xb") as file:
+                file.write(self.content)
+        except OSError:
+            self._private.cleanup()
+            raise
+        return path
+
+    def _read(self) -> bytes:
+        try:
+            with open(self._path, "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return NEW
+
+    def _copy_rights(self, descriptor: int) -> None:
+        """Give the new file the owner, mode and attributes of the old one."""
+        try:
+            old = os.stat(self._path)
+        except FileNotFoundError:
+            with contextlib.suppress(KeyError, PermissionError):
+                os.fchown(descriptor, -1, pwd.getpwnam(_OWN_USER).pw_gid)
+            os.fchmod(descriptor, _MODE)
+            return
+        new = os.fstat(descriptor)
+        if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+        os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+        with contextlib.suppress(OSError):  # a file system without them
+            for name in os.listxattr(self._path):
+                with contextlib.suppress(OSError):  # some are the kernel's own
+                    os.setxattr(descriptor, name, os.getxattr(self._path, name))
+
+
+def _why(error: OSError) -> str:
+    """The words of an error, and what to do where that may help."""
+    what = error.strerror or str(error)
+    if isinstance(error, PermissionError) and os.geteuid() != 0:
+        return f"{what}; run this as root"
+    return f"{what}; is the path right?" if isinstance(error, _WRONG_PATH) else what

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""What the map from errors to exit statuses rests on: commands raise, and one function prints.
+
+What each command says in which trouble is for tests/blackbox/admin/test_troubles.py.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from postfix_rest_inetd.admin import cli
+
+ROOT = Path(cli.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+
+PLACES = {
+    "sys.stderr": {"cli.py", "ui/terminal.py", "ui/progress.py"},
+    "sys.exit": {"cli.py"},
+    "os.replace": {"host/atomic_file.py"},
+    "os.rename": set(),
+    "BrokenPipeError": {"cli.py"},
+}
+"""What stands in these files of admin/ and in no others."""
+
+
+def names_in(path: Path) -> set[str]:
+    """The names, and the attributes of names, that a file uses."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            found.add(f"{node.value.id}.{node.attr}")
+    return found
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_places(name: str) -> None:
+    """Messages, exits and renamed files have one place each."""
+    using = {str(path.relative_to(ROOT)) for path in FILES if name in names_in(path)}
+    assert using == PLACES[name]
+
+
+def test_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that is not in the map is raised: a traceback is what a report needs."""
+
+    def fail() -> dict[str, object]:
+        raise OSError("not about a file")
+
+    monkeypatch.setattr("postfix_rest_inetd.admin.schema.document.schema", fail)
+    with pytest.raises(OSError, match="not about a file"):
+        cli.main(["config-schema"])
+
+
+def test_messages_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever a message has in it, it is one line, and nothing that a terminal obeys."""
+    assert cli.main(["endpoints", "--config", "a\nb\x1b[2J"]) == 78
+    told = "postfix-rest-inetd: a\\nb\\x1b[2J: cannot be read: No such file or directory\n"
+    assert capsys.readouterr() == ("", told)
