@@ -184,6 +184,7 @@ def test_a_plain_http_request(mode, tmp_path):
 IMPORTERS = {
     "systemd": {"journal", "admin.statistics.journal"},
     "urllib3": {"backend.http_connection"},
+    "textwrap": {"admin.ui.wrap"},
 }
 """Who alone may import a dependency."""
 

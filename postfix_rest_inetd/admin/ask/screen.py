@@ -7,12 +7,12 @@ sent and `<` before what came.
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.ask import actions
 from postfix_rest_inetd.admin.ui import terminal
 from postfix_rest_inetd.admin.ui.terminal import LABEL, TITLE, WIRE, painted
+from postfix_rest_inetd.admin.ui.wrap import WIDTH, pieces, wrapped
 from postfix_rest_inetd.log_entry import printable
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.admin.ask.record import Record
     from postfix_rest_inetd.config.endpoint import Endpoint
 
-WIDTH = 80
 LABEL_WIDTH = 14
 MAX_SHOWN_CHARACTERS = 4000
 
@@ -96,7 +95,7 @@ def advice(text: str) -> None:
 
 
 def _time(usec: int, text: str) -> None:
-    lines = textwrap.wrap(printable(text), WIDTH - 14)
+    lines = wrapped(printable(text), WIDTH - 14)
     print(painted(f"{usec / 1000:9.1f} ms", LABEL), f" {lines[0]}")
     for line in lines[1:]:
         print(" " * 14 + line)
@@ -118,13 +117,12 @@ def _wrapped(text: str, width: int) -> list[str]:
     shown = printable(text)
     if len(shown) > MAX_SHOWN_CHARACTERS:
         shown = f"{shown[:MAX_SHOWN_CHARACTERS]}... ({len(shown)} characters)"
-    return textwrap.wrap(shown, width, break_on_hyphens=False) or [""]
+    return wrapped(shown, width)
 
 
 def _bytes(data: bytes, sign: str) -> None:
     """One line for each line of the data, broken where it is too long."""
     room = WIDTH - 4
     for line in data.decode(errors="backslashreplace").splitlines(keepends=True):
-        shown = printable(line)
-        for start in range(0, len(shown), room):
-            print(f"  {sign} {painted(shown[start : start + room], WIRE)}")
+        for piece in pieces(printable(line), room):
+            print(f"  {sign} {painted(piece, WIRE)}")

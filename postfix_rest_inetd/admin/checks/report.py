@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import textwrap
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.checks.finding import ERROR, GOOD, NOTE, SEVERITIES, WARNING
 from postfix_rest_inetd.admin.ui import terminal
+from postfix_rest_inetd.admin.ui.wrap import WIDTH, wrapped
 from postfix_rest_inetd.log_entry import printable
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ _STYLES = {
     GOOD: terminal.GOOD,
 }
 _MARGIN = 9
-_MAX_WIDTH = 80
 _MIN_WIDTH = 40
 
 
@@ -35,8 +34,8 @@ def as_text(findings: list[Finding]) -> None:
     """Print findings in their order, and how many there are of what kind."""
     width = 0
     if sys.stdout.isatty():
-        columns = shutil.get_terminal_size((_MAX_WIDTH, 24)).columns
-        width = max(_MIN_WIDTH, min(columns, _MAX_WIDTH))
+        columns = shutil.get_terminal_size((WIDTH, 24)).columns
+        width = max(_MIN_WIDTH, min(columns, WIDTH))
     for finding in findings:
         _one(finding, width)
     counts = {
@@ -78,11 +77,4 @@ def _one(finding: Finding, width: int) -> None:
 def _wrapped(text: str, width: int, first: str, others: str) -> list[str]:
     if not width:
         return [first + text]
-    return textwrap.wrap(
-        text,
-        width,
-        initial_indent=first,
-        subsequent_indent=others,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return wrapped(text, width, first, others, breaks_words=False)

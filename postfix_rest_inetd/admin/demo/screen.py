@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.demo.backend import BROKEN, Exchange
 from postfix_rest_inetd.admin.demo.sockets import ADDRESS, CHATTER, Event, Line, has_journal
 from postfix_rest_inetd.admin.ui.terminal import BAD, GOOD, LABEL, TITLE, WIRE, painted
+from postfix_rest_inetd.admin.ui.wrap import WIDTH, pieces, wrapped
 from postfix_rest_inetd.log_entry import printable
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from postfix_rest_inetd.admin.demo.questions import Question
 
-WIDTH = 80
 LABEL_WIDTH = 17
 TEXT_WIDTH = WIDTH - LABEL_WIDTH
 HEADERS = {"x-auth-token", "x-request-id", "accept", "content-type"}
@@ -43,16 +42,15 @@ def _row(label: str, lines: Iterable[str], style: str = "") -> None:
     """Print lines beside a label; what is too long goes on in the next line."""
     heading = f"  {label}".ljust(LABEL_WIDTH)
     for line in lines:
-        for start in range(0, len(line), TEXT_WIDTH):
-            _say(painted(heading, LABEL) + painted(line[start : start + TEXT_WIDTH], style))
+        for piece in pieces(line, TEXT_WIDTH):
+            _say(painted(heading, LABEL) + painted(piece, style))
             heading = " " * LABEL_WIDTH
 
 
 def _wrapped(text: str) -> list[str]:
-    # "(1.2 ms)" stays in one piece: textwrap does not break at a no-break space.
+    # "(1.2 ms)" stays in one piece: wrapped() does not break at a no-break space.
     kept = printable(text).replace(" ms)", "\u00a0ms)")
-    lines = textwrap.wrap(kept, TEXT_WIDTH, break_on_hyphens=False)
-    return [line.replace("\u00a0", " ") for line in lines]
+    return [line.replace("\u00a0", " ") for line in wrapped(kept, TEXT_WIDTH)]
 
 
 def _readable(data: bytes) -> list[str]:

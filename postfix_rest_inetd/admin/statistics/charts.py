@@ -6,9 +6,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.statistics.journal_entry import GOOD_OUTCOMES, OUTCOMES
-from postfix_rest_inetd.admin.statistics.layout import NAME_WIDTH, WIDTH, moment
+from postfix_rest_inetd.admin.statistics.layout import NAME_WIDTH, moment
 from postfix_rest_inetd.admin.ui.draw import bar, chart, length, share
 from postfix_rest_inetd.admin.ui.terminal import BAD, GOOD, LABEL, TITLE, WIRE, painted
+from postfix_rest_inetd.admin.ui.wrap import WIDTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

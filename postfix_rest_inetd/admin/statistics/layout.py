@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-WIDTH = 80
 NAME_WIDTH = 20
 
 

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd.admin.statistics.layout import NAME_WIDTH, WIDTH, cut
+from postfix_rest_inetd.admin.statistics.layout import NAME_WIDTH, cut
 from postfix_rest_inetd.admin.ui.terminal import BAD, LABEL, TITLE, painted
+from postfix_rest_inetd.admin.ui.wrap import WIDTH, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ def causes(totals: Totals) -> Iterator[str]:
     for (endpoint, outcome, status, cause), count in totals.causes.top(TOP):
         what = f"{outcome} with status {status}" if status else outcome
         text = ": ".join(part for part in (endpoint, what, cause) if part)
-        first, *more = _folded(text, WIDTH - 11)
+        first, *more = wrapped(text, WIDTH - 11)
         yield f"{painted(f'{count:9}', BAD)}  {first}"
         for line in more:
             yield f"{'':11}{line}"
@@ -67,7 +67,3 @@ def _caveat(missed: int, more: bool) -> Iterator[str]:  # noqa: FBT001 - two fac
         yield painted(f"{'':11}Each may be up to {missed} higher; rarer ones are missing.", LABEL)
     elif more:
         yield painted(f"{'':11}There are more; --json lists them.", LABEL)
-
-
-def _folded(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width, break_on_hyphens=False) or [""]
