@@ -21,6 +21,7 @@ from postfix_rest_inetd.admin.checks.finding import (
 )
 from postfix_rest_inetd.admin.host import access, postconf, references
 from postfix_rest_inetd.admin.host.listeners import resolved
+from postfix_rest_inetd.admin.host.tokens import words
 from postfix_rest_inetd.admin.protocols import SIDES, has_maps
 from postfix_rest_inetd.config import endpoint as endpoints_module
 from postfix_rest_inetd.config.address import LocalAddress
@@ -198,7 +199,7 @@ def _chroot(reference: Reference, endpoint: Endpoint, settings: Settings) -> Ite
 
 
 def _proxy(reference: Reference, settings: Settings) -> Iterator[Finding]:
-    if reference.text not in references.words(settings.value("proxy_read_maps")):
+    if reference.text not in words(settings.value("proxy_read_maps")):
         what = f"{reference.text} is not in proxy_read_maps, so proxymap(8) refuses it"
         directory = f" -c {shlex.quote(settings.directory)}" if settings.directory else ""
         known = f"$(postconf{directory} -h proxy_read_maps)"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.checks.finding import WARNING, Finding
 from postfix_rest_inetd.admin.host import restriction_lists
+from postfix_rest_inetd.admin.host.tokens import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +62,7 @@ def places(
 
 def lists_of(settings: Settings, service: str = "") -> dict[str, list[str]]:
     """The lists that are in force for a service, with restriction classes looked into."""
-    names = restriction_lists.words(settings.value("smtpd_restriction_classes", service))
+    names = words(settings.value("smtpd_restriction_classes", service))
     classes = {name: settings.value(name, service) for name in names}
     return {
         name: restriction_lists.flattened(settings.value(name, service), classes)

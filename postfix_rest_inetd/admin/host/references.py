@@ -6,9 +6,8 @@ check_policy_service. One that stands in several parameters is one reference. Wh
 answer is left out: no name but localhost is looked up. Nor is a file that a list names, such as
 `mydestination = /etc/postfix/domains`, or a table's own configuration.
 
-Values are taken apart as Postfix does: words are separated by blanks and commas, but not within
-braces (mystrtokq() of util/mystrtok.c); the name of a socketmap is what stands behind the last
-colon (util/dict_sockmap.c); `host:port` can be a port alone (util/host_port.c).
+Tables are taken apart as Postfix does: the name of a socketmap is what stands behind the last colon
+(util/dict_sockmap.c); `host:port` can be a port alone (util/host_port.c).
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.host import postconf
 from postfix_rest_inetd.admin.host.listeners import is_local
+from postfix_rest_inetd.admin.host.tokens import words
 from postfix_rest_inetd.admin.protocols import MODES_OF_TABLES, has_maps
 from postfix_rest_inetd.config.address import LocalAddress, parse_ip
 
@@ -118,19 +118,6 @@ def _askers(service: str, parameter: str, settings: Settings) -> list[Service]:
     programs = next((users for name, users in _USERS if re.match(name, parameter)), ("smtpd",))
     services = settings.of(programs)
     return [each for each in services if (each.name, parameter) not in settings.overrides]
-
-
-def words(value: str) -> list[str]:
-    """The words of a value; what stands in braces is one, with its braces."""
-    found, word, depth = [], "", 0
-    for character in value:
-        if depth == 0 and character in ", \t\r\n":
-            found.append(word)
-            word = ""
-            continue
-        depth += (character == "{") - (character == "}" and depth > 0)
-        word += character
-    return [each for each in [*found, word] if each]
 
 
 def _inside(word: str) -> str | None:

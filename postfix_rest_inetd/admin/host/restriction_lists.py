@@ -17,6 +17,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from postfix_rest_inetd.admin.host.tokens import words
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
@@ -36,20 +38,7 @@ _RELAY_CHECKS = frozenset(
 )
 _LAST = ("reject", "defer")
 _NOT_IN_FORCE = "warn_if_reject"
-_GROUP = re.compile(r"[^\s,{}]+|[{}]")
-
-
-def words(value: str) -> list[str]:
-    """The elements of a list, separated by commas or white space; {...} is one of them."""
-    found: list[str] = []
-    depth = 0
-    for word in _GROUP.findall(value):
-        if depth:
-            found[-1] += f" {word}"
-        else:
-            found.append(word)
-        depth = max(0, depth + (word == "{") - (word == "}"))
-    return found
+_BETWEEN = re.compile(r"[\s,{}]+")
 
 
 def flattened(value: str, classes: Mapping[str, str]) -> list[str]:
@@ -104,7 +93,7 @@ def _keeps_strangers_out(name: str, elements: list[str], permitting: Collection[
 
 def _asks(element: str, texts: Collection[str]) -> bool:
     """Is an element one of these tables or policy services, or has it one of them in braces?"""
-    return not set(texts).isdisjoint(element.strip("{}").split())
+    return not set(texts).isdisjoint(_BETWEEN.split(element))
 
 
 def added(value: str, expanded: str, restriction: str) -> str | None:

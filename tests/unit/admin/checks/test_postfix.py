@@ -173,22 +173,6 @@ def test_askers(parameter, services):
     assert {service.name for service in found.askers} == services - {"smtp/inet"}
 
 
-WORDS = {
-    "a, b\tc": ["a", "b", "c"],
-    "a{b, c} d": ["a{b, c}", "d"],
-    "{ a, { b = c }, d }, e": ["{ a, { b = c }, d }", "e"],
-    "a} b": ["a}", "b"],
-    "{a b": ["{a b"],
-    "": [],
-}
-
-
-@pytest.mark.parametrize("text, expected", WORDS.items())
-def test_words(text, expected):
-    """Braces keep words together, also where one is missing."""
-    assert postfix_references.words(text) == expected
-
-
 DURATIONS = {"100s": 100, "5m": 300, "1h": 3600, "7": 7, "forever": 42, "": 42}
 
 

@@ -16,7 +16,6 @@ from postfix_rest_inetd.admin.host.restriction_lists import (
     comes_first,
     flattened,
     joined,
-    words,
 )
 
 CLIENT, SENDER = "smtpd_client_restrictions", "smtpd_sender_restrictions"
@@ -25,20 +24,6 @@ OURS = "inet:127.0.0.1:9003"
 POLICY = f"check_policy_service {OURS}"
 BRACES = f"check_policy_service {{ {OURS}, {{ default_action=DUNNO }}, timeout=1s }}"
 DEBIAN = "permit_mynetworks permit_sasl_authenticated defer_unauth_destination"
-
-
-@pytest.mark.parametrize(
-    "value, expected",
-    [
-        ("", []),
-        ("a,b  c,\td,", ["a", "b", "c", "d"]),
-        ("a { b, { c=d e }, f } g", ["a", "{ b { c=d e } f }", "g"]),
-        ("} a", ["}", "a"]),
-    ],
-)
-def test_words(value: str, expected: list[str]) -> None:
-    """Commas and white space separate; what is in braces is one element."""
-    assert words(value) == expected
 
 
 @pytest.mark.parametrize(
