@@ -123,7 +123,7 @@ def _problems(error: ConfigError, path: str) -> Iterator[str]:
 
 
 def _replace_closed_streams() -> None:
-    """What is to be written to a stream that was closed at the start goes nowhere."""
+    """Discard what is written to a stream that was closed at the start."""
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - to the end
     if sys.stderr is None:  # otherwise print() takes standard output in its place

@@ -46,7 +46,7 @@ def test_good(machine: Machine) -> None:
     for request in machine.backend.requests:
         assert "postfix-rest-inetd.invalid" in request.query + request.body.decode()
     assert "name=mailbox" in machine.backend.requests[1].query
-    assert "Nothing wrong was found." in machine.shell("postfix-rest-inetd check")
+    assert "No problems were found." in machine.shell("postfix-rest-inetd check")
 
 
 def test_not_root(machine: Machine) -> None:
@@ -64,7 +64,7 @@ def test_not_root(machine: Machine) -> None:
     assert "only root can see" in done.stdout
     assert (probed.returncode, probed.stderr) == (0, "")
     assert "local: socket: was not asked: only root and Postfix may connect" in probed.stdout
-    assert "journal: was not looked at: only root and the group systemd-journal" in probed.stdout
+    assert "journal: was not checked: only root and the group systemd-journal" in probed.stdout
 
 
 def test_nothing_is_there(blank_container: Container) -> None:
@@ -74,7 +74,7 @@ def test_nothing_is_there(blank_container: Container) -> None:
     blank_container.write(CONFIG, json.dumps({"endpoints": [endpoint("e", port=9001)]}))
     command = ["python3", "-m", f"{package.name}.admin.cli", "check"]
     done = blank_container.run("env", "PYTHONPATH=/srv", *command)
-    assert "the units are not there" in done.stdout
+    assert "the units are not installed" in done.stdout
     assert "nothing listens at 127.0.0.1:9001" in done.stdout
 
 
@@ -139,7 +139,7 @@ def test_not_enabled(machine: Machine) -> None:
     machine.container.run("systemctl", "disable", TEMPLATES[0])
     found = machine.trouble()
     assert (found.severity, found.where) == ("warning", TCP)
-    assert found.what == "is active, but not enabled: it is gone after the next boot"
+    assert found.what == "is active, but not enabled: it does not start at the next boot"
     assert found.advice == f"    systemctl enable {TEMPLATES[0]}"
     assert machine.check("--strict")[0] == 1
 
@@ -149,17 +149,19 @@ def test_not_started(machine: Machine) -> None:
     machine.container.run("systemctl", "stop", TCP)
     waiting, asked = machine.troubles()
     assert (waiting.severity, waiting.where) == ("warning", TCP)
-    assert waiting.what == "enabled, but not started: nobody listens for domains"
+    assert waiting.what == "is enabled, but not started: nothing listens for domains"
     assert waiting.advice == f"    systemctl start {TCP}"
     assert (asked.severity, asked.where) == ("error", "Postfix: virtual_mailbox_domains")
-    assert "nobody listens at the moment" in asked.what
+    assert "but nothing listens for it now" in asked.what
 
 
 def test_neither(machine: Machine) -> None:
     """Neither enabled nor started: both commands, in their order."""
     machine.shell(f"systemctl disable --now {POLICY}; postconf -X smtpd_recipient_restrictions")
     found = [each for each in machine.troubles() if each.severity != "note"]
-    assert [each.what for each in found] == ["neither enabled nor started: nobody listens for gate"]
+    assert [each.what for each in found] == [
+        "is neither enabled nor started: nothing listens for gate"
+    ]
     assert found[0].advice == f"    systemctl enable {TEMPLATES[2]}\n    systemctl start {POLICY}"
 
 
@@ -168,7 +170,7 @@ def test_both_enabled(machine: Machine) -> None:
     machine.container.run("systemctl", "enable", "postfix-rest-tcp@domains.socket")
     found = machine.trouble()
     assert (found.severity, found.where) == ("warning", TCP)
-    assert "postfix-rest-tcp@domains.socket: they exclude each other" in found.what
+    assert "postfix-rest-tcp@domains.socket, but they exclude each other" in found.what
 
 
 def test_failed_unit(machine: Machine) -> None:
@@ -210,13 +212,13 @@ def test_stale_addresses(machine: Machine) -> None:
     machine.write(domains={"bind-port": 9011})
     stale, asked, _ = machine.troubles()
     assert (asked.severity, asked.where) == ("error", "Postfix: virtual_mailbox_domains")
-    assert "a socket of ours is there, and no endpoint in config.json" in asked.what
+    assert "a socket unit listens there, but config.json has no endpoint for it" in asked.what
     assert (stale.severity, stale.where) == ("warning", TCP)
-    assert "127.0.0.1:9011 is missing, 127.0.0.1:9001 is not wanted any more" in stale.what
+    assert "127.0.0.1:9011 is missing, 127.0.0.1:9001 is no longer configured" in stale.what
     assert stale.advice == f"    systemctl daemon-reload\n    systemctl restart {TCP}"
     machine.container.run("systemctl", "daemon-reload")
     half = machine.troubles()[0]
-    assert half.what == "does not listen at 127.0.0.1:9011, which is new"
+    assert half.what == "does not listen yet at 127.0.0.1:9011, which is new"
     assert half.advice == f"    systemctl restart {TCP}"
 
 
@@ -232,7 +234,7 @@ def test_stale_drop_in(machine: Machine) -> None:
     found = machine.troubles()
     assert {each.where for each in found} == set(SOCKETS)
     assert {each.what for each in found} == {
-        "a file of this unit was changed after the last daemon-reload"
+        "has a file that was changed after the last daemon-reload"
     }
 
 
@@ -244,7 +246,7 @@ def test_config_is_open(machine: Machine) -> None:
     machine.container.run("chmod", "644", CONFIG)
     found = machine.trouble()
     assert (found.severity, found.where) == ("warning", CONFIG)
-    assert f"holds a secret, and everybody may read it (0644 root:{USER})" in found.what
+    assert f"holds a secret, but every user may read it (0644 root:{USER})" in found.what
     assert found.advice == f"    chown root:{USER} {CONFIG}\n    chmod 0640 {CONFIG}"
 
 
@@ -253,7 +255,7 @@ def test_config_is_closed(machine: Machine) -> None:
     machine.container.run("chmod", "600", CONFIG)
     found = machine.trouble()
     assert (found.severity, found.where) == ("error", CONFIG)
-    assert f"cannot be read by {USER}, as which handlers run" in found.what
+    assert f"cannot be read by {USER}, the user of the handlers" in found.what
     assert f"{CONFIG} is 0600 root:{USER}" in found.what
     machine.container.run("chmod", "640", CONFIG)
     machine.container.run("chmod", "700", "/etc/postfix-rest-inetd")
@@ -308,7 +310,7 @@ def test_wrong_mode(machine: Machine) -> None:
     """tcp: at a socketmap endpoint."""
     found = postfix(machine, virtual_mailbox_domains="tcp:127.0.0.1:9002")
     assert "asks maps, whose mode is socketmap-lookup" in found.what
-    assert found.advice == "That would be socketmap:inet:127.0.0.1:9002:NAME"
+    assert found.advice == "Use socketmap:inet:127.0.0.1:9002:NAME"
 
 
 def test_no_map_name(machine: Machine) -> None:
@@ -335,7 +337,7 @@ def test_policy_timeout(machine: Machine) -> None:
     found = postfix(machine, smtpd_policy_service_timeout="2s")
     assert found.severity == "warning"
     assert "Postfix waits 2 s" in found.what
-    assert "Postfix should wait 3 s or more" in found.advice
+    assert "Set smtpd_policy_service_timeout to 3 s or more" in found.advice
 
 
 def test_policy_timeout_of_one_service(machine: Machine) -> None:
@@ -349,7 +351,7 @@ def test_path_and_chroot(machine: Machine) -> None:
     """An absolute path that the chrooted cleanup and smtpd would look for elsewhere."""
     found = postfix(machine, virtual_alias_maps=f"socketmap:unix:{SPOOL}/private/rest:alias")
     assert found.severity == "error"
-    assert f"is chrooted and would look for {SPOOL}{SPOOL}/private/rest" in found.what
+    assert f"is chrooted and looks for {SPOOL}{SPOOL}/private/rest" in found.what
     assert "unix:private/rest" in found.advice
 
 
@@ -358,7 +360,7 @@ def test_too_many_processes(machine: Machine) -> None:
     drop_in(machine.container, "postfix-rest-policy@.socket", "[Socket]\nMaxConnections=50\n")
     found = machine.trouble()
     assert (found.severity, found.where) == ("warning", POLICY)
-    assert "takes 50 connections, and Postfix may want 100 (smtp/inet)" in found.what
+    assert "accepts 50 connections, but Postfix may open 100 (smtp/inet)" in found.what
     assert "MaxConnections=100" in found.advice
 
 
@@ -471,7 +473,7 @@ def test_risks(machine: Machine) -> None:
     machine.shell(f"systemctl daemon-reload; systemctl restart {TCP}")
     found = {(each.severity, each.where): each.what for each in machine.troubles()}
     assert "at every address of this machine" in found["warning", "domains"]
-    assert "in the clear: the token and all addresses" in found["warning", "local"]
+    assert "unencrypted: the token and all addresses" in found["warning", "local"]
     assert "this machine has no address 192.0.2.9" in found["warning", "away"]
     assert "without allowed-actions" in found["note", "gate"]
     assert "for the whole address only" in found["note", "Postfix: recipient_delimiter"]
@@ -484,5 +486,5 @@ def test_several_at_once(machine: Machine) -> None:
     machine.container.run("chmod", "644", CONFIG)
     machine.container.run("postconf", "-e", "virtual_mailbox_domains=tcp:127.0.0.1:9003")
     words = " ".join(each.what for each in machine.troubles())
-    for told in ("not started", "everybody may read it", "asks gate, whose mode is policy"):
+    for told in ("not started", "every user may read it", "asks gate, whose mode is policy"):
         assert told in words

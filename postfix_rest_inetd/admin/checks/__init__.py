@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The parts of `check`: each is a module that yields findings, and never prints.
+"""The parts of `check`: modules that yield findings. `report` prints them; the others do not.
 
-`finding` is the shape that all of them yield, `report` prints it, `positions` finds the lines of
-config.json that findings are about. `migrate` and `edit` use what fits them.
+`parts` puts them together, `finding` is the shape that all of them yield, `positions` finds the
+lines of config.json that findings are about. `migrate` and `edit` use what fits them.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whether Postfix could hold more connections to a socket unit than that takes."""
+"""Whether Postfix could open more connections to a socket unit than it accepts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def findings(
     units: list[tuple[Unit, list[Endpoint]]], endpoints: list[Endpoint], instances: list[Settings]
 ) -> Iterator[Finding]:
-    """The units that take too few, of those that listen and their endpoints."""
+    """The units that accept too few; UNITS are those that listen, each with its endpoints."""
     connections: Connections = {}
     for settings in instances:
         connections |= _connections(endpoints, settings)
@@ -34,9 +34,13 @@ def findings(
         total = sum(own.values())
         if total > unit.max_connections > 0:
             by = ", ".join(dict.fromkeys(service for *_, service in own))
-            what = f"takes {unit.max_connections} connections, and Postfix may want {total} ({by})"
-            advice = "Postfix takes a refused connection for a failure. Have fewer processes "
-            advice += "(default_process_limit), use proxy: tables, or take more connections:\n"
+            what = (
+                f"accepts {unit.max_connections} connections, but Postfix may open {total} ({by})"
+            )
+            advice = (
+                "Postfix treats a refused connection as a failure. Lower default_process_limit, "
+            )
+            advice += "use proxy: tables, or accept more connections:\n"
             yield Finding(WARNING, unit.name, what, advice + raising_max_connections(unit, total))
 
 

@@ -17,18 +17,16 @@ if TYPE_CHECKING:
 
 _PLACE_IN_TEXT = re.compile(r": line \d+ column \d+ \(char \d+\)$")  # json.JSONDecodeError's
 _UNUSABLE = (
-    "Until it is mended, connections that are open go on with the configuration from before, and "
-    "every request on a new one gets a temporary error."
+    "Until this is corrected, open connections use the previous configuration, and every request "
+    "on a new connection gets a temporary error."
 )
 _PARTLY_USABLE = (
-    "Until it is mended, every request of {} on a new connection gets a temporary error. Other "
-    "endpoints are served."
+    "Until this is corrected, every request of {} on a new connection gets a temporary error. "
+    "Other endpoints are served."
 )
-_USABLE = (
-    "Until it is mended, a temporary error takes the place of failure-action. All else is served."
-)
+_USABLE = "Until this is corrected, a temporary error replaces failure-action. All else is served."
 
-_AS_ROOT = "Run this as root, or as one of the group that may read it."
+_AS_ROOT = "Run this as root, or as a member of the group that may read it."
 
 
 def load(path: str, content: bytes | None = None) -> tuple[loading.Config | None, list[Finding]]:
@@ -48,7 +46,7 @@ def load(path: str, content: bytes | None = None) -> tuple[loading.Config | None
 def described(path: str, loaded: loading.Config) -> list[Finding]:
     """What a good configuration has."""
     if not loaded.endpoints:
-        what = "there are no endpoints yet; nothing will listen"
+        what = "has no endpoints yet; nothing will listen"
         return [Finding(NOTE, path, what)]
     return [
         Finding(GOOD, endpoint.name, f"{endpoint.mode} on {endpoint.address}, asks {origin}")
@@ -92,7 +90,7 @@ def _consequence(path: str, content: bytes | None) -> str:
 
 
 def _is_closed(path: str) -> bool:
-    """May this user not read the file, which need not mean that handlers cannot?"""
+    """May this user not read the file? Handlers still may."""
     try:
         os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
     except PermissionError:

@@ -43,7 +43,7 @@ class _Failed(NamedTuple):
 def findings(endpoints: list[Endpoint], until: float) -> Iterator[Finding]:
     """The failures of each endpoint in the hour before `until` (seconds since 1970)."""
     if not _is_open():
-        what = "was not looked at: only root and the group systemd-journal may read it"
+        what = "was not checked: only root and the group systemd-journal may read it"
         yield Finding(NOTE, "journal", what)
         return
     failed = {endpoint.name: _Failed(Counter(), [0.0]) for endpoint in endpoints}
@@ -63,7 +63,7 @@ def findings(endpoints: list[Endpoint], until: float) -> Iterator[Finding]:
                 own.causes[_why(entry)] += 1
                 own.last[0] = entry.when_usec / 1_000_000
     except JournalError as error:
-        yield Finding(NOTE, "journal", f"was not looked at: {error}")
+        yield Finding(NOTE, "journal", f"was not checked: {error}")
     for name, own in failed.items():
         if own.causes:
             yield _told(name, own, is_all=is_all)
@@ -88,7 +88,7 @@ def _told(name: str, failed: _Failed, *, is_all: bool) -> Finding:
     if not is_all:
         what = f"more than {number} {requests} failed in the last hour, these until {at}"
     most = "" if len(failed.causes) == 1 else f"most often ({times}) "
-    advice = f"If this is not over, see what failed and why:\n{_MORE}"
+    advice = f"If it still happens, see what failed and why:\n{_MORE}"
     return Finding(WARNING, f"{name}: journal", f"{what}; {most}{cause}", advice)
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""config.json and the files that it names: can the handlers read them, and who else can?
+"""config.json and the files that it names: can the handlers read them, and can other users?
 
 `usable` reads them as the handler does. `installed` is for the configuration that systemd's
 handlers use: their user must be able to read everything, their sandbox must not hide it, and
-nobody else may read a secret or change anything.
+other users must not read a secret or change anything.
 """
 
 from __future__ import annotations
@@ -76,13 +76,13 @@ def installed(path: str, loaded: Config | None, settings: HandlerSettings) -> It
 
 def _unseen(user: str) -> Finding:
     if not access.exists(user):
-        what = f"there is no user {user}, as which the handlers are to run"
+        what = f"the user {user} does not exist; handlers run as this user"
         steps = ("systemd-sysusers", "systemd-tmpfiles --create postfix-rest-inetd.conf")
         return Finding(ERROR, "permissions", what, commands(*steps))
     what = f"only root can see whether {user} can read these files"
-    advice = "Run this as root to have them checked."
+    advice = "Run this as root to check them."
     if os.geteuid() == 0:
-        advice = "Run this outside of the sandbox, which keeps root from becoming another user."
+        advice = "Run this outside of the sandbox, which does not let root switch to another user."
     return Finding(NOTE, "permissions", what, advice)
 
 
@@ -117,19 +117,19 @@ def _of_file(file: _File, settings: HandlerSettings) -> Iterator[Finding]:
         return
     if not settings.reads_as_root(path) and not access.may(user, "r", path):
         blocked = access.obstacle(user, path)
-        what = f"{name}cannot be read by {user}, as which handlers run: "
+        what = f"{name}cannot be read by {user}, the user of the handlers: "
         what += f"{blocked} is {access.rights(blocked)}"
         entry = shlex.quote(blocked)
         way = commands(f"chgrp {user} {entry}", f"chmod g+x {entry}")
         yield Finding(ERROR, file.where, what, right if blocked == path else way)
     if file.is_secret and mode & stat.S_IROTH:
-        what = f"{name}holds a secret, and everybody may read it ({rights})"
+        what = f"{name}holds a secret, but every user may read it ({rights})"
         if access.may(_EVERYBODY, "r", path) is False:
-            what += ", but for the directory that it is in"
+            what += "; for now, its directory prevents that"
         yield Finding(WARNING, file.where, what, right)
     elif mode & stat.S_IWOTH or (mode & stat.S_IWGRP and status.st_gid != 0):
-        what = f"{name}can be changed by others than root ({rights})"
+        what = f"{name}can be changed by users other than root ({rights})"
         yield Finding(WARNING, file.where, what, right)
     if status.st_uid != 0:
-        what = f"{name}belongs to another user than root ({rights}), who can change it"
+        what = f"{name}does not belong to root ({rights}); its owner can change it"
         yield Finding(WARNING, file.where, what, right)

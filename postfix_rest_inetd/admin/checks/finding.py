@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What `check` finds: the one shape that all of its parts yield and that is printed at the end.
 
-A part is a module check_*.py with generators of findings. It never prints, and it never fails
-because something is missing or may not be read: it says so in a finding.
+A part is a module with generators of findings. What it misses or may not read is a finding as well,
+not an error.
 """
 
 from __future__ import annotations

@@ -31,20 +31,20 @@ def _generator() -> Iterator[Finding]:
     """The program that gives all sockets their addresses."""
     path, is_usable = systemd.generator()
     if not path:
-        what = "is missing, so no socket gets an address"
+        what = "is missing, so sockets get no addresses"
         yield Finding(ERROR, "generator", what, "Install the package again.")
     elif os.path.realpath(path) == os.devnull:
-        what = "is masked, so no socket gets an address"
+        what = "is masked, so sockets get no addresses"
         yield Finding(ERROR, path, what, commands(f"rm {path}", _RELOAD))
     elif not is_usable:
-        what = "cannot be run by systemd, so no socket gets an address"
+        what = "cannot be run by systemd, so sockets get no addresses"
         yield Finding(ERROR, path, what, commands(f"chmod 0755 {path}", _RELOAD))
 
 
 def _left_failed() -> Iterator[Finding]:
-    """Services that tell of a trouble that may be over: they stay failed until somebody acts."""
+    """Failed services whose cause may be gone: systemd keeps them failed until they are reset."""
     for name in systemd.failed_services():
-        what = "has failed, and stays so although the configuration is good by now"
+        what = "is still marked as failed, although the configuration is good now"
         if not name.endswith("-config.service"):
             what = "has failed; its journal says why"
         yield Finding(WARNING, name, what, commands(systemd.command("reset-failed", name)))
@@ -56,6 +56,6 @@ def _elsewhere(endpoints: list[Endpoint]) -> Iterator[Finding]:
         ip = endpoint.address.ip
         if ip is not None and ip not in WILDCARDS and not is_local(ip):
             what = f"this machine has no address {str(endpoint.address).rpartition(':')[0]}, so "
-            what += f"nobody can connect to {endpoint.address}, though a socket may listen there"
-            advice = "Correct bind-address, unless the machine gets this address later."
+            what += f"no client can connect to {endpoint.address}, even if a socket listens there"
+            advice = "Correct bind-address, unless this machine gets the address later."
             yield Finding(WARNING, endpoint.name, what, advice)

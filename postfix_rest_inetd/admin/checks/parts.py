@@ -76,7 +76,7 @@ def findings(path: str, parts: frozenset[str]) -> Iterator[Finding]:
 def _asked(
     path: str, loaded: loading.Config, parts: frozenset[str], listeners: Listeners
 ) -> Iterator[Finding]:
-    """Who asks the endpoints, and what they answer; do handlers use this configuration?"""
+    """What asks the endpoints, and what they answer."""
     in_use = _is_installed(path) or "sockets" in parts
     postfix, notes = postfix_checks.settings_and_notes()
     if "postfix" in parts:
@@ -106,8 +106,8 @@ def _sockets(loaded: loading.Config | None, listeners: Listeners) -> Iterator[Fi
     if _has_units():
         yield from units.findings(endpoints, listeners)
         return
-    missing = "the units are" if systemd.is_running() else "systemd is"
-    yield Finding(NOTE, "sockets", f"{missing} not there, so no socket unit was looked at")
+    missing = "the units are not installed" if systemd.is_running() else "systemd is not running"
+    yield Finding(NOTE, "sockets", f"{missing}, so socket units were not checked")
     yield from units.without_units(endpoints or [], listeners)
 
 
@@ -125,7 +125,7 @@ def _postfix(
 def _probe(
     path: str, loaded: loading.Config, listeners: Listeners | None, postfix: list[Settings]
 ) -> Iterator[Finding]:
-    """Ask the backends; and where the configuration is one in use, its sockets and the journal."""
+    """Ask the backends and, where handlers use this configuration, its sockets and the journal."""
     names = _map_names(loaded.endpoints, postfix)
     failed = set()
     if python.is_usable():

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Postfix: do its tables and policy services that point here fit the endpoints?
 
-What it asks elsewhere is nobody's business here. But something on this machine at which nothing
-listens, and for which there is no endpoint, is taken for a wrong port.
+Tables and services elsewhere are not checked. A reference to an address of this machine where
+nothing listens, and that no endpoint has, is reported as a wrong port.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def findings(
         yield from _unknown(endpoints, settings)
     idle = [endpoint.name for endpoint in endpoints if endpoint not in asked]
     if idle:
-        what = "no table or policy service of Postfix asks here"
+        what = "is not used by any table or policy service of Postfix"
         yield Finding(NOTE, together(idle), what)
 
 
@@ -97,24 +97,25 @@ def _strays(
     settings: Settings,
     ours: frozenset[str],
 ) -> Iterator[Finding]:
-    """References to nobody, where nobody is known to be anything else."""
+    """References that lead to no endpoint, although they seem to be meant for one."""
     for problem, meant in typos.readings(reference, settings):
         if endpoint_of(meant, endpoints, settings) is not None:
             what = f"{reference.text}: {problem}"
-            yield Finding(ERROR, _where(reference, settings), what, f"That would be {meant.text}")
+            yield Finding(ERROR, _where(reference, settings), what, f"Use {meant.text}")
             return
     places = list(reference.addresses)
     places += [LocalAddress(None, path=path) for path in _paths(reference, settings)]
     if any(str(place) in ours for place in places):
-        what = f"{reference.text}: a socket of ours is there, and no endpoint in config.json"
-        advice = "Every request gets a temporary error. Change one or the other."
+        what = f"{reference.text}: a socket unit listens there, but config.json has no endpoint "
+        what += "for it"
+        advice = "Every request gets a temporary error. Add the endpoint, or change this reference."
         yield Finding(ERROR, _where(reference, settings), what, advice)
         return
     if not places or any(listeners.at(place) is not None for place in places):
         return
     if reference.path is not None and _is_service(reference.path, settings):
         return
-    what = f"{reference.text}: nothing listens there, and it is no address of an endpoint"
+    what = f"{reference.text}: nothing listens there, and no endpoint has this address"
     there = [e for e in endpoints if e.mode == reference.mode]
     known = ", ".join(f"{e.name} at {e.address}" for e in there) or "none"
     advice = f"The {reference.mode} endpoints of config.json: {known}."
@@ -133,8 +134,8 @@ def _unknown(endpoints: list[Endpoint], settings: Settings) -> Iterator[Finding]
     for parameter, value in settings.unknown:
         for reference in references.in_value(value, settings):
             if endpoint_of(reference, endpoints, settings) is not None:
-                what = f"{reference.text} is never asked: Postfix has no such parameter"
-                advice = f"postconf calls it unused. Is {parameter} misspelt?"
+                what = f"{reference.text} is not used: Postfix does not have this parameter"
+                advice = f"postconf reports it as unused. Is {parameter} misspelt?"
                 yield Finding(WARNING, f"{settings.shown}: {parameter}", what, advice)
 
 
@@ -147,16 +148,16 @@ def _of_reference(
         right = SIDES[endpoint.mode].in_main_cf(f"inet:{endpoint.address}", "NAME")
         if endpoint.address.path is not None:
             right = right.replace("inet:", "unix:")
-        yield Finding(ERROR, where, what, f"That would be {right}")
+        yield Finding(ERROR, where, what, f"Use {right}")
         return
     if has_maps(reference.mode) and reference.map_name is None:
-        advice = "The name is the last part, and the backend gets it: "
+        advice = "The name is the last part, and it is sent to the backend: "
         advice += f"{reference.text.rstrip(':')}:NAME"
         yield Finding(ERROR, where, f"{reference.text}: {typos.NO_MAP_NAME}", advice)
     if reference.path is not None:
         yield from _chroot(reference, endpoint, settings)
     if listeners.at(endpoint.address) is None:
-        what = f"{reference.text} asks {endpoint.name}, for which nobody listens at the moment"
+        what = f"{reference.text} asks {endpoint.name}, but nothing listens for it now"
         yield Finding(ERROR, where, what, "Mail is deferred until its socket is started.")
     elif reference.path is not None:
         yield from _closed(where, endpoint, settings)
@@ -187,13 +188,13 @@ def _chroot(reference: Reference, endpoint: Endpoint, settings: Settings) -> Ite
     for is_chrooted, seen in ((True, queue + path), (False, path)):
         if is_chrooted in chrooted and resolved(seen) != resolved(real):
             kind = "is chrooted" if is_chrooted else "is not chrooted"
-            what = f"unix:{path}: {chrooted[is_chrooted]} {kind} and would look for {seen}, "
+            what = f"unix:{path}: {chrooted[is_chrooted]} {kind} and looks for {seen}, "
             what += f"but {endpoint.name} listens at {real}"
             if real.startswith(f"{queue}/"):
-                advice = f"Without the first /, all find it: unix:{real[len(queue) + 1 :]}"
+                advice = f"Without the first /, all services find it: unix:{real[len(queue) + 1 :]}"
             else:
-                advice = f"Let bind-path be below {queue}, {queue}/rest/{endpoint.name}, and "
-                advice += f"write unix:rest/{endpoint.name}"
+                advice = f"Set bind-path to a path below {queue}, such as "
+                advice += f"{queue}/rest/{endpoint.name}, and use unix:rest/{endpoint.name}"
             yield Finding(ERROR, _where(reference, settings), what, advice)
             return
 
@@ -213,25 +214,25 @@ def _proxy(reference: Reference, settings: Settings) -> Iterator[Finding]:
 def _timeout(reference: Reference, endpoint: Endpoint, settings: Settings) -> Iterator[Finding]:
     timeout = reference.timeout_sec
     if timeout * 1000 < endpoint.request_timeout + START_MS:
-        what = f"Postfix waits {timeout} s for {reference.text}, and the request-timeout of "
+        what = f"Postfix waits {timeout} s for {reference.text}, but the request-timeout of "
         what += f"{endpoint.name} is {endpoint.request_timeout} ms"
         enough = -(-(endpoint.request_timeout + START_MS) // 1000)
-        advice = f"Postfix should wait {enough} s or more, because the start of a handler takes "
-        advice += "time as well (smtpd_policy_service_timeout); or lower request-timeout."
+        advice = f"Set smtpd_policy_service_timeout to {enough} s or more, because the start of a "
+        advice += "handler takes time as well; or lower request-timeout."
         yield Finding(WARNING, _where(reference, settings), what, advice)
 
 
 def _refusing(reference: Reference, settings: Settings) -> Iterator[Finding]:
-    """local(8) and virtual(8) take no answers from a network."""
+    """local(8) and virtual(8) refuse tables that are asked over a network."""
     for program, (parameter, transport) in _REFUSING.items():
         in_use = settings.value(f"{program}_transport").partition(":")[0] == transport
         if in_use and parameter in reference.parameters:
             what = (
                 f"{program}(8) refuses {reference.text} (not allowed for security sensitive data)"
             )
-            advice = f"Another {program}_transport, LMTP for example, has no such limit."
+            advice = f"Another {program}_transport, such as LMTP, does not have this limit."
             if program == "local":
-                advice = "Use virtual_alias_maps in place of alias_maps."
+                advice = "Use virtual_alias_maps instead of alias_maps."
             yield Finding(ERROR, f"{settings.shown}: {parameter}", what, advice)
 
 
@@ -249,14 +250,14 @@ def _where(reference: Reference, settings: Settings) -> str:
 def settings_and_notes() -> tuple[list[Settings], list[Finding]]:
     """The settings of each instance of Postfix, or why there are none."""
     if not postconf.is_installed():
-        return [], [Finding(NOTE, "Postfix", "is not installed here, so it was not looked at")]
+        return [], [Finding(NOTE, "Postfix", "is not installed here, so it was not checked")]
     found, notes = [], []
     for instance, directory in postconf.instances():
         try:
             found.append(postconf.read(instance, directory))
         except postconf.PostfixError as error:
             where = f"Postfix {instance}".rstrip()
-            notes.append(Finding(NOTE, where, f"was not looked at: {error}"))
+            notes.append(Finding(NOTE, where, f"was not checked: {error}"))
     return found, notes
 
 

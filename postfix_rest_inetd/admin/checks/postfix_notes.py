@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What Postfix does with its tables and policy services otherwise than one may think.
+"""Surprises of Postfix: what it does with tables and policy services, against expectation.
 
-Notes only: such a machine can be as its administrator wants it.
+All findings are notes, because the administrator may want it so.
 """
 
 from __future__ import annotations
@@ -50,8 +50,10 @@ def _delimiter(used: list[tuple[Reference, Endpoint]], settings: Settings) -> It
     if delimiter and names:
         what = f"with {delimiter}, {', '.join(names)} is asked for the whole address only: "
         what += f"user{delimiter[0]}extension@example.org"
-        advice = "Postfix looks up no address without the extension in tcp: and socketmap: tables. "
-        advice += "The backend has to strip it itself."
+        advice = (
+            "Postfix does not look up the address without its extension in tcp: and socketmap: "
+        )
+        advice += "tables. The backend has to strip the extension."
         yield Finding(NOTE, f"{settings.shown}: recipient_delimiter", what, advice)
 
 
@@ -65,9 +67,9 @@ def _default_action(
     what = f"the default action {action} for {reference.text} does not apply when the backend of "
     what += f"{endpoint.name} fails, because Postfix gets a reply: a 451"
     advice = (
-        f'In config.json, "failure-action": "{CLOSE}" lets it apply, and another failure-action '
+        f'In config.json, "failure-action": "{CLOSE}" lets it apply. Any other failure-action is '
     )
-    advice += "is answered in its place."
+    advice += "the reply instead."
     yield Finding(NOTE, where, what, advice)
 
 
@@ -82,8 +84,8 @@ def _access_table(
         if access.search(settings.value(parameter, service)):
             places.append(shown)
     if places:
-        what = f"{endpoint.name} is an access table: what its backend answers is an action, and "
-        what += "no action firewall checks it"
-        advice = 'With "access-table": true, one does. An endpoint is an access table as a whole: '
-        advice += "give other maps an endpoint of their own."
+        what = f"{endpoint.name} is an access table: its backend answers with actions, and the "
+        what += "action firewall does not check them"
+        advice = 'Set "access-table": true to check them. It applies to the whole endpoint: give '
+        advice += "other maps an endpoint of their own."
         yield Finding(NOTE, f"{settings.shown}: {', '.join(places)}", what, advice)

@@ -5,7 +5,7 @@ Each step that a handler takes is taken one after the other and timed: resolving
 connecting, TLS, and one request (request.py) for each map that Postfix uses, within the
 request-timeout of the endpoint.
 
-It is this process that asks, not a handler in its sandbox: questions.py has that.
+This process asks, not a handler in its sandbox; questions.py asks handlers.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _connect(endpoint: Endpoint, steps: list[str]) -> Iterator[Finding]:
     steps[-1] += f", certificate until {until:%Y-%m-%d}, {days} days ({_since(began)})"
     if days < RENEWAL_DAYS:
         what = f"the certificate of {target.origin} expires in {days} days ({until:%Y-%m-%d})"
-        advice = "Renew it, and find out why that does not happen by itself."
+        advice = "Renew it, and find out why it is not renewed automatically."
         yield Finding(WARNING, _where(endpoint), what, advice)
 
 
@@ -126,7 +126,7 @@ def _ask(
         yield Finding(GOOD, _where(endpoint), f"{seen}{answered}, for {asked}")
     elif reply.outcome == model.FOUND:
         what = f"{seen}a value was found for {asked}, which cannot exist"
-        advice = "Does the backend answer every key? Then Postfix accepts mail for everybody."
+        advice = "If the backend finds every key, Postfix accepts mail for every address."
         yield Finding(WARNING, _where(endpoint), what, advice)
     elif reply.outcome == model.USER_ERROR and response.status not in _TOKEN and not is_used:
         what = f"{seen}refused, for {asked}, which Postfix does not use"

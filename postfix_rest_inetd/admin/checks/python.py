@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""urllib3, as the handlers have it: is it there, and do they load it the short way?"""
+"""urllib3, as handlers load it: is it installed, and do they load it the short way?"""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def findings() -> Iterator[Finding]:
     version, is_long = _loaded_in_a_new_process()
     if is_long:
         newest = ".".join(map(str, http_connection.NEWEST))
-        what = f"version {version} is not loaded the short way, which is known to work up to "
-        what += f"{newest}: each handler costs about twice as much to start"
-        yield Finding(NOTE, "urllib3", what, "A newer postfix-rest-inetd may know this version.")
+        what = f"version {version} is not loaded the short way, which works up to "
+        what += f"{newest}: each handler takes about twice as long to start"
+        yield Finding(NOTE, "urllib3", what, "A newer postfix-rest-inetd may support this version.")
 
 
 def _loaded_in_a_new_process() -> tuple[str, bool]:

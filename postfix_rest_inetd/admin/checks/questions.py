@@ -36,7 +36,7 @@ class Asked(NamedTuple):
         path: of the configuration.
         in_use: the maps that Postfix asks for, by endpoint.
         failed: endpoints whose backend has failed already when it was asked directly: that a
-            handler fails likewise is no news.
+            handler fails likewise is not reported again.
     """
 
     endpoints: list[Endpoint]

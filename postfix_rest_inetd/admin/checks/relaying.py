@@ -29,12 +29,14 @@ def findings(used: list[tuple[Reference, Endpoint]], settings: Settings) -> Iter
     """A warning for each place of one instance, with the endpoint that each reference leads to."""
     for reference, endpoint in used:
         for place in places(reference, used, settings):
-            what = f"{endpoint.name} is asked before the relay check: when its backend "
-            what += "answers OK, anybody may send mail to anywhere"
-            advice = "Put it behind reject_unauth_destination, or into "
+            what = f"{endpoint.name} is asked before the relay check: if its backend "
+            what += "answers OK, anyone may send mail anywhere"
+            advice = "Move it behind reject_unauth_destination, or into "
             advice += f"{restriction_lists.RECIPIENT} if {restriction_lists.RELAY} has the "
-            advice += "relay check. If it is the backend that decides about relaying, be sure that "
-            advice += "it answers OK for your own domains and users alone."
+            advice += (
+                "relay check. If the backend is meant to decide about relaying, make sure that "
+            )
+            advice += "it answers OK only for your own domains and users."
             yield Finding(WARNING, f"{settings.shown}: {place}", what, advice)
 
 

@@ -43,7 +43,7 @@ def as_text(findings: list[Finding]) -> None:
         for severity in (ERROR, WARNING)
     }
     told = [f"{count} {name}{'s' * (count > 1)}" for name, count in counts.items() if count]
-    print(f"\n{' and '.join(told) or 'Nothing wrong was found.'}")
+    print(f"\n{' and '.join(told) or 'No problems were found.'}")
 
 
 def as_json(config: str, findings: list[Finding]) -> None:

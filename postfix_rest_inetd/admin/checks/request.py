@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The requests of `check --probe`: harmless, and honest about what they are.
+"""The requests of `check --probe`, which a backend can tell from those of real mail.
 
 A lookup of a key that cannot exist, because its domain is in `.invalid` (RFC 2606), or a policy
-request for such a sender and recipient, from an address of nobody's. A backend may log it, and can
-tell it from mail by the domain.
+request for such a sender and recipient, from an address for documentation (RFC 5737). A backend may
+log and count them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DOMAIN = "postfix-rest-inetd.invalid"
 ADDRESS = f"check@{DOMAIN}"
 MAP_NAME = "check"  # where Postfix asks for no map
-_CLIENT = "192.0.2.1"  # RFC 5737: an address of nobody's
+_CLIENT = "192.0.2.1"  # RFC 5737
 
 # All that Postfix sends, because a backend may count on each attribute.
 _POLICY = {

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What the configuration allows and its administrator may not want: who can ask, and what is seen.
+"""What the configuration allows and its administrator may not want.
 
-Nothing here stops mail. A private network can make each of these harmless, which is not seen from
-here.
+The findings are about clients that can connect, requests that others can read, and actions. None of
+them stops mail, and on a private network each may be harmless.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ def findings(endpoints: list[Endpoint]) -> Iterator[Finding]:
     """The risks of all endpoints."""
     for endpoint in endpoints:
         if endpoint.address.ip in WILDCARDS:
-            what = f"{endpoint.address} takes connections at every address of this machine, and "
-            what += "nothing authenticates a client"
-            advice = "Bind to 127.0.0.1 or to a bind-path, or let a firewall admit Postfix alone."
+            what = f"{endpoint.address} accepts connections at every address of this machine, and "
+            what += "clients are not authenticated"
+            advice = "Bind to 127.0.0.1 or to a bind-path, or let a firewall admit only Postfix."
             yield Finding(WARNING, endpoint.name, what, advice)
         yield from _clear_text(endpoint)
     free = [endpoint.name for endpoint in endpoints if _may_answer_anything(endpoint)]
     if free:
         what = (
-            "without allowed-actions, the backend can make Postfix do all that access(5) offers, "
+            "without allowed-actions, the backend can answer every action of access(5), including "
         )
-        what += "OK and REDIRECT included"
-        advice = 'Name what it is to answer: "allowed-actions": ["DUNNO", "REJECT"]'
+        what += "OK and REDIRECT"
+        advice = 'List the actions that it may answer: "allowed-actions": ["DUNNO", "REJECT"]'
         yield Finding(NOTE, together(free), what, advice)
 
 
@@ -47,7 +47,7 @@ def _clear_text(endpoint: Endpoint) -> Iterator[Finding]:
     target = endpoint.target
     if target.tls or _is_loopback(target.host):
         return
-    what = f"requests go to {target.origin} in the clear: "
+    what = f"requests go to {target.origin} unencrypted: "
     what += "the token and " if _has_token(endpoint) else ""
     what += "all addresses can be read on the way"
     yield Finding(WARNING, endpoint.name, what, "Use https for a backend on another machine.")

@@ -38,7 +38,7 @@ def _tcp_table(reference: Reference, _settings: Settings) -> Iterator[tuple[str,
     around, kind, rest = _split(reference)
     if rest.startswith("inet:"):
         meant = rest.removeprefix("inet:")
-        yield "there is no inet: in a tcp: table", _table(around, kind, meant)
+        yield "a tcp: table does not have inet:", _table(around, kind, meant)
 
 
 def _socketmap(reference: Reference, _settings: Settings) -> Iterator[tuple[str, Reference]]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The socket units: which should listen, which do, who else holds their addresses, what is stale.
+"""The socket units: which should listen, which do, which processes hold their addresses.
 
 Compared are four states, each of which can be behind the one before it: config.json, the drop-ins
 that systemd has loaded, the addresses that are listened at, and what will be started at a boot.
@@ -78,11 +78,11 @@ def _instances(endpoints: list[Endpoint]) -> dict[str, list[Endpoint]]:
 
 
 def without_units(endpoints: list[Endpoint], listeners: Listeners) -> Iterator[Finding]:
-    """Where the units are not installed, another inetd is to listen: does anybody?"""
+    """The addresses at which no other inetd listens, where the units are not installed."""
     for endpoint in endpoints:
         if listeners.at(endpoint.address) is None:
             what = f"nothing listens at {endpoint.address}"
-            advice = "The units are not installed, so an inetd of another kind has to."
+            advice = "The units are not installed, so another inetd has to listen."
             yield Finding(NOTE, endpoint.name, what, advice)
 
 
@@ -97,7 +97,7 @@ def _failed(unit: Unit, endpoints: list[Endpoint], listeners: Listeners) -> Find
             systemd.command("restart", f"{template}all.socket"),
         )
         return Finding(ERROR, unit.name, what, advice)
-    why = systemd.last_failure(unit.name) or "its journal does not say why"
+    why = systemd.last_failure(unit.name) or "the journal does not say why"
     for endpoint in endpoints:
         place = listeners.in_the_way_of(endpoint.address)
         holder = None if place is None else listeners.holder(place)
@@ -105,11 +105,11 @@ def _failed(unit: Unit, endpoints: list[Endpoint], listeners: Listeners) -> Find
             who = holder or "a process that only root can see"
             why += f"; {place} is held by {who}"
             advice = f"Stop {holder.name if holder else 'it'}, or choose another address for "
-            advice += f"{endpoint.name}. The unit is started again by itself, or with\n"
+            advice += f"{endpoint.name}. The unit then starts again by itself, or with\n"
             return Finding(
                 ERROR, unit.name, f"has failed: {why}", advice + commands(*_restart(unit))
             )
-    advice = f"{systemd.command('status', unit.name)} tells more. To start it again:\n"
+    advice = f"{systemd.command('status', unit.name)} shows more. To start it again:\n"
     return Finding(ERROR, unit.name, f"has failed: {why}", advice + commands(*_restart(unit)))
 
 
@@ -124,7 +124,7 @@ def _failed_for_nobody(unit: Unit) -> Finding:
 
 def _refused(unit: Unit) -> Finding:
     what = f"has refused {unit.refused} connections: MaxConnections={unit.max_connections}"
-    advice = "Postfix takes that for a failure. Take more:\n"
+    advice = "Postfix treats that as a failure. Accept more:\n"
     more = raising_max_connections(unit, 2 * unit.max_connections)
     return Finding(WARNING, unit.name, what, advice + more)
 
@@ -147,11 +147,11 @@ def _rivals(units: list[Unit]) -> Iterator[Finding]:
     every = next((unit for unit in enabled if unit.instance == "all"), None)
     if every and named:
         names = ", ".join(unit.name for unit in named)
-        what = f"is enabled, and so is {names}: they exclude each other"
+        what = f"is enabled, and so is {names}, but they exclude each other"
         steps = [_disabling(unit) for unit in named]
         if not every.is_active:
             steps.append(systemd.command("start", every.name))
-        advice = f"At a boot, only one of them starts. Keep one:\n{commands(*steps)}"
+        advice = f"At boot, only one of them starts. Keep one:\n{commands(*steps)}"
         yield Finding(WARNING, every.name, what, advice)
 
 
@@ -161,7 +161,7 @@ def _disabling(unit: Unit) -> str:
 
 
 def _orphans(units: list[Unit], instances: dict[str, list[Endpoint]]) -> Iterator[Finding]:
-    """Units that are started for nobody."""
+    """Units that are started although they have no endpoint."""
     for unit in units:
         if unit.name not in instances and (unit.is_enabled or unit.is_active):
             wanted = "endpoint" if unit.instance == "all" else f"endpoint {unit.instance}"
@@ -178,7 +178,7 @@ def _without_endpoint(unit: Unit, instances: dict[str, list[Endpoint]]) -> str:
         own = name.startswith(f"{unit.kind}@") and not any(e.address.path for e in endpoints)
         if own and unit.is_active and {str(e.address) for e in endpoints} & set(unit.listen):
             start = (systemd.command("enable", name), systemd.command("start", name))
-            advice = f"{name} has its address now; starting it stops this one:\n"
+            advice = f"{name} has its address now. Starting that unit stops this one:\n"
             return advice + commands(systemd.command("disable", unit.name), _RELOAD, *start)
     return commands(_disabling(unit), _RELOAD)
 
@@ -197,19 +197,19 @@ def _stale(
         loaded = {address for address in listen if not _is_extra(address, wanted)}
         silent = [str(e.address) for e in endpoints if listeners.at(e.address) is None]
         if wanted != loaded:
-            what = "is not what config.json says: "
+            what = "does not match config.json: "
             what += _difference(wanted - loaded, loaded - wanted)
             yield Finding(WARNING, unit.name, what, commands(_RELOAD, *_restart(unit)))
         elif silent:
-            what = f"does not listen at {', '.join(silent)}, which is new"
+            what = f"does not listen yet at {', '.join(silent)}, which is new"
             yield Finding(WARNING, unit.name, what, commands(*_restart(unit)))
         elif _is_outdated(unit):
-            what = "a file of this unit was changed after the last daemon-reload"
+            what = "has a file that was changed after the last daemon-reload"
             yield Finding(WARNING, unit.name, what, commands(_RELOAD, *_restart(unit)))
 
 
 def _stolen(unit: Unit, endpoints: list[Endpoint], listeners: Listeners) -> Iterator[Finding]:
-    """Addresses at which somebody else listens, although the unit is active."""
+    """Addresses at which another process listens, although the unit is active."""
     for endpoint in endpoints:
         place = listeners.at(endpoint.address)
         holder = None if place is None else listeners.holder(place)
@@ -229,7 +229,7 @@ def _difference(missing: set[str], surplus: set[str]) -> str:
     if missing:
         parts.append(f"{', '.join(sorted(missing))} is missing")
     if surplus:
-        parts.append(f"{', '.join(sorted(surplus))} is not wanted any more")
+        parts.append(f"{', '.join(sorted(surplus))} is no longer configured")
     return ", ".join(parts)
 
 
@@ -266,7 +266,9 @@ def _waiting(
             idle.remove(endpoint)
             who = holder or "a process that only root can see"
             what = f"{place} is held by {who}, and no socket unit is started for {endpoint.name}"
-            advice = "If that is an inetd that starts handlers, all is well. Otherwise stop it, or "
+            advice = (
+                "If that is an inetd that starts handlers, this is fine. Otherwise stop it, or "
+            )
             advice += f"choose another address for {endpoint.name}."
             yield Finding(WARNING, f"{kind}@all.socket", what, advice)
     template, unit = f"{kind}@.socket", f"{kind}@all.socket"
@@ -274,12 +276,12 @@ def _waiting(
     startable = [u.name for u in enabled if _of([u], instances) & set(idle)]
     reload = [_RELOAD] if _is_unloaded(idle, units) else []
     if startable:
-        what = f"enabled, but not started: nobody listens for {_names(idle)}"
+        what = f"is enabled, but not started: nothing listens for {_names(idle)}"
         advice = commands(*reload, systemd.command("start", *startable))
         yield Finding(WARNING, startable[0], what, advice)
     elif idle:
         state = "masked" if unmask else "neither enabled nor started"
-        what = f"{state}: nobody listens for {_names(idle)}"
+        what = f"is {state}: nothing listens for {_names(idle)}"
         steps = (
             *unmask,
             *reload,
@@ -293,7 +295,7 @@ def _waiting(
             enabling = template if lost.instance == "all" else lost.name
             unmask = systemd.unmasking([lost.name])
             state = "masked" if unmask else "not enabled"
-            what = f"is active, but {state}: it is gone after the next boot"
+            what = f"is active, but {state}: it does not start at the next boot"
             advice = commands(*unmask, systemd.command("enable", enabling))
             yield Finding(WARNING, lost.name, what, advice)
 

@@ -24,7 +24,7 @@ EXIT_SAVED = 0
 EXIT_NOT_SAVED = 1
 EXIT_STATUS = {EXIT_SAVED: "saved, or nothing was changed", EXIT_NOT_SAVED: "not saved"}
 
-_QUESTION = "What now? (e)dit again, e(x)it without saving, (Q) save in spite of it: "
+_QUESTION = "(e)dit again, e(x)it without saving, or (Q) save anyway? "
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,10 +42,10 @@ def run(arguments: argparse.Namespace) -> int:
     with Draft(path) as draft:
         content = _edited(path, draft)
         if content is None:
-            print(f"{path} is as it was.")
+            print(f"{path}: nothing was saved.")
             return EXIT_NOT_SAVED
         if content == draft.content:
-            print(f"{path} is as it was: nothing was changed.")
+            print(f"{path}: nothing was changed.")
             return EXIT_SAVED
         draft.replace(content)
         _tell_what_follows(path, draft.content, content)
@@ -61,7 +61,7 @@ def _edited(path: str, draft: Draft) -> bytes | None:
             return content
         troubles = change.errors(path, content)
         if draft.is_outdated():
-            what = "was changed by somebody else meanwhile; saving would undo that"
+            what = "was changed by another process meanwhile; saving would undo that"
             troubles.append(Finding(ERROR, path, what))
         if not troubles:
             return content
@@ -74,7 +74,7 @@ def _edited(path: str, draft: Draft) -> bytes | None:
 
 
 def _ask() -> str:
-    """One of e, x and Q; x where nobody is there to answer."""
+    """One of e, x and Q; x at the end of the input."""
     while True:
         print(_QUESTION, end="", flush=True)
         answer = sys.stdin.readline()
@@ -88,16 +88,16 @@ def _ask() -> str:
 def _tell_what_follows(path: str, before: bytes, after: bytes) -> None:
     follows = change.between(path, before, after)
     if follows is None:
-        what = "requests on new connections get temporary errors"
-        print(f"{path} is saved, and cannot be used: {what}.")
+        what = "every request on a new connection gets a temporary error"
+        print(f"{path} was saved, but cannot be used: {what}.")
         return
-    print(f"{path} is saved, and in force from the next request on.")
+    print(f"{path} was saved. It is in force from the next request on.")
     for address, name in follows.new.items():
         print(f"New address: {address} ({name})")
     for address in follows.gone:
-        print(f"Gone: {address}")
+        print(f"Removed address: {address}")
     if follows.steps:
-        print("Still to be done:\n")
+        print("Next steps:\n")
         report.as_text(follows.steps)
     elif follows.steps is None and (follows.new or follows.gone):
-        print("Somebody has to listen at other addresses now: tell your inetd, and Postfix.")
+        print("The addresses changed: configure your inetd and Postfix for the new ones.")

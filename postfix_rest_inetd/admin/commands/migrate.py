@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what is to be known and done; returns the exit status."""
+    """Print the differences and the steps; returns the exit status."""
     path = arguments.file
     try:
         loaded = loading.load(path)
@@ -53,20 +53,20 @@ def run(arguments: argparse.Namespace) -> int:
     found += main_cf.warnings(loaded.endpoints, settings)
     found += [
         Finding(
-            WARNING, differences.named([endpoint]), f"its address is held by {who}: stop that first"
+            WARNING, differences.named([endpoint]), f"its address is held by {who}: stop it first"
         )
         for endpoint, (who, _) in held.items()
     ]
     if os.path.abspath(path) != loading.DEFAULT_PATH and steps.has_endpoints():
-        what = "has endpoints already; the first command keeps it as config.json~"
+        what = "already has endpoints; the first command keeps it as config.json~"
         found.append(Finding(WARNING, loading.DEFAULT_PATH, what))
     report.as_text(found)
     units = sorted({unit for _, unit in held.values() if unit})
     print()
     for line in steps.lines(path, loaded, units, unknown=len(units) < len(held)):
         print(line)
-    print("# 3. Postfix, which asks what it has asked before:")
+    print("# 3. Postfix keeps asking the same addresses:")
     for line in main_cf.lines(loaded.endpoints, settings):
         print(line)
-    print("# 4. Is everything as it should be?\npostfix-rest-inetd check --probe")
+    print("# 4. Check the result:\npostfix-rest-inetd check --probe")
     return EXIT_GOOD

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The REST backend of the demo: what a backend author writes, in its smallest form.
 
-Lookups answer 200 and a JSON array of strings, which is empty for a key that is not ours, whatever
-it looks like; 404 is for a path or a map that is none. Keys are looked for in lower case, and an
+Lookups answer 200 and a JSON array of strings, which is empty for an unknown key; 404 is for an
+unknown path or map. Keys are looked for in lower case, and an
 address without its extension as well, because Postfix leaves both to the backend. The policy route
 gets Postfix's attributes as a form and answers 200 with one line, the action. X-Auth-Token must be
 right (403 otherwise: Postfix then sees a configuration error).
@@ -12,8 +12,8 @@ right (403 otherwise: Postfix then sees a configuration error).
     POST /policy                                     policy
 
 Everything that concerns the domain BROKEN is answered with 500, so that the failure side can
-be looked at too. Each request is handed to `report` before the response leaves: whoever has
-seen the reply can rely on the report being there.
+be looked at as well. Each request is handed to `report` before the response leaves, so the report
+is there when the reply is.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ MAPS = {
         "postmaster@example.net": ["carol@example.net"],
     },
 }
-POLICIES = {  # by the domain of the sender; everyone else gets DUNNO: no objection
+POLICIES = {  # by the domain of the sender; all others get DUNNO: no objection
     "spam.example": "REJECT mail from spam.example is not welcome here",
     "grey.example": "DEFER_IF_PERMIT please come back later",
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the demo asks: its endpoints, and its questions with their only right replies."""
+"""What the demo asks: its endpoints, and its questions with their right replies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Endpoint(NamedTuple):
 
 
 class Question(NamedTuple):
-    """What Postfix sends because of a line in main.cf, and the only right reply."""
+    """What Postfix sends because of a line in main.cf, and the right reply."""
 
     endpoint: str
     title: str

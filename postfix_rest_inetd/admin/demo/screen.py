@@ -34,7 +34,7 @@ MAIN_CF = Path("/etc/postfix/main.cf")
 
 
 def _say(text: str = "", style: str = "") -> None:
-    # Flushed: whoever reads this through a pipe follows it as it happens.
+    # Flushed, so that a reader of a pipe sees it as it happens.
     print(painted(text, style) if text else "", flush=True)
 
 
@@ -91,7 +91,7 @@ def banner(ports: Mapping[str, int], backend: int, config: Path) -> None:
     if has_journal():
         _row("handlers' log", [f"in the journal: {JOURNAL_COMMAND}"])
     else:
-        _row("handlers' log", ["shown here, there is no journal on this machine"])
+        _row("handlers' log", ["shown here, because this machine has no journal"])
 
 
 def question(number: int, asked: Question, address: str) -> None:
@@ -168,9 +168,9 @@ def invitation(ports: Mapping[str, int]) -> None:
     if not _installed("postmap"):
         _say("  (postmap is missing: apt install postfix)", LABEL)
     elif not MAIN_CF.exists():
-        _say(f"  (postmap wants a main.cf, be it empty: touch {MAIN_CF})", LABEL)
+        _say(f"  (postmap needs a main.cf, which may be empty: touch {MAIN_CF})", LABEL)
     _say()
-    _say("Or let a Postfix for tests, without real mail, use it, in main.cf:", TITLE)
+    _say("Or let a test Postfix, without real mail, use it. In its main.cf:", TITLE)
     _say(f"""
   virtual_mailbox_domains = tcp:{tcp}
   virtual_alias_maps = socketmap:inet:{maps}:alias
@@ -209,6 +209,6 @@ def event(happened: Event) -> None:
 
 
 def farewell() -> None:
-    """Say that the end is near."""
+    """Say that the demo ends."""
     _say()
     _say("Ending: closing the sockets, removing the temporary directory.")

@@ -46,7 +46,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def run(first_port: int, *, once: bool) -> bool:
     """Show the demo; returns whether every answer was the right one, byte for byte.
 
-    Unless it is to run only ONCE, it then stays up until one of STOP_SIGNALS comes.
+    Without ONCE, it then stays up until one of STOP_SIGNALS comes.
 
     Raises:
         SocketError: an endpoint cannot listen.

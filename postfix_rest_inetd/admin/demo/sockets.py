@@ -111,7 +111,7 @@ def listen(
             raise SocketError(f"{endpoint.name} cannot listen on {ADDRESS}:{port}: {reason}")
         with socket.create_server((ADDRESS, 0)) as free:
             port = free.getsockname()[1]
-    raise SocketError(f"{endpoint.name} finds no free port, not in {PORT_ATTEMPTS} attempts")
+    raise SocketError(f"{endpoint.name} found no free port in {PORT_ATTEMPTS} attempts")
 
 
 def _said_until_listening(events: Events) -> list[str]:
@@ -142,7 +142,7 @@ def _start(endpoint: Endpoint, port: int, config: Path, events: Events) -> Liste
         )
     except FileNotFoundError:
         raise SocketError(
-            f"{COMMAND} is missing: `packaging/demo` installs it, as does `apt install systemd`"
+            f"{COMMAND} is missing; `apt install systemd` or `packaging/demo` installs it"
         ) from None
     handlers: set[int] = set()
     arguments = (endpoint.name, process, handlers, events)

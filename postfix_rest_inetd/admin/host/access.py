@@ -2,7 +2,7 @@
 """What another user may do with a path, found out by trying it as that user.
 
 Mode bits alone would not tell: there are directories on the way, supplementary groups and ACLs.
-Only root can become somebody else, so for everybody else the answer is None: unknown.
+Only root can run a program as another user. Otherwise the answer is None: unknown.
 """
 
 from __future__ import annotations

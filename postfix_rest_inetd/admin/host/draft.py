@@ -56,7 +56,7 @@ class Draft:
             self.path = self._copy()
         except BlockingIOError:
             os.close(self._lock)
-            raise CommandError(f"{path} is being edited by somebody else") from None
+            raise CommandError(f"{path} is being edited by another process") from None
         except OSError as error:
             os.close(self._lock)
             raise CommandError(f"{path} cannot be edited: {_why(error)}") from None
@@ -81,14 +81,14 @@ class Draft:
             with open(self.path, "rb") as file:
                 return file.read()
         except OSError as error:
-            raise CommandError(f"the editor has left no file: {error.strerror}") from None
+            raise CommandError(f"the editor left no file: {error.strerror}") from None
 
     def is_outdated(self) -> bool:
-        """Has the file been changed by others since the beginning?"""
+        """Has another process changed the file since the beginning?"""
         try:
             return self._read() != self.content
         except OSError as error:
-            raise CommandError(f"{self._path} cannot be read any more: {_why(error)}") from None
+            raise CommandError(f"{self._path} can no longer be read: {_why(error)}") from None
 
     def replace(self, content: bytes) -> None:
         """Put a new content in place.

@@ -24,16 +24,16 @@ def run(path: str) -> None:
     if not command:
         found = next((name for name in _EDITORS if shutil.which(name)), None)
         if found is None:
-            raise CommandError("there is no editor; set EDITOR")
+            raise CommandError("no editor was found; set EDITOR")
         command = [found]
     before = signal.signal(signal.SIGINT, lambda *_: None)  # to be ignored here, not by the editor
     try:
         done = subprocess.run([*command, path], check=False)  # noqa: S603 - the operator's choice
     except OSError as error:
         raise CommandError(
-            f"{command[0]} cannot be started: {error.strerror}; see EDITOR"
+            f"{command[0]} cannot be started: {error.strerror}; check EDITOR"
         ) from None
     finally:
         signal.signal(signal.SIGINT, before)
     if done.returncode != 0:
-        raise CommandError(f"{command[0]} has failed (status {done.returncode}); nothing was saved")
+        raise CommandError(f"{command[0]} failed with status {done.returncode}; nothing was saved")

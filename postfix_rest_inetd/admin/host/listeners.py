@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Who listens on this machine: addresses from /proc/net, and the processes that hold them.
 
-Only root sees the processes of others; then the holder of an address is unknown, and None.
+Without root, the processes of other users cannot be seen: the holder of an address is then None.
 """
 
 from __future__ import annotations

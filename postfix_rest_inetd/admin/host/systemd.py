@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What systemd says about the socket units of postfix-rest-inetd and about their handlers.
 
-`systemctl` and `journalctl` are asked, which answer any user. Nothing is changed. Nor is a socket
-asked about that has no address yet: systemd would have to load it, and complain in the journal.
+`systemctl` and `journalctl` answer every user. They are not asked about a socket that has no
+address yet: systemd would have to load it, and would complain in the journal.
 """
 
 from __future__ import annotations
@@ -227,7 +227,7 @@ def generator() -> tuple[str, bool]:
 
 
 def failed_services() -> list[str]:
-    """Services of ours, other than handlers, that have failed and stay so until somebody acts."""
+    """Services of ours, other than handlers, that stay failed until they are reset."""
     listed = _output(
         *("systemctl", "list-units", "--all", "--plain", "--no-legend", "--full"),
         *("--state=failed", *_SERVICES),

@@ -23,20 +23,26 @@ def findings(path: str, loaded: Config) -> Iterator[Finding]:
     endpoints = loaded.endpoints
     silent = _without_timeout(path)
     if found := named(e for e in endpoints if e.address.ip in WILDCARDS):
-        what = "listens at every address: whoever reaches this machine can ask it"
-        yield Finding(NOTE, found, what, "If Postfix runs here, 127.0.0.1 is enough: bind-address.")
+        what = "listens at every address: anyone who reaches this machine can ask it"
+        yield Finding(
+            NOTE, found, what, "If Postfix runs on this machine, set bind-address to 127.0.0.1."
+        )
     if found := named(e for e in endpoints if e.json_path in silent):
-        what = "has no request-timeout, which means 2000 ms for everything together"
-        yield Finding(NOTE, found, what, "In version 1.1.0 of the daemon it meant no limit.")
+        what = "has no request-timeout; the default is 2000 ms for the whole request"
+        yield Finding(
+            NOTE, found, what, "In version 1.1.0 of the daemon, the default was no limit."
+        )
     bouncing = (e for e in endpoints if not e.is_lookup and not _defers(e))
     if found := named(bouncing):
-        what = "a 4xx of the backend bounces mail (554), as ever: that of an expired token, too"
-        advice = f'To defer it: "temporary-statuses": {sorted(_BOUNCING)}'
+        what = (
+            "a 4xx of the backend bounces mail (554), as in the daemon, even for an expired token"
+        )
+        advice = f'To defer instead: "temporary-statuses": {sorted(_BOUNCING)}'
         yield Finding(NOTE, found, what, advice)
     if found := named(e for e in endpoints if not e.is_lookup):
-        what = "an action that is empty, or only a number, or has a line break, is answered with "
-        yield Finding(NOTE, found, what + "a temporary error; Postfix would accept the mail")
-    what = "redirects are not followed; unknown keys, and keys that stand twice, are errors"
+        what = "an action that is empty, only a number, or has a line break becomes a temporary "
+        yield Finding(NOTE, found, what + "error, because Postfix would accept the mail")
+    what = "redirects are not followed; unknown and duplicate keys are errors"
     yield Finding(NOTE, "all endpoints", what)
 
 

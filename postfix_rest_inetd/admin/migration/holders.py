@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def holders(
     loaded: Config, listeners: Listeners
 ) -> Iterator[tuple[Endpoint, tuple[str, str | None]]]:
-    """By endpoint who holds its address, and the unit that this one is of, if any."""
+    """By endpoint the process that holds its address, and the unit of that process, if any."""
     for endpoint in loaded.endpoints:
         place = listeners.in_the_way_of(endpoint.address)
         if place is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What `migrate` says of main.cf: where Postfix asks already, and how it could ask what is new.
+"""What `migrate` says about main.cf: where Postfix asks already, and how to ask new endpoints.
 
 A command for a parameter has what stands there now (or Postfix's default), word for word, and ours
 behind it; one parameter has one command. Where that cannot be shown, or would not do what it seems
@@ -35,10 +35,10 @@ _PARAMETERS = {
     "login": "smtpd_sender_login_maps",
 }
 _HINTS = {
-    "transport_maps": "Postfix asks a transport table for * as well: where the backend does not "
-    "answer [] to that, but a 4xx, all mail is deferred.",
-    restriction_lists.RECIPIENT: "At the end of the list nobody can open a relay. Mail of your "
-    "own users is asked about as well.",
+    "transport_maps": "Postfix also asks a transport table for *: if the backend answers that with "
+    "a 4xx instead of [], all mail is deferred.",
+    restriction_lists.RECIPIENT: "At the end of the list, no answer can open a relay. Mail of your "
+    "own users is checked as well.",
 }
 
 
@@ -71,17 +71,17 @@ def lines(endpoints: list[Endpoint], settings: Settings | None) -> Iterator[str]
     for endpoint in endpoints:
         parameter = _parameter(endpoint)
         if endpoint in asking:
-            stay = "see the warning above" if relaying[endpoint] else "which can stay"
-            yield f"# {endpoint.name} is asked by {', '.join(asking[endpoint])}, {stay}."
+            stay = "see the warning above" if relaying[endpoint] else "which needs no change"
+            yield f"# {endpoint.name} is used by {', '.join(asking[endpoint])}, {stay}."
         elif parameter is None:
-            yield f"# What {endpoint.name} is for, its name does not tell. As a table it is"
+            yield f"# The name {endpoint.name} does not tell its purpose. As a table it is"
             yield f"#   {_element(endpoint)}"
         else:
             additions.setdefault(parameter, []).append(endpoint)
     has_new = False
     for parameter, added in additions.items():
         names = ", ".join(endpoint.name for endpoint in added)
-        yield f"# For {names}, if this is the purpose; what stands there now is kept:"
+        yield f"# For {names}, if this is the purpose; the current value is kept:"
         if parameter in _HINTS:
             yield f"# {_HINTS[parameter]}"
         command = _command(parameter, added, settings)
@@ -106,20 +106,20 @@ def _command(parameter: str, endpoints: list[Endpoint], settings: Settings | Non
     if parameter == restriction_lists.RECIPIENT:
         behind = ", behind reject_unauth_destination if that stands there"
     if settings is None:
-        reason = "Postfix cannot be asked here for what it has"
+        reason = "Postfix cannot be asked here for its settings"
         return f"# {reason}; add to the end of {parameter}{behind}: {ours}"
     now = postconf.present(parameter)
     if now is None:
-        reason = f"what {parameter} has cannot be shown here as it is"
+        reason = f"the value of {parameter} cannot be shown here as it is"
         return f"# {reason}; add to its end{behind}: {ours}"
     if parameter == "virtual_mailbox_maps" and settings.value("virtual_transport") == "virtual":
-        return f"# Not while virtual_transport is virtual, which refuses such tables: {ours}"
+        return f"# virtual(8) refuses such tables; set another virtual_transport first: {ours}"
     new: str | None = restriction_lists.joined(now, ours)
     if parameter == restriction_lists.RECIPIENT:
         elements = relaying_checks.lists_of(settings)[parameter]
         new = restriction_lists.added(now, ", ".join(elements), ours)
     if new is None:
-        reason = f"{parameter} has an end that nothing passes"
+        reason = f"the end of {parameter} is never passed"
         return f"# {reason}; put this before it, but behind reject_unauth_destination: {ours}"
     return f"postconf -e {shlex.quote(f'{parameter} = {new}')}"
 

@@ -26,7 +26,7 @@ _USER = "postfix-rest-inetd"
 
 
 def has_endpoints() -> bool:
-    """Is there a configuration that is in use, or may be?"""
+    """Is there a configuration that may be in use?"""
     try:
         return bool(loading.load(loading.DEFAULT_PATH).endpoints)
     except ConfigError:
@@ -34,19 +34,19 @@ def has_endpoints() -> bool:
 
 
 def lines(path: str, loaded: Config, units: list[str], *, unknown: bool) -> Iterator[str]:
-    """What to type until our sockets listen, in its order."""
-    yield "# 1. The configuration, readable by root and the handlers alone:"
+    """The commands after which our sockets listen, in their order."""
+    yield "# 1. The configuration, readable only by root and the handlers:"
     if os.path.abspath(path) != loading.DEFAULT_PATH:
         keep = "-b " if has_endpoints() else ""
         file = shlex.quote(f"./{path}" if path.startswith("-") else path)
         yield f"install {keep}-m 0640 -o root -g {_USER} {file} {loading.DEFAULT_PATH}"
     yield "postfix-rest-inetd check --only config,files"
     yield "systemctl daemon-reload"
-    yield "# 2. The daemon goes, and the sockets come. In between, Postfix defers mail:"
+    yield "# 2. Stop the daemon and start the sockets. In between, Postfix defers mail:"
     if units:
         yield systemd.command("disable --now", *units)
     if unknown:
-        yield "# Stop what else holds the addresses; it is named above."
+        yield "# Stop the other processes that hold the addresses; they are named above."
     modes = [mode for mode in MODES if any(e.mode == mode for e in loaded.endpoints)]
     if modes:
         yield systemd.command("enable", *(socket_of(mode) for mode in modes))
@@ -55,10 +55,10 @@ def lines(path: str, loaded: Config, units: list[str], *, unknown: bool) -> Iter
 
 
 def _single(loaded: Config) -> Iterator[str]:
-    """The units for endpoints alone."""
+    """The units for single endpoints."""
     named = [endpoint for endpoint in loaded.endpoints if endpoint.address.path is None]
     if len(loaded.endpoints) > 1 and named:
-        yield "# In place of @all, these can be served one by one:"
+        yield "# Instead of @all, each endpoint can have its own socket unit:"
         units = (socket_of(e.mode, _instance(e, loaded)) for e in named)
         for unit in dict.fromkeys(units):
             yield f"#   {systemd.command('start', unit)}"

@@ -47,7 +47,7 @@ def test_good(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == [
         "ok       é: tcp-lookup on 127.0.0.1:9000, asks http://127.0.0.1:8080",
         "",
-        "Nothing wrong was found.",
+        "No problems were found.",
     ]
 
 
@@ -65,7 +65,7 @@ def test_bad(tmp_path: Path) -> None:
         f"error    {path}:2:{column}: $.endpoints[0].bind-prot: is not a known key; did you mean "
         "bind-port?"
     )
-    assert others[2].startswith("         -> Until it is mended, connections that are open go on")
+    assert others[2].startswith("         -> Until this is corrected, open connections use the ")
     assert others[-1] == "3 errors"
 
 
@@ -76,8 +76,8 @@ def test_bad(tmp_path: Path) -> None:
             {"request_timeout": 0},
             "every request of b on a new connection gets a temporary error. Other endpoints",
         ),
-        ({"failure_action": "REJECT 5.7.1"}, "a temporary error takes the place of failure-action"),
-        ({"bind_prot": 9}, "every request on a new one gets a temporary error"),
+        ({"failure_action": "REJECT 5.7.1"}, "a temporary error replaces failure-action"),
+        ({"bind_prot": 9}, "every request on a new connection gets a temporary error"),
     ],
 )
 def test_what_a_problem_means(tmp_path: Path, keys: dict[str, object], meaning: str) -> None:

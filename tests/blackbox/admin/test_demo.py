@@ -333,7 +333,7 @@ def test_no_socket_activate(tmp_path) -> None:
     environment = {"PATH": "/nonexistent", "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
     command = (SYSTEM_PYTHON, "-m", "postfix_rest_inetd.admin.cli", "demo", "--once")
     done = run(*command, cwd="/", env=environment)
-    assert done.stderr.startswith("postfix-rest-inetd: systemd-socket-activate is missing: ")
+    assert done.stderr.startswith("postfix-rest-inetd: systemd-socket-activate is missing; ")
     assert done.stderr.count("\n") == 1
     assert done.returncode == 1
     assert list(tmp_path.iterdir()) == []
@@ -422,7 +422,9 @@ def test_install_without_sudo(bare) -> None:
 def test_install_with_sudo(bare) -> None:
     """An ordinary user is told that sudo is asked, and only apt-get is run through it."""
     done, calls = bare("--once", user=True, sudo=True, apt_get="exit 1")
-    assert done.stdout == "packaging/demo: installing systemd (sudo, for this step alone)\n"
+    assert (
+        done.stdout == "packaging/demo: installing systemd with sudo, which only this step needs\n"
+    )
     assert calls == ["sudo env", INSTALL, "sudo env", "apt-get update"]
     assert done.returncode == 1
 

@@ -74,10 +74,10 @@ def test_save(path: Path, tmp_path: Path) -> None:
         *(before.st_mode, before.st_uid, before.st_gid),
     )
     assert done.stdout.splitlines() == [
-        f"{path} is saved, and in force from the next request on.",
+        f"{path} was saved. It is in force from the next request on.",
         "New address: 127.0.0.1:9009 (example)",
-        "Gone: 127.0.0.1:9000",
-        "Somebody has to listen at other addresses now: tell your inetd, and Postfix.",
+        "Removed address: 127.0.0.1:9000",
+        "The addresses changed: configure your inetd and Postfix for the new ones.",
     ]
 
 
@@ -95,7 +95,7 @@ def test_nothing_changed(path: Path, tmp_path: Path) -> None:
 def test_same_addresses(path: Path, tmp_path: Path) -> None:
     """Without new addresses there is nothing more to be done."""
     done = edit(path, editor(GOOD.replace("test123", "test124"), directory=tmp_path))
-    assert done.stdout == f"{path} is saved, and in force from the next request on.\n"
+    assert done.stdout == f"{path} was saved. It is in force from the next request on.\n"
 
 
 ANSWERS = {
@@ -120,7 +120,10 @@ def test_problems(path, tmp_path, answers, contents, left, status):
     assert (done.returncode, path.read_text()) == (status, left)
     assert "$.endpoints[0].bind-prot: is not a known key; did you mean bind-port?" in done.stdout
     if left == BAD:
-        assert "cannot be used: requests on new connections get temporary errors" in done.stdout
+        assert (
+            "cannot be used: every request on a new connection gets a temporary error"
+            in done.stdout
+        )
 
 
 def test_missing_token_file(path: Path, tmp_path: Path) -> None:
@@ -183,7 +186,7 @@ def test_two_at_once(path: Path, tmp_path: Path) -> None:
         proceed.write_text("\n")
         assert first.wait(60) == 0
     assert second.returncode == 1
-    assert second.stderr == f"postfix-rest-inetd: {path} is being edited by somebody else\n"
+    assert second.stderr == f"postfix-rest-inetd: {path} is being edited by another process\n"
     assert path.read_text() == OTHER
 
 
@@ -195,15 +198,15 @@ def test_changed_meanwhile(path: Path, tmp_path: Path) -> None:
     program = f'cat {tmp_path}/foreign >{path}; cat {tmp_path}/new >"$1"'
     done = edit(path, f"sh -c {shlex.quote(program)} sh", "x\n")
     assert (done.returncode, path.read_text()) == (1, foreign)
-    assert "was changed by somebody else meanwhile" in done.stdout
+    assert "was changed by another process meanwhile" in done.stdout
 
 
 EDITORS = {
-    "fails": ({"EDITOR": "false"}, "false has failed (status 1); nothing was saved"),
+    "fails": ({"EDITOR": "false"}, "false failed with status 1; nothing was saved"),
     "is not there": ({"EDITOR": "/no/editor"}, "/no/editor cannot be started: No such file"),
-    "none at all": ({"EDITOR": "", "PATH": "/nowhere"}, "there is no editor; set EDITOR"),
-    "VISUAL comes first": ({"EDITOR": "true", "VISUAL": "false"}, "false has failed"),
-    "leaves nothing": ({"EDITOR": "rm"}, "the editor has left no file"),
+    "none at all": ({"EDITOR": "", "PATH": "/nowhere"}, "no editor was found; set EDITOR"),
+    "VISUAL comes first": ({"EDITOR": "true", "VISUAL": "false"}, "false failed"),
+    "leaves nothing": ({"EDITOR": "rm"}, "the editor left no file"),
 }
 
 

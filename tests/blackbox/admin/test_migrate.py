@@ -72,7 +72,7 @@ def test_sample(tmp_path: Path) -> None:
     status, told, lines = run(path, UPSTREAM)
     commands = [line for line in lines if not line.startswith("#")]
     assert status == 0
-    add = "# Postfix cannot be asked here for what it has; add to the end of "
+    add = "# Postfix cannot be asked here for its settings; add to the end of "
     tables = "tcp:127.0.0.1:9001, socketmap:inet:127.0.0.1:9002:domain"
     assert f"{add}virtual_mailbox_domains: {tables}" in lines
     policy = "behind reject_unauth_destination if that stands there: "
@@ -160,7 +160,7 @@ def test_names_and_places(tmp_path: Path) -> None:
         "postconf -e 'transport_maps = tcp:[::1]:1'",
         "postconf -e 'smtpd_recipient_restrictions = check_policy_service unix:/run/y'",
     ]
-    assert "# What who knows is for, its name does not tell. As a table it is" in lines
+    assert "# The name who knows does not tell its purpose. As a table it is" in lines
     assert "#   tcp:127.0.0.1:2" in lines
     assert "#   socketmap:inet:127.0.0.1:3:domain" in lines
     assert lines[0].endswith("/it'\"'\"'s.json' /etc/postfix-rest-inetd/config.json")
@@ -256,9 +256,13 @@ ENDING_IN_A_CLASS = [
     "text, name, comment",
     [
         ("transport_maps = hash:/caf\u00e9\n", "transport", "cannot be shown here as it is"),
-        ("virtual_transport = virtual\n", "mailbox", "# Not while virtual_transport is virtual"),
-        ("smtpd_recipient_restrictions = a, reject\n", "gate", "has an end that nothing passes"),
-        *((text, "gate", "has an end that nothing passes") for text in ENDING_IN_A_CLASS),
+        (
+            "virtual_transport = virtual\n",
+            "mailbox",
+            "# virtual(8) refuses such tables; set another virtual_transport first",
+        ),
+        ("smtpd_recipient_restrictions = a, reject\n", "gate", "restrictions is never passed"),
+        *((text, "gate", "restrictions is never passed") for text in ENDING_IN_A_CLASS),
     ],
 )
 def test_no_command(tmp_path: Path, text: str, name: str, comment: str) -> None:
@@ -292,6 +296,6 @@ def test_open_relay_of_today(
     content = encoded(entry(name="gate", mode=POLICY, **keys))
     _, told, lines = run(tmp_path / "c", content, main_cf(tmp_path / "etc", text))
     assert ("gate is asked before the relay check" in told) is warned
-    stays = [line for line in lines if line.startswith("# gate is asked by smtpd_")]
+    stays = [line for line in lines if line.startswith("# gate is used by smtpd_")]
     assert [line.endswith("see the warning above.") for line in stays] == [warned]
     assert settings(lines) == []

@@ -44,6 +44,12 @@ def test_places(name: str) -> None:
     assert using == PLACES[name]
 
 
+def test_checks_do_not_print() -> None:
+    """A part of `check` yields findings; what prints them is apart."""
+    checks = {path for path in FILES if path.parent.name == "checks"}
+    assert {path.name for path in checks if "print" in names_in(path)} == {"report.py"}
+
+
 def test_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     """An error that is not in the map is raised: a traceback is what a report needs."""
 

@@ -33,9 +33,9 @@ UNSEEN = "note only root can see whether daemon can read these files Run this "
     "who, user, told",
     [
         ("ordinary", "daemon", f"{UNSEEN}as root"),
-        ("ordinary", "no-such-user", "error there is no user no-such-user"),
+        ("ordinary", "no-such-user", "error the user no-such-user does not exist"),
         ("sandbox", "daemon", f"{UNSEEN}outside of the sandbox"),
-        ("sandbox", "no-such-user", "error there is no user no-such-user"),
+        ("sandbox", "no-such-user", "error the user no-such-user does not exist"),
     ],
 )
 def test_what_cannot_be_seen(who: str, user: str, told: str) -> None:

@@ -347,7 +347,7 @@ def test_chroot(bind_path, path, chroot, advice):
     (endpoint,) = endpoints(entry(mode=SOCKETMAP, bind_path=bind_path, bind_port=...))
     given = settings(header_checks=f"socketmap:unix:{path}:m", chroot=chroot)
     found = list(postfix.findings([endpoint], Listeners(), [given]))
-    about_paths = [each for each in found if "would look for" in each.what]
+    about_paths = [each for each in found if " and looks for " in each.what]
     assert [advice in each.advice for each in about_paths] == ([] if advice is None else [True])
 
 
@@ -375,7 +375,7 @@ def test_capacity(served):
     assert found(tcp, 240) == []
     assert found(maps, 120) == []
     (told,) = found(tcp, 239)
-    assert "takes 239 connections, and Postfix may want 240 (smtp/inet, submission/inet)" in told
+    assert "accepts 239 connections, but Postfix may open 240 (smtp/inet, submission/inet)" in told
     assert len(found(maps, 119)) == 1
 
 
@@ -402,7 +402,7 @@ MEANT = {
     ),
     "inet: for tcp": (
         "tcp:inet:127.0.0.1:{tcp}",
-        "there is no inet: in a tcp: table",
+        "a tcp: table does not have inet:",
         "tcp:127.0.0.1:{tcp}",
     ),
     "no inet: for a policy": (
@@ -420,7 +420,7 @@ def test_typos(served, value, problem, meant):
     (found,) = troubles(served, None, smtpd_x=value)
     text = value.removeprefix("check_policy_service ").format(**ports)
     assert (found.severity, found.what) == ("error", f"{text}: {problem}")
-    assert found.advice == f"That would be {meant.format(**ports)}"
+    assert found.advice == f"Use {meant.format(**ports)}"
     right = meant if "check_policy" not in value else f"check_policy_service {meant}"
     mended = troubles(served, None, smtpd_x=right, proxy_read_maps=right)
     assert mended == []
@@ -511,7 +511,7 @@ def test_notes(served, parameters, told):
     filled = {name: value.format(**ports) for name, value in parameters.items()}
     found = list(postfix.findings(served, Listeners(), [settings(**filled)]))
     assert {each.severity for each in found} <= {"note"}
-    told_of = [each.what for each in found if "policy service of Postfix asks" not in each.what]
+    told_of = [each.what for each in found if "policy service of Postfix" not in each.what]
     assert [told in what for what in told_of] == ([] if told is None else [True])
 
 

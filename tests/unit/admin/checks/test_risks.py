@@ -9,7 +9,7 @@ from harness.endpoints import POLICY, endpoint
 from harness.wire import table
 from postfix_rest_inetd.admin.checks import risks
 
-CLEAR, TOKEN, ADDRESSES = "in the clear", "the token and all addresses", ": all addresses"
+CLEAR, TOKEN, ADDRESSES = "unencrypted", "the token and all addresses", ": all addresses"
 TARGETS = {
     "http elsewhere": ({"target": "http://rest.example/x"}, TOKEN),
     "a private address": ({"target": "http://10.0.0.1:8080/x"}, TOKEN),
