@@ -131,6 +131,16 @@ def test_subcommand(command: str) -> None:
     assert options_in(parts[command]) == options_of(subcommands()[command])
 
 
+def test_exit_statuses() -> None:
+    """The page has the exit statuses that --help of the subcommands has, and no others."""
+    told = [
+        parser.format_help().partition("\nexit status:\n")[2] for parser in subcommands().values()
+    ]
+    statuses = {line.split()[0] for text in told for line in text.splitlines()}
+    tags = list_tags(sections(COMMAND_PAGE)["EXIT STATUS"])
+    assert {tag for tag in tags if tag.isdigit()} == statuses
+
+
 def test_no_other_subcommands() -> None:
     """Only subcommands have a section between COMMANDS and the next heading."""
     text = source(COMMAND_PAGE)
