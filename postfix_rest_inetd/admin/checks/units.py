@@ -260,17 +260,9 @@ def _waiting(
     at_boot = _of(enabled, instances)
     idle = [endpoint for endpoint in everyone if endpoint not in at_work]
     for endpoint in list(idle):
-        place = listeners.in_the_way_of(endpoint.address)
-        holder = None if place is None else listeners.holder(place)
-        if place is not None and (holder is None or holder.pid != 1):
+        for finding in _held(kind, endpoint, listeners):
             idle.remove(endpoint)
-            who = holder or "a process that only root can see"
-            what = f"{place} is held by {who}, and no socket unit is started for {endpoint.name}"
-            advice = (
-                "If that is an inetd that starts handlers, this is fine. Otherwise stop it, or "
-            )
-            advice += f"choose another address for {endpoint.name}."
-            yield Finding(WARNING, f"{kind}@all.socket", what, advice)
+            yield finding
     template, unit = f"{kind}@.socket", f"{kind}@all.socket"
     unmask = systemd.unmasking([unit])
     startable = [u.name for u in enabled if _of([u], instances) & set(idle)]
@@ -292,12 +284,28 @@ def _waiting(
         yield Finding(WARNING, unit, what, advice)
     for lost in active:
         if not _of([lost], instances) <= at_boot:
-            enabling = template if lost.instance == "all" else lost.name
-            unmask = systemd.unmasking([lost.name])
-            state = "masked" if unmask else "not enabled"
-            what = f"is active, but {state}: it does not start at the next boot"
-            advice = commands(*unmask, systemd.command("enable", enabling))
-            yield Finding(WARNING, lost.name, what, advice)
+            yield _lost_at_boot(lost)
+
+
+def _held(kind: str, endpoint: Endpoint, listeners: Listeners) -> Iterator[Finding]:
+    """The process that listens in place of a socket unit, if there is one."""
+    place = listeners.in_the_way_of(endpoint.address)
+    holder = None if place is None else listeners.holder(place)
+    if place is not None and (holder is None or holder.pid != 1):
+        who = holder or "a process that only root can see"
+        what = f"{place} is held by {who}, and no socket unit is started for {endpoint.name}"
+        advice = "If that is an inetd that starts handlers, this is fine. Otherwise stop it, or "
+        advice += f"choose another address for {endpoint.name}."
+        yield Finding(WARNING, f"{kind}@all.socket", what, advice)
+
+
+def _lost_at_boot(unit: Unit) -> Finding:
+    enabling = f"{unit.kind}@.socket" if unit.instance == "all" else unit.name
+    unmask = systemd.unmasking([unit.name])
+    state = "masked" if unmask else "not enabled"
+    what = f"is active, but {state}: it does not start at the next boot"
+    advice = commands(*unmask, systemd.command("enable", enabling))
+    return Finding(WARNING, unit.name, what, advice)
 
 
 def _of(units: list[Unit], instances: dict[str, list[Endpoint]]) -> set[Endpoint]:
