@@ -94,6 +94,7 @@ def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / CONFIG).write_text(json.dumps({"endpoints": [entry(request_timeout=500)]}))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EDITOR", "true")
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # operators have output in blocks
 
 
 def command(*arguments: str) -> list[str]:
