@@ -99,18 +99,18 @@ def _range(arguments: argparse.Namespace) -> tuple[float | None, float | None]:
     """From when to when; None where that is not said.
 
     Raises:
-        UsageError: options contradict one another, or a time is none.
+        UsageError: options contradict one another, or a time cannot be read.
     """
     if arguments.state and not arguments.prometheus:
-        raise UsageError("--state goes with --prometheus")
+        raise UsageError("--state requires --prometheus")
     if arguments.known and not arguments.prometheus:
-        raise UsageError("--known goes with --prometheus")
+        raise UsageError("--known requires --prometheus")
     if arguments.state and (arguments.until or arguments.endpoint):
-        raise UsageError("--state counts everything: without --until and --endpoint")
+        raise UsageError("--state cannot be combined with --until or --endpoint")
     if arguments.by and arguments.prometheus:
-        raise UsageError("--by names people: without --prometheus")
+        raise UsageError("--by cannot be combined with --prometheus, because it names people")
     if arguments.follow and (arguments.until or arguments.prometheus or arguments.output):
-        raise UsageError("--follow goes on: without --until, --prometheus and --output")
+        raise UsageError("--follow cannot be combined with --until, --prometheus or --output")
     if arguments.since is None and not arguments.prometheus:
         arguments.since = DEFAULT_SINCE
     now = time.time()
