@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The HTTP side: one Client for one target, which asks its backend before a Deadline.
 
-    client            a request to HTTP, and the response to it; the connection is kept
+    client            sends a request and reads the response; the connection is kept
+    request           a request to bytes
     http_connection   urllib3's connection class: the only module that imports urllib3
     resolver          the name of a backend to addresses
     stream            a connection to one of them, of which no operation outlasts the deadline

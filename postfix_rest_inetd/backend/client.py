@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A request to the backend over HTTP/1.1: the sole importer of urllib3.
+"""Asking the backend of one target over HTTP/1.1: the connection, and what it may be used for.
 
-- Lookups are `GET target?key=K` or `?name=MAP&key=K`; policy requests are POST (or GET, when the
-  endpoint says so) with all attributes, in order, as application/x-www-form-urlencoded. Everything
-  but the unreserved characters of RFC 3986 is percent-encoded, byte by byte.
 - One connection, without pool, retries, redirects, proxies or cookies. It is kept between the
   requests of one handler as long as both sides like. One that has become readable while idle has
   been closed by the backend (or holds bytes that nobody asked for) and is replaced.
@@ -32,14 +29,14 @@ from __future__ import annotations
 
 from select import POLLIN, poll
 from time import monotonic
-from urllib.parse import quote_from_bytes
 
 from .. import model
 from ..errors import BackendError, InvalidDataError, UnreachableError
+from . import request as requests
 from . import stream as streams
 from .http_connection import http_connection
 from .resolver import Resolver
-from .response import Response
+from .response import ResponseReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,8 +59,6 @@ _KEPT_HINT = "; it had been kept, and the backend ended it just when the request
 _CERTIFICATE_HINT = "; does it ask for a client certificate (tls-cert-file)?"
 
 _BROKEN = (OSError, EOFError)
-# For putrequest(): all header fields come from here.
-_BARE = {"skip_host": True, "skip_accept_encoding": True}
 
 _HTTPConnection = http_connection()
 
@@ -71,11 +66,11 @@ _HTTPConnection = http_connection()
 class _Connection(_HTTPConnection):  # type: ignore[misc, valid-type] # which class, http_connection.py knows
     """A connection whose socket is made elsewhere, and whose responses are ours."""
 
-    response_class = Response
+    response_class = ResponseReader
 
-    def getresponse(self) -> Response:
+    def getresponse(self) -> ResponseReader:
         """As http.client has it: what urllib3 does beyond that is for its pool."""
-        response: Response = super(_HTTPConnection, self).getresponse()  # type: ignore[arg-type]
+        response: ResponseReader = super(_HTTPConnection, self).getresponse()  # type: ignore[arg-type]
         return response
 
     def connect(self) -> None:
@@ -112,7 +107,8 @@ class Client:
             ConfigError: a certificate or key file cannot be used.
         """
         self._endpoint = endpoint
-        self._fields = _rendered(_constant_headers(endpoint, user_agent, token))
+        headers = requests.shared_headers(endpoint, user_agent, token)
+        self._fields = requests.rendered(headers)
         self._resolver = Resolver(endpoint.target)
         self._connection = _Connection(endpoint.target.host, endpoint.target.port)
         self._stream: Bounded | None = None
@@ -203,7 +199,7 @@ class Client:
             compressed=response.is_compressed(),
         )
 
-    def _may_be_kept(self, response: Response) -> bool:
+    def _may_be_kept(self, response: ResponseReader) -> bool:
         """May the connection be used again, as far as time goes? It also says until when."""
         is_policy = not self._endpoint.is_lookup
         announced_sec = response.keep_alive_sec()
@@ -230,100 +226,33 @@ class Client:
 
     def _send(
         self, stream: Bounded, request: model.Request, request_id: str, deadline: Deadline
-    ) -> Response:
+    ) -> ResponseReader:
         """Send a request, and read the head of its response."""
-        endpoint, connection = self._endpoint, self._connection
         deadline.stage = "sending the request"
-        body = None
-        if isinstance(request, model.PolicyRequest):
-            body = form_of(request.attributes)
-            connection.putrequest(endpoint.method, endpoint.target.path, **_BARE)
-            connection.putheader("Content-Length", str(len(body)))
-        else:
-            query = f"key={quote_from_bytes(request.key, safe='')}"
-            if request.map_name is not None:
-                query = f"name={quote_from_bytes(request.map_name, safe='')}&{query}"
-            connection.putrequest("GET", endpoint.target.with_query(query), **_BARE)
-        connection.putheader("X-Request-Id", request_id)
-        connection.endheaders(body)
+        requests.put(self._connection, self._endpoint, request, request_id)
         try:
             stream.flush(self._fields)
         except (BrokenPipeError, ConnectionResetError) as error:
             return self._early_response(error)
         stream.acknowledge_at_once()
         deadline.stage = "waiting for the response"
-        return connection.getresponse()
+        response: ResponseReader = self._connection.getresponse()
+        return response
 
-    def _early_response(self, error: Exception) -> Response:
+    def _early_response(self, error: Exception) -> ResponseReader:
         """The response of a backend that has refused a request before it had read all of it.
 
         Raises:
             Exception: `error`, if there is none.
         """
         try:
-            response: Response = self._connection.getresponse()
+            response: ResponseReader = self._connection.getresponse()
         except (*_BROKEN, BackendError):
             raise error from None
         # Neither an answer to half of a request, nor one to the wait for it.
         if response.status < _ERRORS or response.status == _REQUEST_TIMEOUT:
             raise error
         return response
-
-
-def form_of(attributes: list[tuple[bytes, bytes]]) -> bytes:
-    """Attributes as application/x-www-form-urlencoded; a space is %20: all decoders know it."""
-    return "&".join(
-        [
-            f"{quote_from_bytes(name, safe='')}={quote_from_bytes(value, safe='')}"
-            for name, value in attributes
-        ]
-    ).encode("ascii")
-
-
-class _Collector:
-    """Stands for a socket; keeps what is sent."""
-
-    def __init__(self) -> None:
-        self.sent = b""
-
-    def sendall(self, data: bytes) -> None:
-        """Keep it."""
-        self.sent += data
-
-
-def _rendered(headers: dict[str, str]) -> bytes:
-    """Header fields as they are sent, checked by http.client once, instead of for each request."""
-    connection = _Connection("localhost")
-    connection.sock = collector = _Collector()
-    connection.putrequest("GET", "/", **_BARE)
-    for name, value in headers.items():
-        connection.putheader(name, value)
-    connection.endheaders()
-    return collector.sent.partition(b"\r\n")[2].removesuffix(b"\r\n")
-
-
-def _constant_headers(endpoint: Endpoint, user_agent: str, token: bytes) -> dict[str, str]:
-    """The header fields that are the same in each request, in the order in which they are sent.
-
-    A header of the configuration takes the place of one of ours. http.client encodes values as
-    ISO 8859-1; that is made to give UTF-8.
-    """
-    is_policy = not endpoint.is_lookup
-    headers = {
-        "Accept-Encoding": "identity",
-        "Host": endpoint.target.host_header,
-        "User-Agent": user_agent.encode().decode("latin-1"),
-        "X-Auth-Token": token.decode("latin-1"),
-        "Accept": "text/plain" if is_policy else "application/json",
-    }
-    if is_policy:
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
-    if endpoint.target.basic_auth is not None:
-        headers["Authorization"] = endpoint.target.basic_auth
-    ours = {name.lower(): name for name in headers}
-    for name, value in endpoint.headers.items():
-        headers[ours.get(name.lower(), name)] = value.encode().decode("latin-1")
-    return headers
 
 
 def _classified(error: Exception, stage: str) -> str:

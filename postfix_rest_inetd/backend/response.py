@@ -52,7 +52,7 @@ _COMPRESSIONS = (b"gzip", b"x-gzip", b"deflate", b"compress", b"x-compress", b"b
 BROKEN_OFF = "the connection ended in the middle of the response"
 
 
-class Response:
+class ResponseReader:
     """A response that is being read from a stream, on behalf of http.client.
 
     Attributes:

@@ -23,7 +23,7 @@ from property.strategies import (
 
 from harness.wire import Seen, run, whole
 from postfix_rest_inetd import model
-from postfix_rest_inetd.backend.client import form_of
+from postfix_rest_inetd.backend.request import form_of
 from postfix_rest_inetd.errors import InvalidDataError
 from postfix_rest_inetd.protocols import codec_of, recognise
 

@@ -154,7 +154,7 @@ def test_unusable_configuration():
     assert among(modules, "argparse dataclasses http.client logging ssl urllib3") == set()
 
 
-BACKEND = "client http_connection resolver response stream"
+BACKEND = "client http_connection request resolver response stream"
 CONFIG = "address credentials endpoint fields json_reader loading target"
 
 ANSWERING = {"action", "answering", "deadline", "errors", "handler", "handover", "in_force"}

@@ -14,7 +14,7 @@ from postfix_rest_inetd.backend.response import (
     MAX_FIELDS,
     MAX_HEAD_BYTES,
     MAX_INTERIM,
-    Response,
+    ResponseReader,
 )
 from postfix_rest_inetd.errors import InvalidDataError, UnreachableError
 
@@ -34,7 +34,7 @@ class Stream:
 
 def read(*pieces, limit=LIMIT):
     """Status, body, and whether the connection can be kept."""
-    response = Response(Stream(*pieces))
+    response = ResponseReader(Stream(*pieces))
     response.begin()
     body = response.read(limit)
     return response.status, body, response.reusable
@@ -172,7 +172,7 @@ FRAMINGS = {
 @pytest.mark.parametrize("raw, ended_by_close", table(FRAMINGS))
 def test_ended_by_close(raw, ended_by_close):
     """It is known whether anything but the close says that a body is over."""
-    response = Response(Stream(raw))
+    response = ResponseReader(Stream(raw))
     response.begin()
     response.read(LIMIT)
     assert response.ended_by_close == ended_by_close
@@ -191,7 +191,7 @@ CODINGS = {
 @pytest.mark.parametrize("fields, compressed", table(CODINGS))
 def test_is_compressed(fields, compressed):
     """A compression is told from whatever else stands in Content-Encoding."""
-    response = Response(Stream(OK + fields + b"\r\n"))
+    response = ResponseReader(Stream(OK + fields + b"\r\n"))
     response.begin()
     assert response.is_compressed() == compressed
 
@@ -293,7 +293,7 @@ def test_large_head():
     """A head that does not end is given up at its limit, not at the end of the stream."""
     stream = Stream(*[OK + b"A: ", *[b"x" * 1024] * 1000])
     with pytest.raises(InvalidDataError, match="its header is larger than 65536 bytes"):
-        Response(stream).begin()
+        ResponseReader(stream).begin()
     assert len(stream.pieces) > 1000 - MAX_HEAD_BYTES // 1024 - 1
 
 
