@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: MIT
 """From a request to its answer: ask the backend, judge what it says, encode the reply.
 
-A backend that fails, and a response that cannot be used, are answers. An exception that nobody
-expects is one as well: a temporary error, with the place where it was raised.
+A backend that fails, and a response that cannot be used, are answers. So is a client that cannot be
+made, because a file that the endpoint names cannot be used: a temporary error, with the reason. An
+exception that nobody expects is one as well, with the place where it was raised.
+
+A handler asks by what is in force (in_force.py), and `query --direct` by what it has read. A Trace
+(deadline.py) sees what happens meanwhile.
 
 A backend may refuse what is in force because that is out of date. So after a 401 or 403 the request
 is sent again if something else is in force by then, and is answered by that. While the files cannot
@@ -16,13 +20,38 @@ from time import monotonic_ns
 
 from . import log_entry, model, verdict
 from .deadline import Deadline
-from .errors import BackendError
+from .errors import BackendError, ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Protocol
+
+    from .backend.client import Client
     from .config.endpoint import Endpoint
-    from .in_force import InForce
+    from .deadline import Trace
     from .protocols import Codec
+
+    class Source(Protocol):
+        """Where a request finds the endpoint that it is for, and the client that asks for it."""
+
+        @property
+        def endpoint(self) -> Endpoint | None:
+            """The endpoint; None if there is none that can be used."""
+
+        @property
+        def problem(self) -> ConfigError | None:
+            """Why the endpoint, or its token, may be out of date; None if it is not."""
+
+        def client(self) -> Client:
+            """What asks the backend of the endpoint; it is made when it is needed first.
+
+            Raises:
+                ConfigError: it cannot be made, and there is none to go on with.
+            """
+
+        def has_changed(self, deadline: Deadline) -> bool:
+            """Is there another endpoint, or another client, by now?"""
+
 
 # RFC 9110, 15.5.2 and 15.5.4: what a backend says of a token that it does not take (any more).
 _REFUSED = (401, 403)
@@ -35,14 +64,16 @@ class Answer:
     """What Postfix is told, and what the operator may want to know of it.
 
     Attributes:
+        began_ns: when the request could be sent, by the monotonic clock.
         endpoint: the one that was in force for the request, when it was sent (again).
         wire: the bytes for Postfix; None for none at all, but the end of the connection.
     """
 
-    __slots__ = ("endpoint", "measured", "reply", "request", "wire")
+    __slots__ = ("began_ns", "endpoint", "measured", "reply", "request", "wire")
 
     def __init__(self, endpoint: Endpoint, request: model.Request) -> None:
         """Nothing has been asked yet."""
+        self.began_ns = monotonic_ns()
         self.endpoint = endpoint
         self.request = request
         self.measured = log_entry.Measured()
@@ -51,52 +82,67 @@ class Answer:
         self.wire: bytes | None = None
 
 
-def answer(in_force: InForce, endpoint: Endpoint, codec: Codec, request: model.Request) -> Answer:
+def answer(
+    in_force: Source,
+    endpoint: Endpoint,
+    codec: Codec,
+    request: model.Request,
+    trace: Trace | None = None,
+) -> Answer:
     """Answer a request by what is in force; `endpoint` is what `in_force` has."""
-    began = monotonic_ns()
     made = Answer(endpoint, request)
     try:
-        made.reply, wire = _ask(in_force, made, codec)
+        client = in_force.client()  # what this takes is not a part of the request's time
+        made.began_ns = monotonic_ns()
+        made.endpoint = in_force.endpoint or endpoint
+        deadline = Deadline(made.endpoint.request_timeout / 1000, trace)
+        made.reply, wire = _ask(in_force, client, made, codec, deadline)
+    except ConfigError as error:
+        made.measured.detail = str(error)
+        made.reply = verdict.without_backend(error.outcome)
+        wire = codec.encode(made.reply)
     except Exception as error:  # noqa: BLE001 - whatever it is, Postfix must get its reply
         made.measured.detail = log_entry.of_exception(error)
         made.reply = verdict.without_backend(model.INTERNAL_ERROR)
         wire = codec.encode(made.reply)
-    made.measured.elapsed_usec = (monotonic_ns() - began) // 1000
+    made.measured.elapsed_usec = (monotonic_ns() - made.began_ns) // 1000
     made.wire = None if made.reply.kind == model.REPLY_NONE else wire
     return made
 
 
-def _ask(in_force: InForce, made: Answer, codec: Codec) -> tuple[model.Reply, bytes]:
+def _ask(
+    in_force: Source, client: Client, made: Answer, codec: Codec, deadline: Deadline
+) -> tuple[model.Reply, bytes]:
     measured = made.measured
-    deadline = Deadline(made.endpoint.request_timeout / 1000)
     try:
-        response = _response(in_force, made, deadline)
+        response = _response(in_force, client, made, deadline)
         measured.status = response.status
+        deadline.enter("reading what is in the response")
         is_outdated = in_force.problem is not None
         reply = verdict.of_response(made.endpoint, response, is_outdated=is_outdated)
         if is_outdated and reply.outcome == model.USER_ERROR:
             measured.detail = _OUTDATED
-        deadline.stage = "reading what is in the response"
+        wire = codec.encode(reply)
         deadline.remaining_sec()
-        return reply, codec.encode(reply)
     except BackendError as error:
         measured.detail = str(error)
         reply = verdict.of_failure(made.endpoint, error.outcome)
-        return reply, codec.encode(reply)
+        wire = codec.encode(reply)
+    return reply, wire
 
 
-def _response(in_force: InForce, made: Answer, deadline: Deadline) -> model.Response:
+def _response(in_force: Source, client: Client, made: Answer, deadline: Deadline) -> model.Response:
     """What the backend answers; to a new token, say, if the one before is no longer right."""
     began = monotonic_ns()
     request_id = made.measured.request_id
     try:
-        response = in_force.ask(made.request, request_id, deadline)
+        response = client.ask(made.request, request_id, deadline)
         # It was refused, not processed: so even a policy request may be sent again.
         for _ in range(_MAX_RESENDS):
             if response.status not in _REFUSED or not in_force.has_changed(deadline):
                 break
             made.endpoint = in_force.endpoint or made.endpoint
-            response = in_force.ask(made.request, request_id, deadline)
+            response = in_force.client().ask(made.request, request_id, deadline)
         return response
     finally:
         made.measured.backend_usec = (monotonic_ns() - began) // 1000

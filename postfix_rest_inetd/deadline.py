@@ -5,6 +5,9 @@ A timeout bounds a single system call, and a backend that sends a byte now and t
 it. So everything that waits asks the deadline for the time that is left just before it waits. What
 computes cannot be interrupted: how much it gets to do is bounded (max-response-bytes), and it is
 looked at once more when the reply is there.
+
+As everything that waits has the deadline at hand, whoever wants to see what happens meanwhile gives
+it a Trace. A handler does not.
 """
 
 from __future__ import annotations
@@ -13,21 +16,48 @@ from time import monotonic
 
 from .errors import DeadlineError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Trace(Protocol):
+        """Sees how a request is answered. What a method raises ends the request."""
+
+        def stage(self, name: str) -> None:
+            """Something begins that takes time, such as `connecting to 127.0.0.1 port 80`."""
+
+        def sent(self, data: bytes) -> None:
+            """A request goes to the backend, as it is without TLS; it may come to be sent again."""
+
+        def received(self, data: bytes) -> None:
+            """A piece of a response has come, as it is without TLS; at least one byte."""
+
+        def status(self, status: int) -> None:
+            """A response is complete, and this is its HTTP status."""
+
 
 class Deadline:
     """A point in time, `timeout_sec` seconds after its creation, on the monotonic clock.
 
     Attributes:
         stage: what is being waited for; it is named in the error.
+        trace: what sees the stages, and what is sent and received; None for nothing.
     """
 
-    __slots__ = ("_at", "_timeout_sec", "stage")
+    __slots__ = ("_at", "_timeout_sec", "stage", "trace")
 
-    def __init__(self, timeout_sec: float) -> None:
+    def __init__(self, timeout_sec: float, trace: Trace | None = None) -> None:
         """Start now."""
         self._timeout_sec = timeout_sec
+        self.trace = trace
         self._at = monotonic() + timeout_sec
         self.stage = "starting"
+
+    def enter(self, stage: str) -> None:
+        """Begin a stage, which ends the one before."""
+        self.stage = stage
+        if self.trace is not None:
+            self.trace.stage(stage)
 
     def expired(self) -> bool:
         """Has the point in time passed?"""

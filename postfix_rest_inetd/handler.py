@@ -19,7 +19,7 @@ again when more arrives.
 from __future__ import annotations
 
 import gc
-from time import monotonic, monotonic_ns
+from time import monotonic
 
 from . import answering, journal, log_entry, model, restart, verdict
 from .connection import IDLE, READY, Connection
@@ -98,8 +98,13 @@ class _Answers:
         return endpoint.hibernate_after or None
 
     def prepare(self) -> None:
-        """Find out what is in force, and load what it takes to ask the backend."""
+        """Find out what is in force, and load what it takes to ask the backend.
+
+        Nothing of a request has been read yet: so another program can still take over from one that
+        cannot load it.
+        """
         self._in_force.look()
+        self._in_force.load()
         if self._in_force.endpoint is not None:
             self.mode = self._in_force.endpoint.mode
 
@@ -117,7 +122,7 @@ class _Answers:
     def answer(self, codec: Codec, request: model.Request) -> bytes | None:
         """The bytes for Postfix; None for none at all, but the end of the connection."""
         self._last = None
-        start_usec, self._began_ns = self._since_the_beginning(), 0
+        began_ns, self._began_ns = self._began_ns, 0
         try:
             if self.status == EXIT_OK:
                 self._in_force.look()
@@ -129,15 +134,18 @@ class _Answers:
         if endpoint is None:
             self._excused += 1
             return codec.encode(verdict.without_backend(model.UNUSABLE_CONFIG))
-        self._last = answering.answer(self._in_force, endpoint, codec, request)
-        self._last.measured.start_usec, self._last.measured.woken = start_usec, self._woken
-        if self._last.reply.outcome == model.INTERNAL_ERROR:
+        answer = answering.answer(self._in_force, endpoint, codec, request)
+        is_unusable = answer.reply.outcome == model.UNUSABLE_CONFIG
+        if is_unusable and self._in_force.endpoint is None:  # nor is it any more
+            self._excused += 1
+            return answer.wire
+        if began_ns:  # the first request; how long did the process take to be ready for it?
+            answer.measured.start_usec = max(1, (answer.began_ns - began_ns) // 1000)
+            answer.measured.woken = self._woken
+        if answer.reply.outcome == model.INTERNAL_ERROR:
             self.status = EXIT_SOFTWARE
-        return self._last.wire
-
-    def _since_the_beginning(self) -> int:
-        """How many microseconds the process took to be ready for its first request; else 0."""
-        return max(1, (monotonic_ns() - self._began_ns) // 1000) if self._began_ns else 0
+        self._last = answer
+        return answer.wire
 
     def record(self) -> None:
         """Tell the operator of the last answer. Postfix has it by now and does not wait."""

@@ -11,6 +11,9 @@ request, by their marks (marks.py). What they hold then is in force, on open con
 - A file that changed less than SETTLE_SEC ago may be half written, or about to come back. A
   connection that has something to go on with says nothing yet; one that has nothing waits. What
   looks settled is looked at twice: ext4 cuts a file off a moment before it stamps it.
+- A client is made for the first request that needs it (client()). If that fails, the files cannot
+  be used, and are looked at once more. From then on, and when there is something to go on with, a
+  client is made before what is new is put into force: only that tells that it can be used.
 - A problem of another endpoint does not affect this connection (config/loading.py).
 - The endpoint is the one that listens at the connection's local address. If none does any more, it
   is the one with the mode and the name that the connection's endpoint had: it has moved. If there
@@ -39,7 +42,6 @@ if TYPE_CHECKING:
     from .config.loading import Config
     from .deadline import Deadline
     from .marks import Mark
-    from .model import Request, Response
 
 # An editor that saves a file in place, or a shell with `>`, takes milliseconds for it.
 SETTLE_SEC = 0.25
@@ -73,16 +75,18 @@ class InForce:
     """What answers the requests of one connection at the moment.
 
     Attributes:
-        endpoint, client: None as long as there has been nothing that could be used.
+        endpoint: None as long as there has been nothing that could be used.
         problem: why the files cannot be used as they are now, None if they can.
         is_news: is `problem` to be told to the operator? Set to False by the caller who does.
     """
 
     __slots__ = (
+        "_client",
         "_content",
         "_digest",
         "_digests",
         "_failures",
+        "_is_doubtful",
         "_is_fresh",
         "_marks",
         "_options",
@@ -90,7 +94,6 @@ class InForce:
         "_token",
         "_told",
         "_user_agent",
-        "client",
         "endpoint",
         "is_news",
         "problem",
@@ -102,6 +105,7 @@ class InForce:
         self._marks: dict[str, Mark] = {}
         self._failures = 0  # in succession
         self._is_fresh = True  # may a mark stand for more than one content?
+        self._is_doubtful = False  # has it turned out that no client could be made?
         self._told: dict[str, Mark] = {}
         self._retry_at = 0.0
         self._content: bytes | None = None  # for hand_over(), unless it is too large for that
@@ -110,7 +114,7 @@ class InForce:
         self._user_agent = ""
         self._token = b""
         self.endpoint: Endpoint | None = None
-        self.client: Client | None = None
+        self._client: Client | None = None
         self.problem: ConfigError | None = None
         self.is_news = False
 
@@ -133,14 +137,34 @@ class InForce:
         """Choose among the endpoints of this mode alone: the client speaks no other."""
         self._options.mode = mode
 
-    def ask(self, request: Request, request_id: str, deadline: Deadline) -> Response:
-        """Ask the backend of the endpoint in force, of which there must be one.
+    def load(self) -> None:
+        """Load the modules that a client takes, if there is an endpoint; make nothing yet."""
+        if self.endpoint is None:
+            return
+        from .backend import client  # noqa: F401
+
+        if self.endpoint.target.tls:
+            from .backend import tls  # noqa: F401
+
+    def client(self) -> Client:
+        """What asks the backend of the endpoint in force, of which there must be one.
+
+        Where it cannot be made, `endpoint` is what there is to go on with, if anything.
 
         Raises:
-            BackendError: there is no usable response.
+            ConfigError: there is nothing to go on with; it is `problem`.
         """
-        assert self.client is not None  # noqa: S101
-        return self.client.ask(request, request_id, deadline)
+        if self._client is None:
+            assert self.endpoint is not None  # noqa: S101
+            try:
+                self._client = _client_of(self.endpoint, self._user_agent, self._token)
+            except ConfigError:
+                self.endpoint, self._is_doubtful, self._is_fresh = None, True, True
+                self.look()
+        if self._client is None:
+            assert self.problem is not None  # noqa: S101 - look() has found it
+            raise self.problem
+        return self._client
 
     def has_changed(self, deadline: Deadline) -> bool:
         """Is something else in force by now? For when the backend has refused what was.
@@ -148,11 +172,11 @@ class InForce:
         All files are read, whatever their marks say. One that has just changed may be half written:
         up to MAX_WAIT_SEC it gets until SETTLE_SEC is over, if the deadline allows.
         """
-        before, end = self.client, monotonic() + MAX_WAIT_SEC
+        before, end = self._client, monotonic() + MAX_WAIT_SEC
         while True:
             self._is_fresh = True
             self.look()
-            if self.client is not before:
+            if self._client is not before:
                 return True
             if self._has_settled() or monotonic() > end or deadline.expired():
                 return False
@@ -248,15 +272,17 @@ class InForce:
             self._content = content if len(content) <= handover.MAX_BYTES else None
 
     def _serve(self, endpoint: Endpoint, user_agent: str, token: bytes) -> None:
-        """Make a client, and have it answer from now on."""
-        from .backend import (
-            client as backend_client,  # dear, and of no use where the configuration is not
-        )
+        """Have an endpoint answer from now on, unless it is one that cannot.
 
-        client = backend_client.Client(endpoint, user_agent, token)
-        if self.client is not None:
-            self.client.close()
-        self.endpoint, self.client = endpoint, client
+        Raises:
+            ConfigError: its client cannot be made, and the one before, if any, stays.
+        """
+        client, something = None, self.endpoint or handover.take()
+        if something is not None or self._is_doubtful:
+            client = _client_of(endpoint, user_agent, token)
+        if self._client is not None:
+            self._client.close()
+        self.endpoint, self._client = endpoint, client
         self._user_agent, self._token = user_agent, token
 
     def _choose(self, loaded: Config) -> Endpoint:
@@ -288,3 +314,9 @@ class InForce:
         # ext4 cuts a file off before it stamps it: one failure proves nothing.
         is_proved = self._failures != 1
         return is_proved and all(has_settled(p, mark_of(p), SETTLE_SEC) for p in self._marks)
+
+
+def _client_of(endpoint: Endpoint, user_agent: str, token: bytes) -> Client:
+    from .backend import client  # dear, and of no use where the configuration is not
+
+    return client.Client(endpoint, user_agent, token)

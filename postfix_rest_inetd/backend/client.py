@@ -101,7 +101,7 @@ class Client:
     )
 
     def __init__(self, endpoint: Endpoint, user_agent: str, token: bytes) -> None:
-        """Connect to nothing yet.
+        """Connect to nothing yet; read the files that TLS takes, in the case of https.
 
         Raises:
             ConfigError: a certificate or key file cannot be used.
@@ -171,7 +171,7 @@ class Client:
         may_be_kept = False
         try:
             response = self._send(stream, request, request_id, deadline)
-            deadline.stage = "reading the response"
+            deadline.enter("reading the response")
             body = b"" if stream.failed else response.read(limit)
             is_timeout = is_kept and response.status == _REQUEST_TIMEOUT
             if is_timeout and not response.reusable:
@@ -188,6 +188,8 @@ class Client:
         finally:
             if not may_be_kept:
                 self.close()
+        if deadline.trace is not None:
+            deadline.trace.status(response.status)
         if response.status != _OK:
             return model.Response(response.status, b"")
         if len(body) > limit:
@@ -228,14 +230,14 @@ class Client:
         self, stream: Bounded, request: model.Request, request_id: str, deadline: Deadline
     ) -> ResponseReader:
         """Send a request, and read the head of its response."""
-        deadline.stage = "sending the request"
+        deadline.enter("sending the request")
         requests.put(self._connection, self._endpoint, request, request_id)
         try:
             stream.flush(self._fields)
         except (BrokenPipeError, ConnectionResetError) as error:
             return self._early_response(error)
         stream.acknowledge_at_once()
-        deadline.stage = "waiting for the response"
+        deadline.enter("waiting for the response")
         response: ResponseReader = self._connection.getresponse()
         return response
 

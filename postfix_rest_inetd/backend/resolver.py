@@ -59,7 +59,7 @@ class Resolver:
         if host != "localhost" and parse_ip(host) is not None:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             return [(family, (host, self._target.port))]
-        deadline.stage = f"resolving the name {host}"
+        deadline.enter(f"resolving the name {host}")
         # What is over by now is older than this request.
         running = self._running = [each for each in self._running if not each.is_over]
         if not running or (

@@ -69,6 +69,8 @@ class Bounded(_Stream):
         data = self.recv(_PIECE_BYTES)
         if data:
             self.answered = True
+            if self.deadline.trace is not None:
+                self.deadline.trace.received(data)
         else:
             self.ended = True
         self.allowance -= len(data)
@@ -94,6 +96,8 @@ class Bounded(_Stream):
     def transmit(self, data: bytes) -> None:
         """Send all of a request, as it is."""
         self.settimeout(self.deadline.remaining_sec())
+        if self.deadline.trace is not None:
+            self.deadline.trace.sent(data)
         try:
             super().sendall(data)
         except OSError:
@@ -178,7 +182,7 @@ def _connect(
     family: int, address: tuple[Any, ...], deadline: Deadline, failures: list[str]
 ) -> BoundedSocket | None:
     """Connect to the sole address there is; None if that fails."""
-    deadline.stage = f"connecting to {_place(address)}"
+    deadline.enter(f"connecting to {_place(address)}")
     remaining_sec = deadline.remaining_sec()
     stream = None
     try:
@@ -265,7 +269,7 @@ class _Race:
             self._failures.append(f"{where}: {_reason(error)}")
             return
         self._running[stream.fileno()] = stream, where
-        self._deadline.stage = f"connecting to {self._places()}"
+        self._deadline.enter(f"connecting to {self._places()}")
         stream.settimeout(0)
         try:
             stream.connect(address)
@@ -284,7 +288,7 @@ class _Race:
         stream, where = self._running.pop(fd)
         number = stream.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if number == 0:
-            self._deadline.stage = f"connecting to {where}"
+            self._deadline.enter(f"connecting to {where}")
             return stream
         stream.close()
         self._failures.append(f"{where}: {strerror(number)}")

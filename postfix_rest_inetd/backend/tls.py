@@ -173,7 +173,7 @@ def _wrap(
         DeadlineError: it took too long.
         UnreachableError: it failed; the text says why and what to do.
     """
-    deadline.stage = f"doing the TLS handshake with {target.origin}"
+    deadline.enter(f"doing the TLS handshake with {target.origin}")
     tls: ssl.SSLSocket | None = None
     try:
         tls = context.wrap_socket(

@@ -7,8 +7,11 @@ import time
 
 import pytest
 
+from harness.certificates import Authority
 from harness.handler_process import endpoint, write_config
+from postfix_rest_inetd import handover
 from postfix_rest_inetd import in_force as module
+from postfix_rest_inetd.errors import ConfigError
 from postfix_rest_inetd.in_force import InForce, Options
 from postfix_rest_inetd.marks import has_settled, mark_of
 
@@ -76,3 +79,75 @@ def test_a_file_that_was_cut_off_before_it_was_stamped(config, monkeypatch, has_
     monkeypatch.setattr(module, "sleep", lambda _seconds: config.write_text(good))
     assert not told(in_force)
     assert in_force.problem is None
+
+
+SECURE = "https://127.0.0.1:1/"
+
+
+def secure(tmp_path, ca_file):
+    """A configuration for https, with an authority."""
+    where = endpoint("policy", SECURE, **{"tls-ca-file": str(ca_file)})
+    return write_config(tmp_path, where)
+
+
+def test_a_client_is_made_when_it_is_needed(tmp_path, monkeypatch):
+    """To look makes no client, and reads no certificate; the first need does, and the next not."""
+    made = []
+    monkeypatch.setattr(module, "_client_of", lambda *arguments: made.append(arguments) or made)
+    in_force = of(secure(tmp_path, Authority(tmp_path).ca_file))
+    in_force.look()
+    in_force.load()
+    assert in_force.endpoint is not None
+    assert made == []
+    assert in_force.client() is in_force.client()
+    assert len(made) == 1
+
+
+def test_a_client_that_cannot_be_made(tmp_path):
+    """The files cannot be used then: there is nothing in force, and it is told once per change."""
+    ca_file = tmp_path / "authority.pem"
+    in_force = of(secure(tmp_path, ca_file))
+    settled(tmp_path / "config.json")
+    in_force.look()
+    assert in_force.problem is None
+    with pytest.raises(ConfigError, match=r"authority\.pem.*cannot be used"):
+        in_force.client()
+    assert in_force.endpoint is None
+    assert in_force.is_news
+    in_force.is_news = False
+    assert not told(in_force)
+    ca_file.write_bytes(Authority(tmp_path).ca_file.read_bytes())
+    in_force.look()
+    assert in_force.problem is None
+    assert in_force.client() is not None
+
+
+def test_what_cannot_be_used_does_not_take_over(tmp_path):
+    """A new configuration whose certificates are missing leaves in force what there was."""
+    config = secure(tmp_path, Authority(tmp_path).ca_file)
+    in_force = of(config)
+    in_force.look()
+    before = in_force.client()
+    secure(tmp_path, tmp_path / "missing")
+    settled(config)
+    in_force.look()
+    assert "missing" in str(in_force.problem)
+    assert in_force.client() is before
+
+
+def test_a_handler_that_wakes_goes_on_with_what_it_had(tmp_path):
+    """What it was left is used where the files, though good JSON, name no good certificate."""
+    config = secure(tmp_path, Authority(tmp_path).ca_file)
+    first = of(config)
+    first.look()
+    first.hand_over()
+    try:
+        secure(tmp_path, tmp_path / "missing")
+        settled(config)
+        second = of(config)
+        second.look()
+        assert second.client() is not None
+        assert "missing" in str(second.problem)
+        assert second.endpoint.tls_ca_file == first.endpoint.tls_ca_file
+    finally:
+        handover.discard()
