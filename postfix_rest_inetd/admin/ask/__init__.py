@@ -3,7 +3,7 @@
 
 question         the words of the command line to an endpoint and a request
 codec            Postfix's side of the protocols: no I/O
-socket_client    through the socket;  backend_client  without a socket and a handler
+socket_client    through the socket;  direct_client  without a socket and a handler
 record           what is remembered meanwhile: steps, times, bytes without secrets
 actions, effects what Postfix does with an action, and with a reply; keys: what it asks
 many             keys from standard input

@@ -55,7 +55,7 @@ def reachable(address: LocalAddress) -> LocalAddress:
     return address
 
 
-class Client:
+class SocketClient:
     """Asks one endpoint."""
 
     def __init__(self, endpoint: Endpoint) -> None:

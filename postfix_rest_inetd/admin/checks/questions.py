@@ -52,7 +52,7 @@ def findings(asked: Asked, listeners: Listeners) -> Iterator[Finding]:
         if listeners.at(endpoint.address) is None:
             yield Finding(NOTE, where, f"was not asked: nothing listens at {endpoint.address}")
             continue
-        client = socket_client.Client(endpoint)
+        client = socket_client.SocketClient(endpoint)
         try:
             for map_name in request.map_names(endpoint, asked.in_use):
                 yield from _ask(endpoint, client, map_name, asked)
@@ -64,7 +64,7 @@ def findings(asked: Asked, listeners: Listeners) -> Iterator[Finding]:
 
 
 def _ask(
-    endpoint: Endpoint, client: socket_client.Client, map_name: str, known: Asked
+    endpoint: Endpoint, client: socket_client.SocketClient, map_name: str, known: Asked
 ) -> Iterator[Finding]:
     """Ask, and judge what comes.
 

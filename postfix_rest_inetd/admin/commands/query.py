@@ -31,11 +31,11 @@ from postfix_rest_inetd.errors import ConfigError
 if TYPE_CHECKING:
     import argparse
 
-    from postfix_rest_inetd.admin.ask import backend_client
+    from postfix_rest_inetd.admin.ask import direct_client
     from postfix_rest_inetd.admin.ask.codec import Answer
     from postfix_rest_inetd.config.endpoint import Endpoint
 
-    Client = socket_client.Client | backend_client.Client
+    AnyClient = socket_client.SocketClient | direct_client.DirectClient
 
 EXIT_FOUND = 0
 EXIT_NOT_FOUND = 1
@@ -119,20 +119,20 @@ def _usable(endpoint: Endpoint, config_path: str) -> Endpoint:
     return endpoint
 
 
-def _client(endpoint: Endpoint, user_agent: str, *, direct: bool) -> Client:
+def _client(endpoint: Endpoint, user_agent: str, *, direct: bool) -> AnyClient:
     if direct:
-        from postfix_rest_inetd.admin.ask import backend_client
+        from postfix_rest_inetd.admin.ask import direct_client
 
         try:
-            return backend_client.Client(endpoint, user_agent)
+            return direct_client.DirectClient(endpoint, user_agent)
         except ConfigError as error:
             if "CREDENTIALS_DIRECTORY" in str(error):
                 error.add_note("only handlers have credentials; ask without --direct")
             raise
-    return socket_client.Client(endpoint)
+    return socket_client.SocketClient(endpoint)
 
 
-def _ask_many(client: Client, map_name: bytes | None) -> int:
+def _ask_many(client: AnyClient, map_name: bytes | None) -> int:
     outcome = many.ask_all(client, map_name, sys.stdin.buffer)
     if outcome.errors:
         text = f"{outcome.errors} of {outcome.asked} keys had an error"
@@ -143,7 +143,7 @@ def _ask_many(client: Client, map_name: bytes | None) -> int:
 
 
 def _ask_one(
-    client: Client, endpoint: Endpoint, request: model.Request, arguments: argparse.Namespace
+    client: AnyClient, endpoint: Endpoint, request: model.Request, arguments: argparse.Namespace
 ) -> int:
     screen.heading(endpoint, direct=arguments.direct)
     record = Record()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _SECRET_HEADERS = {b"x-auth-token", b"authorization", b"cookie", b"set-cookie"}
 
 
-class Client:
+class DirectClient:
     """Asks the backend of one endpoint; the connection to it is kept."""
 
     def __init__(self, endpoint: Endpoint, user_agent: str) -> None:
