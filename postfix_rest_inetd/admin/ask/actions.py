@@ -23,10 +23,14 @@ GOOD, BAD, DOUBTFUL = "good", "bad", "doubtful"
 
 
 class Effect(NamedTuple):
-    """What becomes of the mail, and how the operator may like it."""
+    """What becomes of the mail, and how the operator may like it.
+
+    `defers` tells whether Postfix defers the mail, whatever DEFER_IF_ makes that depend on.
+    """
 
     text: str
     tone: str = GOOD
+    defers: bool = False
 
 
 _REJECTED = "{} <recipient>: Recipient address rejected: {}"
@@ -73,7 +77,7 @@ def effect_of(action: str) -> Effect:
     if name in _UNFINISHED:
         said = _REJECTED.format(*_status("450", "4.7.1", text, "Service unavailable"))
         text = f"the recipient is deferred with {said}, if it {_UNFINISHED[name]} otherwise"
-        return Effect(text, DOUBTFUL)
+        return Effect(text, DOUBTFUL, defers=True)
     if name in _NEED_TEXT and (fault := fault_of(f"{verb} {text}")):
         return Effect(f"{fault}; {_NEXT}", BAD)
     if name in _VERBS:
@@ -95,7 +99,8 @@ def _other(action: str, verb: str, text: str, name: str) -> Effect:
 def _list(action: str) -> Effect:
     """What becomes of a list of restrictions."""
     if ":" in action:
-        return Effect(f"the mail is deferred with {_MISTAKE}: an action may not name a table", BAD)
+        text = f"the mail is deferred with {_MISTAKE}: an action may not name a table"
+        return Effect(text, BAD, defers=True)
     words = re.sub(r"[, \t\r\n]+", " ", action).strip()
     if not words:
         text = "the recipient is ACCEPTED: an empty list of restrictions means OK to Postfix"
@@ -135,5 +140,5 @@ def _refusal(code: str, default: str, text: str) -> Effect:
     if code in _CLOSING:
         said = f"{said}, and the connection is closed"
     if code.startswith("4"):
-        return Effect(f"the mail is deferred with {said}", DOUBTFUL)
+        return Effect(f"the mail is deferred with {said}", DOUBTFUL, defers=True)
     return Effect(f"the mail bounces with {said}", BAD)

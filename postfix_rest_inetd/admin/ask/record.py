@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What is remembered of a question while it is asked: the steps with their times, and the bytes.
 
-A step lasts until the next one begins. Secrets are masked before anything is remembered: the values
-of the header fields that may hold one, and the token wherever else it stands.
+A step lasts until the next one begins. mask() hides the secrets in what has been sent and received:
+the values of the header fields that may hold one, and the token wherever else it stands. It comes
+when all is there, because the pieces may cut a secret in two.
 """
 
 from __future__ import annotations
@@ -33,13 +34,18 @@ class Bytes(NamedTuple):
 
 
 class Record:
-    """The course of one question."""
+    """The course of one question.
+
+    Attributes:
+        outcome: what became of it (model.py); empty where nothing but the reply is known.
+    """
 
     def __init__(self) -> None:
         """Nothing has happened yet."""
         self.steps: list[Step] = []
         self.traffic: list[Bytes] = []
         self.notes: list[tuple[str, str]] = []
+        self.outcome = ""
         self._name = ""
         self._began = self._step_began = monotonic_ns()
 
@@ -64,6 +70,12 @@ class Record:
         if self.traffic and self.traffic[-1][:2] == (name, sent):
             data = self.traffic.pop().data + data
         self.traffic.append(Bytes(name, sent, data))
+
+    def mask(self, names: set[bytes], secret: bytes) -> None:
+        """Hide the values of the header fields `names` (lower case), and the secret."""
+        self.traffic = [
+            piece._replace(data=masked(piece.data, names, secret)) for piece in self.traffic
+        ]
 
     def note(self, label: str, text: str) -> None:
         """Something else that the operator wants to know."""

@@ -5,11 +5,15 @@ Exit status, after postmap(1) and sysexits.h, besides those that all commands ha
 
     0   the key was found (with `-`, at least one was), or the policy service gave an action
     1   it was not found
-    75  (EX_TEMPFAIL) an error: an error reply, no reply, or one that Postfix cannot use; or the
-        question could not be asked
+    75  (EX_TEMPFAIL) an error: an error reply, no reply, or one that Postfix cannot use; through
+        the socket, also an action with which Postfix defers the mail; or the question could not be
+        asked
 
-A policy service whose backend fails gives an action, too, the handler's own: by its words (`REST
-...`) it is taken for an error.
+When its backend fails, a policy service gives an action all the same, and nothing on the wire tells
+whether an action is the backend's or the handler's. So through the socket the status follows what
+Postfix does: a deferral is 75, whoever wants it, because a script that watches an endpoint must not
+miss a failure. Asked directly, the outcome is known: an action of the backend is 0, whatever it
+says, and a failure is 75, whatever action the handler gives in its place.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.ask import effects, keys, many, question, screen, socket_client
+from postfix_rest_inetd.admin.ask.actions import effect_of
 from postfix_rest_inetd.admin.ask.record import Record
 from postfix_rest_inetd.admin.ask.socket_client import NoAnswerError
 from postfix_rest_inetd.admin.command_error import EXIT_CONFIG
@@ -45,12 +50,19 @@ EXIT_FAILED = EXIT_TEMPFAIL
 EXIT_STATUS = {
     EXIT_FOUND: "found (with -, at least one key), or an action",
     EXIT_NOT_FOUND: "not found",
-    EXIT_TEMPFAIL: "an error on which Postfix defers the mail, or nothing was asked",
+    EXIT_TEMPFAIL: "an error, for which Postfix defers the mail; an action that defers it "
+    "(with --direct, an action of the backend is always 0); or nothing was asked",
     EXIT_CONFIG: "the configuration cannot be used",
 }
 
-# The handler's words for what is no answer of the backend (verdict.py).
-_OWN_WORDS = (b"451 REST ", b"554 REST ")
+JOURNAL = "journalctl -t postfix-rest-inetd -n 1"
+
+# Of what has gone as it should; any other outcome is an error.
+_STATUSES = {
+    model.FOUND: EXIT_FOUND,
+    model.ACTION: EXIT_FOUND,
+    model.NOT_FOUND: EXIT_NOT_FOUND,
+}
 
 EPILOG = """\
 examples:
@@ -163,15 +175,31 @@ def _ask_one(
         rules = effects.for_key(rules, key)
         screen.about_key(keys.form_of(key), keys.notes(key))
     screen.consequences(rules)
-    status = _status(answer)
-    if status == EXIT_TEMPFAIL and not arguments.direct and len(record.steps) > 1:  # connected
-        screen.advice("The journal knows why: journalctl -t postfix-rest-inetd -n 1")
+    status = _status(endpoint, answer, record.outcome)
+    if not arguments.direct and len(record.steps) > 1:  # connected
+        if answer is not None and _may_be_the_handlers(endpoint, answer):
+            screen.advice(f"The journal tells whether the backend says so: {JOURNAL}")
+        elif status == EXIT_TEMPFAIL:
+            screen.advice(f"The journal knows why: {JOURNAL}")
     return status
 
 
-def _status(answer: Answer | None) -> int:
-    if answer is None or answer.text.startswith(_OWN_WORDS):
+def _may_be_the_handlers(endpoint: Endpoint, answer: Answer) -> bool:
+    """Could the handler have given this action by itself? A number, or what it was told to say."""
+    action = answer.text.decode(errors="backslashreplace")
+    is_failure = action[:1].isdigit() or action == endpoint.failure_action
+    return endpoint.mode == model.POLICY and is_failure
+
+
+def _status(endpoint: Endpoint, answer: Answer | None, outcome: str) -> int:
+    """The exit status for an answer, and for its outcome where that is known."""
+    if answer is None:
         return EXIT_TEMPFAIL
-    if answer.kind == model.REPLY_VALUE:
-        return EXIT_FOUND
-    return EXIT_NOT_FOUND if answer.kind == model.REPLY_NOT_FOUND else EXIT_TEMPFAIL
+    if outcome:
+        return _STATUSES.get(outcome, EXIT_TEMPFAIL)
+    if answer.kind == model.REPLY_NOT_FOUND:
+        return EXIT_NOT_FOUND
+    action = answer.text.decode(errors="backslashreplace")
+    if endpoint.mode == model.POLICY and effect_of(action).defers:
+        return EXIT_TEMPFAIL
+    return EXIT_FOUND if answer.kind == model.REPLY_VALUE else EXIT_TEMPFAIL

@@ -40,6 +40,13 @@ ANSWERS = {
     "é \x01%".encode(): Answer(200, '["été"]'.encode()),
 }
 
+ACTIONS = {
+    "spam@example.org": b"REJECT spam",
+    "later@example.org": b"451 REST period, try later",
+    "closed@example.org": b"554 REST is what we have today",
+    "grey@example.org": b"DEFER_IF_PERMIT greylisted",
+}
+
 
 class Setup(NamedTuple):
     """Everything that runs, and the configuration."""
@@ -54,8 +61,7 @@ def route(request: Recorded) -> Answer:
     if request.headers.get("x-auth-token") != TOKEN:
         return Answer(403, b"wrong token")
     if request.method == "POST":
-        sender = dict(request.attributes())["sender"]
-        return Answer(200, b"REJECT spam" if sender == "spam@example.org" else b"DUNNO")
+        return Answer(200, ACTIONS.get(dict(request.attributes())["sender"], b"DUNNO"))
     return ANSWERS.get(request.key(), Answer(404, b""))
 
 
@@ -170,6 +176,51 @@ def test_answers(query, way, arguments, status, reply, effect):
     assert [line for line in done.output.splitlines() if len(line) > 80] == []
 
 
+@pytest.mark.parametrize(
+    "sender, status",
+    [("later", 75), ("grey", 75), ("closed", 0), ("spam", 0), ("other", 0)],
+)
+def test_whose_action_it_is(query, sender, status):
+    """Through the socket, an action that defers the mail is 75; directly, the backend's are 0.
+
+    Whatever words it has: those of the handler are not reserved.
+    """
+    attribute = f"--attribute=sender={sender}@example.org"
+    assert query("policy", attribute).status == status
+    done = query("policy", attribute, "--direct")
+    assert done.status == 0
+    assert "outcome action" in done.text
+
+
+@pytest.mark.parametrize(
+    "failure_action, status",
+    [(None, 75), ("DEFER later", 75), ("451 4.7.1 later", 75), ("close", 75), ("DUNNO", 0)],
+)
+def test_a_failure_that_is_an_action(query, tmp_path, failure_action, status):
+    """A failure is 75 directly, whatever failure-action says, and as Postfix takes it otherwise."""
+    entry = {"name": "x", "mode": "policy", "target": "http://127.0.0.1:9/", "auth-token": TOKEN}
+    entry["bind-port"] = free_port()
+    if failure_action is not None:
+        entry["failure-action"] = failure_action
+    config = write_handler_config(tmp_path / "config.json", entry)
+    assert query("--config", str(config), "x", "--direct").status == 75
+    with activated([f"127.0.0.1:{entry['bind-port']}"], config, "policy"):
+        assert query("--config", str(config), "x").status == status
+
+
+def test_a_backend_that_refuses_the_handler(query, setup, tmp_path):
+    """A token that is not right is an error directly; Postfix bounces the mail, which is 0."""
+    document = json.loads(setup.config.read_text())
+    (entry,) = [each for each in document["endpoints"] if each["name"] == "policy"]
+    entry = {**entry, "auth-token": "wrong", "bind-port": free_port()}
+    config = write_handler_config(tmp_path / "config.json", entry)
+    done = query("--config", str(config), "policy", "--direct")
+    assert (done.status, "outcome user-error" in done.text) == (75, True)
+    with activated([f"127.0.0.1:{entry['bind-port']}"], config, "policy"):
+        done = query("--config", str(config), "policy")
+    assert (done.status, "bounces with 554 5.7.1" in done.text) == (0, True)
+
+
 def test_steps_through_the_socket(query, setup):
     """Each step has its time; -v shows the bytes."""
     done = query("maps", "example.org", "--map", "alias", "-v")
@@ -225,7 +276,11 @@ def test_the_cause_is_told(query):
 
 def test_the_journal_is_named(query):
     """Through the socket, the journal is where the cause is."""
-    assert "journalctl -t postfix-rest-inetd -n 1" in query("down-domains", "x").output
+    assert "why: journalctl -t postfix-rest-inetd -n 1" in query("down-domains", "x").output
+    told = "whether the backend says so: journalctl -t postfix-rest-inetd -n 1"
+    assert told in query("down-policy").text
+    assert told in query("policy", "--attribute=sender=closed@example.org").text
+    assert "journalctl" not in query("policy", "--attribute=sender=spam@example.org").text
 
 
 def test_nobody_listens(query):

@@ -181,3 +181,24 @@ def test_actions(action, tone, words):
     assert effect.tone == tone
     (rule,) = effects.of_answer(POLICY, Answer(model.REPLY_VALUE, "action", action.encode()))
     assert (rule.parameters, rule.text) == ("check_policy_service", effect.text)
+
+
+@pytest.mark.parametrize(
+    "action, defers",
+    [
+        ("451 later", True),
+        ("421 4.3.2 x", True),
+        ("DEFER", True),
+        ("defer_if_permit x", True),
+        ("DEFER_IF_REJECT", True),
+        ("check_client_access hash:/x", True),
+        ("451", False),
+        ("554 REST", False),
+        ("REJECT 4.7.1 later", False),
+        ("DUNNO", False),
+        ("permit_mynetworks, defer", False),
+    ],
+)
+def test_defers(action, defers):
+    """It is Postfix that defers, whatever words an action has; of a list that is not known."""
+    assert effect_of(action).defers == defers
