@@ -434,6 +434,35 @@ def test_the_handler_fails(machine: Machine) -> None:
     assert "postfix-rest-inetd query domains" in found[0].advice
 
 
+def test_the_handler_of_a_policy_fails(machine: Machine) -> None:
+    """What it says in place of an action is told apart from an action by the journal."""
+    token = "/root/token"
+    machine.container.write(token, "secret-token\n", mode=0o644)
+    entries = machine.endpoints()
+    (gate,) = [each for each in entries if each["name"] == "gate"]
+    del gate["auth-token"]
+    gate["auth-token-file"] = token
+    write_config(machine.container, {"endpoints": entries})
+    machine.forget_failures()
+    found = [each for each in machine.troubles("--only=probe") if ": socket" in each.where]
+    machine.container.run("rm", token)
+    assert [(each.severity, each.where) for each in found] == [("error", "gate: socket")]
+    assert "action 451 REST connector cannot use its configuration" in found[0].what
+    assert "auth-token-file: cannot be read" in found[0].what
+
+
+def test_a_backend_that_defers(machine: Machine) -> None:
+    """An action of the backend is one, whatever words it has."""
+    entries = machine.endpoints()
+    for each in entries:
+        each.pop("allowed-actions", None)
+    write_config(machine.container, {"endpoints": entries})
+    deferral = answer("451 REST period, try later")
+    machine.backend.set_routes({"/lookup": lookup({}), "/policy": deferral})
+    machine.forget_failures()
+    assert machine.troubles("--only=probe") == []
+
+
 def test_failures_of_the_last_hour(machine: Machine) -> None:
     """What failed, though all is well at the moment: how often, when and why; --strict minds."""
     machine.forget_failures()

@@ -16,13 +16,13 @@ import socket
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.ask import codec
 from postfix_rest_inetd.admin.host import systemd
 from postfix_rest_inetd.config.address import LocalAddress
 from postfix_rest_inetd.units.names import socket_of
 
 if TYPE_CHECKING:
-    from postfix_rest_inetd import model
     from postfix_rest_inetd.admin.ask.codec import Answer
     from postfix_rest_inetd.admin.ask.record import Record
     from postfix_rest_inetd.config.endpoint import Endpoint
@@ -126,6 +126,17 @@ class SocketClient:
             record.saw("reply", data, sent=False)
             decoder.feed(data)
         return answer
+
+
+def may_be_the_handlers(endpoint: Endpoint, answer: Answer) -> bool:
+    """Could the handler have given this action by itself, because its backend has failed?
+
+    Then it is a reply code with a text, or what failure-action says. Nothing on the wire tells
+    whether it has: the backend may have said the same. The journal does.
+    """
+    action = answer.text.decode(errors="backslashreplace")
+    is_failure = action[:1].isdigit() or action == endpoint.failure_action
+    return endpoint.mode == model.POLICY and is_failure
 
 
 def _connected(address: LocalAddress, timeout_sec: float) -> socket.socket:

@@ -92,8 +92,11 @@ def _told(name: str, failed: _Failed, *, is_all: bool) -> Finding:
     return Finding(WARNING, f"{name}: journal", f"{what}; {most}{cause}", advice)
 
 
-def reason(endpoint: Endpoint, since: float) -> str:
-    """Why the question that we asked after `since` failed; empty if no entry says that it did."""
+def reason(endpoint: Endpoint, since: float) -> str | None:
+    """Why the question that we asked after `since` failed; empty if it did not.
+
+    None if no entry tells.
+    """
     deadline = time.monotonic() + _REASON_SEC
     try:
         with Journal() as journal:
@@ -104,10 +107,10 @@ def reason(endpoint: Endpoint, since: float) -> str:
                         return _why(entry) if entry.failed else ""
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    return ""
+                    return None
                 journal.wait(left)
     except JournalError:
-        return ""
+        return None
 
 
 def _why(entry: JournalEntry) -> str:

@@ -2,7 +2,8 @@
 """`check --probe`: one question through the socket of each endpoint, as Postfix asks it.
 
 That is the whole way: systemd, a handler in its sandbox with its rights and its files, the backend.
-A socketmap is asked for each map that Postfix uses. Of a failure, the journal says why.
+A socketmap is asked for each map that Postfix uses. Of a failure, the journal says why; and of an
+action that a handler gives when its backend has failed, whether it has.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.ask import socket_client
 from postfix_rest_inetd.admin.ask.record import Record
 from postfix_rest_inetd.admin.checks import failures, request
-from postfix_rest_inetd.admin.checks.finding import ERROR, GOOD, NOTE, Finding, commands
+from postfix_rest_inetd.admin.checks.finding import ERROR, GOOD, NOTE, WARNING, Finding, commands
 from postfix_rest_inetd.admin.protocols import has_maps
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.config.endpoint import Endpoint
 
 _GOOD = (model.REPLY_VALUE, model.REPLY_NOT_FOUND)
-# verdict.py: how the texts of failures begin.
-_FAILURES = ("451 REST ", "554 REST ")
 
 
 class Asked(NamedTuple):
@@ -82,18 +81,23 @@ def _ask(
         what = told.get(answer.kind, f"{answer.word} {text}")
         if not endpoint.is_lookup:
             what = f"action {text}"
-        is_good = answer.kind in _GOOD and not text.startswith(_FAILURES)
+        is_good = answer.kind in _GOOD
         is_made_up = answer.kind == model.REPLY_PERMANENT and not is_used
-        is_doubtful = answer.kind == model.REPLY_VALUE and text == endpoint.failure_action
+        is_doubtful = socket_client.may_be_the_handlers(endpoint, answer)
     except socket_client.NoAnswerError as error:
         if isinstance(error.__context__, PermissionError):
             raise PermissionError from None
         what, is_good, is_made_up, is_doubtful = str(error), False, False, False
-    reason = ""
+    reason: str | None = ""
+    if is_doubtful and endpoint in known.failed:
+        return
     if endpoint not in known.failed and (is_doubtful or not is_good):
         reason = failures.reason(endpoint, began)
     why = f": {reason}" if reason else ""
-    if is_good and not reason:
+    if is_good and reason is None:
+        what = f"{what}, for {asked}, as Postfix asks: the backend's answer, or the handler's?"
+        yield Finding(WARNING, where, what, "The journal does not tell. Run this as root.")
+    elif is_good and not reason:
         took = f"{record.total_usec / 1000:.0f} ms"
         yield Finding(GOOD, where, f"{what}, for {asked}, as Postfix asks ({took})")
     elif is_made_up:

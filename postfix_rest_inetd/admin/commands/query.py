@@ -177,18 +177,11 @@ def _ask_one(
     screen.consequences(rules)
     status = _status(endpoint, answer, record.outcome)
     if not arguments.direct and len(record.steps) > 1:  # connected
-        if answer is not None and _may_be_the_handlers(endpoint, answer):
+        if answer is not None and socket_client.may_be_the_handlers(endpoint, answer):
             screen.advice(f"The journal tells whether the backend says so: {JOURNAL}")
         elif status == EXIT_TEMPFAIL:
             screen.advice(f"The journal knows why: {JOURNAL}")
     return status
-
-
-def _may_be_the_handlers(endpoint: Endpoint, answer: Answer) -> bool:
-    """Could the handler have given this action by itself? A number, or what it was told to say."""
-    action = answer.text.decode(errors="backslashreplace")
-    is_failure = action[:1].isdigit() or action == endpoint.failure_action
-    return endpoint.mode == model.POLICY and is_failure
 
 
 def _status(endpoint: Endpoint, answer: Answer | None, outcome: str) -> int:
