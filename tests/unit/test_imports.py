@@ -322,6 +322,16 @@ def test_direction(path):
         assert {name for name in needed if name.split(".")[0] == "admin"} == set()
 
 
+def test_there_is_one_place_that_asks_and_judges():
+    """A second copy of answering.py would need the verdict, or what makes a client."""
+    needs = {name_of(path): needed_by(path) for path in ALL}
+    assert {name for name in needs if "verdict" in needs[name]} == {"answering", "handler"}
+    makers = {name for name in needs if "backend.client" in needs[name]} - {"answering"}
+    # The last two try whether one can be loaded and made, and ask nothing.
+    trying = {"admin.checks.files", "admin.checks.python"}
+    assert makers == {"in_force", "admin.ask.direct_client"} | trying
+
+
 @pytest.mark.parametrize(
     "command", [path for path in ALL if path.parent.name == "commands"], ids=name_of
 )

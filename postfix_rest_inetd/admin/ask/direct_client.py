@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.admin.ask.codec import Answer
     from postfix_rest_inetd.admin.ask.record import Record
     from postfix_rest_inetd.config.endpoint import Endpoint
-    from postfix_rest_inetd.deadline import Deadline
+    from postfix_rest_inetd.deadline import Deadline, Trace
 
 _SECRET_HEADERS = {b"x-auth-token", b"authorization", b"cookie", b"set-cookie"}
 
@@ -54,10 +54,8 @@ class DirectClient:
         Raises:
             NoAnswerError: the endpoint's failure-action is to close the connection.
         """
-        endpoint, codec = self._endpoint, codec_of(self._endpoint.mode)
-        source, trace = _AsRead(endpoint, self._client), _Recorder(record)
         try:
-            made = answering.answer(source, endpoint, codec, request, trace)
+            made = self.answer(request, _Recorder(record))
         finally:
             record.end()
             record.mask(self._names, self._secret)
@@ -69,12 +67,17 @@ class DirectClient:
         if made.wire is None:
             raise NoAnswerError("failure-action is close: the connection ends", closed=True)
         record.saw("reply", made.wire, sent=False)
-        decoder = postfix_codec.ReplyDecoder(endpoint.mode)
+        decoder = postfix_codec.ReplyDecoder(self._endpoint.mode)
         decoder.feed(made.wire)
         answer = decoder.next_answer()
         if answer is None:
             raise AssertionError("the codec has made half a reply")
         return answer
+
+    def answer(self, request: model.Request, trace: Trace | None = None) -> answering.Answer:
+        """What a handler would answer, and what it would know of that."""
+        source, codec = _AsRead(self._endpoint, self._client), codec_of(self._endpoint.mode)
+        return answering.answer(source, self._endpoint, codec, request, trace)
 
 
 class _AsRead:

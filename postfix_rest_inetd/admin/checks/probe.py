@@ -11,33 +11,36 @@ This process asks, not a handler in its sandbox; questions.py asks handlers.
 from __future__ import annotations
 
 import datetime as dt
-import os
 import ssl
-from binascii import hexlify
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd import log_entry, model, verdict
+from postfix_rest_inetd import log_entry, model
+from postfix_rest_inetd.admin.ask.direct_client import DirectClient
 from postfix_rest_inetd.admin.checks import request as probe_request
 from postfix_rest_inetd.admin.checks.finding import ERROR, GOOD, NOTE, WARNING, Finding, commands
 from postfix_rest_inetd.admin.protocols import has_maps
-from postfix_rest_inetd.backend import client as backend_client
 from postfix_rest_inetd.backend import stream as backend_stream
 from postfix_rest_inetd.backend import tls
 from postfix_rest_inetd.backend.resolver import Resolver
-from postfix_rest_inetd.config import credentials
 from postfix_rest_inetd.deadline import Deadline
 from postfix_rest_inetd.errors import BackendError, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from postfix_rest_inetd.answering import Answer
     from postfix_rest_inetd.config.endpoint import Endpoint
     from postfix_rest_inetd.config.loading import Config
 
 RENEWAL_DAYS = 14
 _TOKEN = (401, 403)  # about the token, whichever map
 _SLOW_PART = 0.5  # of the request-timeout
+# What a response that can be used comes to, be it good or not.
+_JUDGED = {
+    *(model.FOUND, model.NOT_FOUND, model.ACTION),
+    *(model.USER_ERROR, model.SERVER_ERROR, model.UNSPECIFIED_STATUS),
+}
 
 
 def findings(
@@ -52,25 +55,26 @@ def findings(
         in_use: the maps that Postfix asks for, by endpoint.
     """
     try:
-        token = credentials.auth_token_of(endpoint)
-        client = backend_client.Client(endpoint, loaded.user_agent, token)
+        client = DirectClient(endpoint, loaded.user_agent)
     except ConfigError:
         return  # the files have been reported
-    names = probe_request.map_names(endpoint, in_use)
     steps: list[str] = []
     try:
         yield from _connect(endpoint, steps)
-        for map_name in names:
+        for map_name in probe_request.map_names(endpoint, in_use):
+            made = client.answer(probe_request.request(endpoint, map_name))
+            if made.measured.status:
+                usec = made.measured.backend_usec
+                steps.append(f"status {made.measured.status} ({usec / 1000:.0f} ms)")
+            if made.reply.outcome not in _JUDGED:
+                same = probe_request.command(endpoint, loaded.endpoints, path, map_name, "--direct")
+                yield _failed(endpoint, made, steps, same)
+                break
             is_used = not has_maps(endpoint.mode) or endpoint in in_use
-            yield from _ask(endpoint, client, map_name, steps, is_used=is_used)
+            yield from _judged(made, map_name, steps, is_used=is_used)
             steps = []
     except BackendError as error:
-        what = f"{'; '.join(steps)}; then " if steps else ""
-        advice = ""
-        if error.outcome == model.INVALID_DATA:
-            same = probe_request.command(endpoint, loaded.endpoints, path, names[0], "--direct")
-            advice = f"See what it sends:\n{commands(same)}"
-        yield Finding(ERROR, _where(endpoint), f"{what}{error}", advice)
+        yield Finding(ERROR, _where(endpoint), f"{_after(steps)}{error}")
     finally:
         client.close()
 
@@ -102,23 +106,21 @@ def _connect(endpoint: Endpoint, steps: list[str]) -> Iterator[Finding]:
         yield Finding(WARNING, _where(endpoint), what, advice)
 
 
-def _ask(
-    endpoint: Endpoint,
-    client: backend_client.Client,
-    map_name: str,
-    steps: list[str],
-    *,
-    is_used: bool,
-) -> Iterator[Finding]:
-    """Send the request and judge the response as a handler does."""
-    request = probe_request.request(endpoint, map_name)
-    request_id = hexlify(os.urandom(16)).decode()
-    deadline = Deadline(endpoint.request_timeout / 1000)
-    began = monotonic()
-    response = client.ask(request, request_id, deadline)
-    elapsed = monotonic() - began
-    steps.append(f"status {response.status} ({elapsed * 1000:.0f} ms)")
-    reply = verdict.of_response(endpoint, response)
+def _failed(endpoint: Endpoint, made: Answer, steps: list[str], same: str) -> Finding:
+    """There is no response that can be used; `same` is the command that asks as this has asked."""
+    is_invalid = made.reply.outcome == model.INVALID_DATA
+    advice = f"See what it sends:\n{commands(same)}" if is_invalid else ""
+    return Finding(ERROR, _where(endpoint), f"{_after(steps)}{made.measured.detail}", advice)
+
+
+def _after(steps: list[str]) -> str:
+    return f"{'; '.join(steps)}; then " if steps else ""
+
+
+def _judged(made: Answer, map_name: str, steps: list[str], *, is_used: bool) -> Iterator[Finding]:
+    """What the response means."""
+    endpoint, reply, measured = made.endpoint, made.reply, made.measured
+    elapsed_ms = measured.backend_usec / 1000
     seen = f"{'; '.join(steps)}: "
     asked = probe_request.shown(endpoint, map_name)
     if reply.outcome in (model.NOT_FOUND, model.ACTION):
@@ -128,15 +130,15 @@ def _ask(
         what = f"{seen}a value was found for {asked}, which cannot exist"
         advice = "If the backend finds every key, Postfix accepts mail for every address."
         yield Finding(WARNING, _where(endpoint), what, advice)
-    elif reply.outcome == model.USER_ERROR and response.status not in _TOKEN and not is_used:
+    elif reply.outcome == model.USER_ERROR and measured.status not in _TOKEN and not is_used:
         what = f"{seen}refused, for {asked}, which Postfix does not use"
         yield Finding(NOTE, _where(endpoint), what)
     else:
-        advice = log_entry.advice(reply.outcome, response.status, request_id)
+        advice = log_entry.advice(reply.outcome, measured.status, measured.request_id)
         what = f"{seen}{reply.outcome.replace('-', ' ')}, for {asked}"
         yield Finding(ERROR, _where(endpoint), what, f"{advice[:1].upper()}{advice[1:]}")
-    if elapsed > _SLOW_PART * endpoint.request_timeout / 1000:
-        what = f"the backend took {elapsed * 1000:.0f} ms, and request-timeout is "
+    if elapsed_ms > _SLOW_PART * endpoint.request_timeout:
+        what = f"the backend took {elapsed_ms:.0f} ms, and request-timeout is "
         what += f"{endpoint.request_timeout} ms"
         advice = "Raise request-timeout, or find out what the backend is waiting for."
         yield Finding(WARNING, _where(endpoint), what, advice)

@@ -247,3 +247,12 @@ def closing_what_comes(listening: socket.socket) -> Iterator[None]:
     finally:
         listening.shutdown(socket.SHUT_RDWR)
         thread.join()
+
+
+def test_a_failure_action() -> None:
+    """What Postfix is told when the backend fails is not what the backend has said."""
+    with ScriptedBackend(answer(500), answer(200, b"DEFER later")) as backend:
+        ((severity, what, _),) = probe(backend.url(), POLICY, failure_action="DUNNO")
+        ((good, action, _),) = probe(backend.url(), POLICY, failure_action="DEFER later")
+    assert (severity, "server error" in what, "DUNNO" in what) == ("error", True, False)
+    assert (good, "action DEFER later" in action) == ("ok", True)
