@@ -390,6 +390,26 @@ def test_certificates_beside_a_broken_configuration(tmp_path, launch):
         assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_no_certificate_to_begin_with(tmp_path, launch, mode):
+    """A file that only the making of a client finds unusable is told as any other, and counted."""
+    authority = Authority(tmp_path)
+    ca_file = tmp_path / "missing.pem"
+    context = authority.server("127.0.0.1")
+    with ScriptedBackend(answer(200, FOUND_BODY[mode]), tls=context) as backend:
+        item = endpoint(mode, backend.url(), tls_ca_file=str(ca_file))
+        handler = launch("--config", write_config(tmp_path, item), "--endpoint", mode)
+        for _ in range(3):
+            assert handler.ask(mode, REQUEST[mode]) == UNUSABLE_CONFIG[mode]
+        shutil.copy(authority.ca_file, ca_file)
+        assert handler.ask(mode, REQUEST[mode]) == FOUND[mode]
+    reason, more, found = handler.finish().log.splitlines()
+    assert f"{ca_file}: $.endpoints[0].tls-ca-file: cannot be used: No such file" in reason
+    assert "(2 requests)" in more
+    assert more.endswith(THE_SAME_REASON)
+    assert f"{mode}: " in found
+
+
 def test_a_new_authority(tmp_path, launch):
     """A CA file that is replaced is in force from the next request on."""
     directories = [tmp_path / name for name in ("first", "second")]

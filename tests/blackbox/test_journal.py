@@ -245,6 +245,22 @@ def test_a_configuration_that_is_mended(tmp_path, launch, journald, backend, new
     assert first[PREFIX + "DETAIL"].startswith(f"{config}: ")
 
 
+def test_a_certificate_that_is_missing(launch, journald, new_entries, tmp_path):
+    """The same, where only the making of a client finds that a file cannot be used."""
+    missing = str(tmp_path / "missing.pem")
+    config = write_config(tmp_path, endpoint(TCP, "https://127.0.0.1:1/", tls_ca_file=missing))
+    handler = launch("--config", config, "--endpoint", TCP, prefix=journald.prefix)
+    handler.send(REQUEST[TCP] * 3)
+    assert handler.finish().log == ""
+    first, rest = new_entries()
+    detail = first[PREFIX + "DETAIL"]
+    fields = {"MODE": TCP, "OUTCOME": "unusable-config", "DETAIL": detail}
+    assert own_fields(first) == {**fields, "COUNT": "1"}
+    assert own_fields(rest) == {**fields, "COUNT": "2"}
+    assert detail.startswith(f"{missing}: $.endpoints[0].tls-ca-file: cannot be used")
+    assert detail in first["MESSAGE"]
+
+
 def test_a_path_that_is_no_utf_8(launch, journald, new_entries):
     """Such a path is shown escaped, and costs neither the entry nor the reply."""
     handler = launch("--config", "/nowhere/\udcff", "--mode", TCP, prefix=journald.prefix)
