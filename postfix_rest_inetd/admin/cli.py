@@ -35,6 +35,7 @@ from postfix_rest_inetd.admin.command_error import (
     UsageError,
 )
 from postfix_rest_inetd.admin.ui import terminal
+from postfix_rest_inetd.admin.ui.wrap import WIDTH, wrapped
 from postfix_rest_inetd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -184,8 +185,10 @@ def parser(complete: list[str]) -> argparse.ArgumentParser:
 def _explained(statuses: dict[int, str]) -> str:
     """The end of --help."""
     known = {EXIT_USAGE: "wrong command line", EXIT_INTERRUPTED: "interrupted", **statuses}
-    lines = [f"  {status:<4} {meaning}" for status, meaning in sorted(known.items())]
-    return "\n".join(["exit status:", *lines])
+    lines = ["exit status:"]
+    for status, meaning in sorted(known.items()):
+        lines += wrapped(meaning, WIDTH - 1, f"  {status:<4} ", " " * 7)
+    return "\n".join(lines)
 
 
 def _module(command: str):  # type: ignore[no-untyped-def] # noqa: ANN202 - a module has no type

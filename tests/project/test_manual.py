@@ -136,7 +136,7 @@ def test_exit_statuses() -> None:
     told = [
         parser.format_help().partition("\nexit status:\n")[2] for parser in subcommands().values()
     ]
-    statuses = {line.split()[0] for text in told for line in text.splitlines()}
+    statuses = {status for text in told for status in re.findall(r"^  (\d+) ", text, re.MULTILINE)}
     tags = list_tags(sections(COMMAND_PAGE)["EXIT STATUS"])
     assert {tag for tag in tags if tag.isdigit()} == statuses
 

@@ -16,13 +16,13 @@ import socket
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.ask import codec
 from postfix_rest_inetd.admin.host import systemd
 from postfix_rest_inetd.config.address import LocalAddress
 from postfix_rest_inetd.units.names import socket_of
 
 if TYPE_CHECKING:
+    from postfix_rest_inetd import model
     from postfix_rest_inetd.admin.ask.codec import Answer
     from postfix_rest_inetd.admin.ask.record import Record
     from postfix_rest_inetd.config.endpoint import Endpoint
@@ -136,7 +136,7 @@ def may_be_the_handlers(endpoint: Endpoint, answer: Answer) -> bool:
     """
     action = answer.text.decode(errors="backslashreplace")
     is_failure = action[:1].isdigit() or action == endpoint.failure_action
-    return endpoint.mode == model.POLICY and is_failure
+    return not endpoint.is_lookup and is_failure
 
 
 def _connected(address: LocalAddress, timeout_sec: float) -> socket.socket:

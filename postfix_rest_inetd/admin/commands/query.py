@@ -193,6 +193,6 @@ def _status(endpoint: Endpoint, answer: Answer | None, outcome: str) -> int:
     if answer.kind == model.REPLY_NOT_FOUND:
         return EXIT_NOT_FOUND
     action = answer.text.decode(errors="backslashreplace")
-    if endpoint.mode == model.POLICY and effect_of(action).defers:
+    if not endpoint.is_lookup and effect_of(action).defers:
         return EXIT_TEMPFAIL
     return EXIT_FOUND if answer.kind == model.REPLY_VALUE else EXIT_TEMPFAIL
