@@ -11,13 +11,16 @@ from __future__ import annotations
 from . import model
 
 
-class BridgeError(Exception):
-    """Base of all errors that this package raises on purpose."""
+class ExpectedError(Exception):
+    """Base of the errors that are foreseen and have an outcome.
+
+    Any other exception that reaches the handler is an internal error.
+    """
 
     outcome = model.INTERNAL_ERROR
 
 
-class ConfigError(BridgeError):
+class ConfigError(ExpectedError):
     """The configuration cannot be used.
 
     Attributes:
@@ -35,7 +38,7 @@ class ConfigError(BridgeError):
         self.problems = problems
 
 
-class ProtocolError(BridgeError):
+class ProtocolError(ExpectedError):
     """The client sent what Postfix never sends; the connection cannot be trusted any further.
 
     Attributes:
@@ -50,7 +53,7 @@ class ProtocolError(BridgeError):
         self.reply_text = reply_text
 
 
-class BackendError(BridgeError):
+class BackendError(ExpectedError):
     """No usable answer came from the backend."""
 
 

@@ -162,7 +162,7 @@ def checkout_copy(checkout: Path, directory: Path, version: str = "") -> Path:
             f'__version__ = "{version}"',
         )
         for path in (directory / "postfix_rest_inetd").rglob("*.py"):
-            text = path.read_text(encoding="utf-8").replace("BridgeError", "FormerBridgeError")
+            text = path.read_text(encoding="utf-8").replace("ExpectedError", "FormerExpectedError")
             path.write_text(text, encoding="utf-8")
         for path in (directory / "systemd/system").glob("*.service"):
             text = path.read_text(encoding="utf-8")

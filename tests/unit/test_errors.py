@@ -8,7 +8,7 @@ import pytest
 from postfix_rest_inetd import errors, model
 
 OUTCOMES = [
-    (errors.BridgeError, model.INTERNAL_ERROR),
+    (errors.ExpectedError, model.INTERNAL_ERROR),
     (errors.ConfigError, model.UNUSABLE_CONFIG),
     (errors.ProtocolError, model.BROKEN_REQUEST),
     (errors.DeadlineError, model.TIMEOUT),
@@ -19,9 +19,9 @@ OUTCOMES = [
 
 @pytest.mark.parametrize("error, outcome", OUTCOMES)
 def test_outcome(error, outcome):
-    """Each error knows its outcome; all of them are BridgeErrors."""
+    """Each error knows its outcome; all of them are ExpectedErrors."""
     assert error.outcome == outcome
-    assert issubclass(error, errors.BridgeError)
+    assert issubclass(error, errors.ExpectedError)
 
 
 def test_backend_errors():
