@@ -24,8 +24,9 @@ import ssl
 from errno import EPIPE
 
 from ..config.address import parse_ip
-from ..config.credentials import locate, require_regular
+from ..config.credentials import locate
 from ..errors import ConfigError, UnreachableError
+from ..regular_file import require_regular
 from .stream import Bounded, connect
 
 TYPE_CHECKING = False

@@ -9,8 +9,8 @@ a handler never sees a new credential; it sees a new file at an absolute path.
 from __future__ import annotations
 
 import os
-import stat
 
+from .. import regular_file
 from ..errors import ConfigError
 
 TYPE_CHECKING = False
@@ -66,7 +66,7 @@ def _located(*names: str | None) -> list[str]:
 def digest_of(path: str) -> int | None:
     """What is another number when a file has another content; None for one that cannot be read."""
     try:
-        return hash(_read(path, _MAX_DIGESTED_BYTES))
+        return hash(regular_file.read(path, _MAX_DIGESTED_BYTES))
     except OSError:
         return None
 
@@ -82,7 +82,7 @@ def auth_token_of(endpoint: Endpoint) -> bytes:
     json_path = f"{endpoint.json_path}.auth-token-file"
     path = locate(endpoint.auth_token_file, json_path)
     try:
-        token = _token_in(_read(path, MAX_TOKEN_BYTES + _SPARE_BYTES))
+        token = _token_in(regular_file.read(path, MAX_TOKEN_BYTES + _SPARE_BYTES))
     except OSError as error:
         problem = f"cannot be read: {error.strerror}; the service's user needs to read it"
         raise ConfigError(path, [(json_path, problem)]) from None
@@ -95,16 +95,3 @@ def auth_token_of(endpoint: Endpoint) -> bytes:
 def _token_in(content: bytes) -> bytes:
     # Some editors put a byte order mark before the first line.
     return content.removeprefix(_BYTE_ORDER_MARK).strip(b" \t\r\n")
-
-
-def require_regular(found: os.stat_result) -> None:
-    """Raise an OSError for what is no file; whoever opens a FIFO waits for its writer."""
-    if not stat.S_ISREG(found.st_mode):
-        raise OSError(0, "it is not a regular file")
-
-
-def _read(path: str, limit: int) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # as in loading.py
-    with open(descriptor, "rb") as file:
-        require_regular(os.fstat(descriptor))
-        return file.read(limit) or b""  # None where one would have to wait, as in /proc

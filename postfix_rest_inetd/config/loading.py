@@ -20,9 +20,7 @@ are not read here.
 
 from __future__ import annotations
 
-import os
-import stat
-
+from .. import regular_file
 from ..errors import ConfigError
 from ..protocols import is_lookup
 from . import fields, json_reader
@@ -150,12 +148,9 @@ def read(path: str) -> bytes:
         ConfigError: it cannot be read, or is too large.
     """
     try:
-        # A FIFO in its place must not block anyone: hence O_NONBLOCK, which files ignore.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise ConfigError(path, [("", "this is not a regular file")])
-            content = file.read(MAX_CONFIG_BYTES + 1)
+        content = regular_file.read(path, MAX_CONFIG_BYTES + 1)
+    except regular_file.NotRegularError:
+        raise ConfigError(path, [("", "this is not a regular file")]) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "the path has a NUL in it"
         raise ConfigError(path, [("", f"cannot be read: {reason}")]) from None

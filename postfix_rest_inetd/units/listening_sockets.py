@@ -9,7 +9,8 @@ it. The units make and remove the copies (systemd/system/postfix-rest-@.socket.d
 from __future__ import annotations
 
 import os
-import stat
+
+from .. import regular_file
 
 DIRECTORY = "/run/postfix-rest-inetd"
 
@@ -46,12 +47,10 @@ def left_behind(directory: str) -> tuple[dict[str, str], list[str]]:
 
 
 def _content(path: str) -> str:
-    # O_NONBLOCK: nobody writes to a FIFO.
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("is not a regular file")
-        content = file.read(_MAX_BYTES + 1)
+    try:
+        content = regular_file.read(path, _MAX_BYTES + 1)
+    except regular_file.NotRegularError:
+        raise ValueError("is not a regular file") from None
     if len(content) > _MAX_BYTES:
         raise ValueError(f"is larger than {_MAX_BYTES} bytes")
     return content.decode(errors="surrogateescape")

@@ -158,7 +158,7 @@ BACKEND = "client http_connection request resolver response stream"
 CONFIG = "address credentials endpoint fields json_reader loading target"
 
 ANSWERING = {"action", "answering", "deadline", "errors", "handler", "handover", "in_force"}
-ANSWERING |= {"log_entry", "verdict", "backend", "config", "protocols"}
+ANSWERING |= {"log_entry", "regular_file", "verdict", "backend", "config", "protocols"}
 ANSWERING |= {f"backend.{name}" for name in BACKEND.split()}
 ANSWERING |= {f"config.{name}" for name in CONFIG.split()}
 
