@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT
 """The configuration: config.json and the files that it names, as the handlers use them.
 
-    loading       config.json to Endpoints, or a ConfigError with all of its problems
-    fields        each field of an endpoint: its type, its bounds and its default
-    json_reader   JSON without the modules that a good document does not need
+    loading       config.json to Config, or a ConfigError with all of its problems
+    fields        the table of fields: what each may hold, and its default
+    field_words   what people are told of each field
+    values        the kinds of values, from JSON to what is in use; verbs: one kind
+    entries       an entry of `endpoints` to an Endpoint, all of its fields together
+    problems      what is wrong, and where: JSON paths
+    repeated      names that stand more than once in an object
     address       where an endpoint listens
     target        the URL of its backend
     endpoint      the result; and which endpoint a connection belongs to
     credentials   the token, and where the file of a credential is
 
-Nothing here speaks to anybody.
+Nothing here opens a connection.
 """

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 class Endpoint:
     """One entry of `endpoints` in config.json, checked, with the defaults filled in.
 
-    The attributes are the keys of the file with `_` for `-`; `request_timeout` is in milliseconds,
-    `hibernate_after` in seconds. `json_path` is its place in the file. `problems` are what is wrong
-    with it, as ConfigError has them: unless there are none, only `name`, `mode` and `address` hold.
+    The attributes are the fields of the file (fields.py), with `_` for `-`; `address` stands for
+    the three that say where the endpoint listens. `json_path` is its place in the file. `problems`
+    are what is wrong with it, as ConfigError has them: unless there are none, only `name`, `mode`
+    and `address` can be relied on.
     """
 
     __slots__ = (

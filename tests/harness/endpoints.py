@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Endpoints for the unit tests, made by the real parser from the keys that a test cares about."""
+"""Endpoints for the unit tests, made by the real parser from the fields a test cares about."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from postfix_rest_inetd.config.endpoint import Endpoint
 SOCKETMAP, POLICY, MODES, LOOKUPS = modes.SOCKETMAP, modes.POLICY, modes.MODES, modes.LOOKUPS
 
 
-def entry(**keys: object) -> dict[str, object]:
-    """One element of `endpoints`, good unless KEYS (with `_` for `-`) make it bad; ... removes."""
+def entry(**fields: object) -> dict[str, object]:
+    """One entry of `endpoints`, good unless FIELDS (with `_` for `-`) make it bad; ... removes."""
     values: dict[str, object] = {
         "name": "example",
         "mode": TCP,
@@ -22,12 +22,12 @@ def entry(**keys: object) -> dict[str, object]:
         "auth-token": "test123",
         "bind-port": 9000,
     }
-    values.update({key.replace("_", "-"): value for key, value in keys.items()})
-    return {key: value for key, value in values.items() if value is not ...}
+    values.update({name.replace("_", "-"): value for name, value in fields.items()})
+    return {name: value for name, value in values.items() if value is not ...}
 
 
-def endpoint(mode: str = TCP, **keys: object) -> Endpoint:
+def endpoint(mode: str = TCP, **fields: object) -> Endpoint:
     """A checked endpoint."""
-    document = {"endpoints": [entry(mode=mode, **keys)]}
+    document = {"endpoints": [entry(mode=mode, **fields)]}
     (only,) = loading.parse(json.dumps(document).encode(), "config.json").endpoints
     return only

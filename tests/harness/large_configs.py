@@ -12,10 +12,10 @@ from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.errors import ConfigError
 
 
-def document(**keys: object) -> str:
-    """A file with one endpoint that has these keys."""
+def document(**fields: object) -> str:
+    """A file with one endpoint that has these fields."""
     entry = {"name": "e", "mode": "policy", "target": "http://h/", "auth-token": "t"}
-    given = {key.replace("_", "-"): value for key, value in keys.items()}
+    given = {name.replace("_", "-"): value for name, value in fields.items()}
     return json.dumps({"endpoints": [{**entry, "bind-port": 9000, **given}]}, ensure_ascii=False)
 
 
@@ -45,10 +45,10 @@ KINDS = {
     "near misses": lambda n: within("", many(n, '"bind-prot#": 1'), ""),
     "near misses at the top": lambda n: "{" + many(n, '"endpoint#": 1') + "}",
     "long near miss": lambda n: document(**{"bind_port" * (n // 9): 1}),
-    "other keys": lambda n: within("", many(n, '"é #": 1'), ""),
-    "one key": lambda n: within("", many(n, '"name": 1'), ""),
-    "repeated keys": lambda n: "[" + many(n, '{"a#": 1, "a#": 2}') + "]",
-    "repeated below a long key": lambda n: (
+    "other fields": lambda n: within("", many(n, '"é #": 1'), ""),
+    "one field": lambda n: within("", many(n, '"name": 1'), ""),
+    "repeated names": lambda n: "[" + many(n, '{"a#": 1, "a#": 2}') + "]",
+    "repeated below a long name": lambda n: (
         '{"' + "x" * (n // 2) + '": [' + many(n // 2, '{"a": 1, "a": 2}') + "]}"
     ),
     "statuses": lambda n: within('"temporary-statuses": [', many(n, "404"), "]"),
@@ -64,7 +64,7 @@ KINDS = {
     "blanks": lambda n: " " * n,
     "cut off": lambda n: '{"endpoints": [' + many(n, '{"name": "#"}'),
     "long user agent": lambda n: json.dumps({"user-agent": "x" * n, "endpoints": []}),
-    **{f"long {key}": lambda n, key=key: document(**{key: "/" + "x" * n}) for key in LONG},
+    **{f"long {name}": lambda n, name=name: document(**{name: "/" + "x" * n}) for name in LONG},
 }
 
 

@@ -19,7 +19,7 @@ from harness.programs import program
 from postfix_rest_inetd import __main__, log_entry, model
 from postfix_rest_inetd.admin.ask.keys import FORMS, TABLE, Question, shown
 from postfix_rest_inetd.admin.cli import COMMANDS
-from postfix_rest_inetd.config import fields, loading
+from postfix_rest_inetd.config import loading
 
 COMMAND_PAGE = "postfix-rest-inetd.8"
 HANDLER_PAGE = "postfix-rest-inetd-handler.8"
@@ -213,23 +213,6 @@ def test_length_of_the_detail() -> None:
         "\n.It Li POSTFIX_REST_DETAIL\n"
     )
     assert f"{log_entry.MAX_FIELD_CHARACTERS} characters" in text.partition("\n.It")[0]
-
-
-def test_configuration_keys() -> None:
-    """Each key of config.json is explained, and nothing that is no key."""
-    tags = list_tags(source(CONFIG_PAGE))
-    explained = [tag.removeprefix("Cm ") for tag in tags if tag.startswith("Cm ")]
-    assert sorted(explained) == sorted([*fields.ENDPOINT_KEYS, "endpoints", "user-agent"])
-
-
-@pytest.mark.parametrize("key, value", fields.DEFAULTS.items())
-def test_defaults(key: str, value: object) -> None:
-    """The page tells the default of each key that has one worth telling."""
-    _, _, text = source(CONFIG_PAGE).partition(f"\n.It Cm {key}\n")
-    text = text.partition("\n.It ")[0]
-    shown = {"{}": None, "frozenset()": "[]", "True": "true", "False": "false", ",": "\\&,"}
-    expected = shown.get(str(value), str(value))
-    assert expected is None or re.search(rf"\bdefault is\s.*{re.escape(expected)}", text, re.DOTALL)
 
 
 def keys_of(words: str) -> list[Question]:

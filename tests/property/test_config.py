@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from property.strategies import MODES, documents, json_values, urls
 
-from postfix_rest_inetd import log_entry
-from postfix_rest_inetd.config import json_reader, loading
+from postfix_rest_inetd import json_reader, log_entry
+from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.config.target import Target
 from postfix_rest_inetd.errors import ConfigError
 

@@ -50,6 +50,6 @@ def test_same_verdict(content):
 @given(action_texts)
 def test_same_verdict_on_actions(text):
     """Both agree on a text as failure-action, and on its first word in allowed-actions."""
-    keys = {"failure-action": text, "allowed-actions": text.split()[:1]}
-    document = {"endpoints": [{**entry(mode="policy"), **keys}]}
+    fields = {"failure-action": text, "allowed-actions": text.split()[:1]}
+    document = {"endpoints": [{**entry(mode="policy"), **fields}]}
     assert_same_verdict(json.dumps(document).encode())

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from postfix_rest_inetd import generator
-from postfix_rest_inetd.config import loading
+from postfix_rest_inetd import generator, model
 from postfix_rest_inetd.units.names import escape
 
 ADDRESSES = "20-addresses.conf"
@@ -552,6 +551,6 @@ def test_version_of_this_machine():
 
 def test_unknown_mode(tmp_path, monkeypatch):
     """Endpoints of a mode that has no units are not left out in silence: whoever adds it sees."""
-    monkeypatch.setattr(loading.fields.model, "MODES", ("tcp-lookup", "unheard-of"))
+    monkeypatch.setattr(model, "MODES", ("tcp-lookup", "unheard-of"))
     with pytest.raises(KeyError, match="unheard-of"):
         run(tmp_path, [endpoint(), endpoint(mode="unheard-of", **{"bind-port": 9002})])

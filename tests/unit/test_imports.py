@@ -93,7 +93,10 @@ def test_codecs_do_no_io(mode):
     [
         "action",
         "config.endpoint",
+        "config.entries",
         "config.fields",
+        "config.values",
+        "config.verbs",
         "config.target",
         "log_entry",
         "model",
@@ -155,10 +158,18 @@ def test_unusable_configuration():
 
 
 BACKEND = "client http_connection request resolver response stream"
-CONFIG = "address credentials endpoint fields json_reader loading target"
+CONFIG = "address credentials endpoint entries fields loading problems target values"
 
 ANSWERING = {"action", "answering", "deadline", "errors", "handler", "handover", "in_force"}
-ANSWERING |= {"log_entry", "regular_file", "verdict", "backend", "config", "protocols"}
+ANSWERING |= {
+    "json_reader",
+    "log_entry",
+    "regular_file",
+    "verdict",
+    "backend",
+    "config",
+    "protocols",
+}
 ANSWERING |= {f"backend.{name}" for name in BACKEND.split()}
 ANSWERING |= {f"config.{name}" for name in CONFIG.split()}
 

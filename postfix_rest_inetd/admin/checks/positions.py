@@ -15,7 +15,7 @@ import json
 import re
 from typing import NamedTuple
 
-from postfix_rest_inetd.config.loading import joined
+from postfix_rest_inetd.config.problems import joined
 
 _BLANK = re.compile(r"[ \t\n\r]*")
 _SCALAR = re.compile(r"[^\s,\]}]+")

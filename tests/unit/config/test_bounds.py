@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from harness.large_configs import KINDS, document, outcome
-from postfix_rest_inetd.config import loading
+from postfix_rest_inetd.config import loading, problems
 
 CHECKOUT = Path(__file__).parents[3]
 KIB = 1024
@@ -53,7 +53,7 @@ def test_calls(kind: str) -> None:
 def test_text(kind: str) -> None:
     """What is told of the largest file fits the journal, and says how much is left out."""
     found = outcome(KINDS[kind](loading.MAX_CONFIG_BYTES - 200))
-    assert len(found) <= loading.MAX_PROBLEMS + 1
+    assert len(found) <= problems.MAX_PROBLEMS + 1
     assert all(len(path) <= 301 and len(text) <= 301 for path, text in found)
 
 
@@ -92,24 +92,24 @@ def test_more_problems() -> None:
 
 
 @pytest.mark.parametrize(
-    "keys, most",
+    "fields, most",
     [
         ({"headers": {f"X-{number}": "" for number in range(101)}}, 100),
         ({"temporary_statuses": [404] * 101}, 100),
         ({"allowed_actions": [f"a{number}" for number in range(1001)]}, 1000),
     ],
 )
-def test_counts(keys: dict, most: int) -> None:
+def test_counts(fields: dict, most: int) -> None:
     """Each list has a largest length; one more is told as that."""
-    ((path, text),) = outcome(document(**keys))
+    ((path, text),) = outcome(document(**fields))
     assert path.startswith("$.endpoints[0].")
     assert text in (
         f"has {most + 1} headers, and may have {most}",
         f"has {most + 1} entries, and may have {most}",
     )
-    ((key, value),) = keys.items()
+    ((name, value),) = fields.items()
     fewer = dict(list(value.items())[:most]) if isinstance(value, dict) else value[:most]
-    assert outcome(document(**{key: fewer})) == []
+    assert outcome(document(**{name: fewer})) == []
 
 
 def test_endpoint_count() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The keys of config.json one by one: which JSON values each takes, and what they become."""
+"""The fields of config.json one by one: which JSON values each takes, and what they become."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from harness.endpoints import MODES, POLICY, SOCKETMAP, TCP, endpoint, entry
 from harness.wire import table
 from postfix_rest_inetd.config import fields, loading
+from postfix_rest_inetd.config.endpoint import Endpoint
 from postfix_rest_inetd.errors import ConfigError
 
 HALF_PAIR = "\ud800"
@@ -121,7 +122,7 @@ COLON = "the action names a lookup table, or is none: Postfix takes no colon in 
 
 
 def whole_number(text, highest, lowest=1):
-    """What no key for a whole number from LOWEST to HIGHEST takes."""
+    """What no field for a whole number from LOWEST to HIGHEST takes."""
     wrong = [
         lowest - 1,
         -10,
@@ -272,46 +273,54 @@ ENVIRONMENT = {
     "failure-action": {"mode": POLICY},
     "allowed-actions": {"mode": POLICY},
 }
-"""What else an endpoint needs for a key to have a meaning."""
+"""What else an endpoint needs for a field to have a meaning."""
 
 
-def test_every_key_has_a_test():
-    """Both tables know every key; only the target's good values are elsewhere (test_target.py)."""
-    assert set(BAD) == set(fields.ENDPOINT_KEYS)
-    assert set(GOOD) == set(fields.ENDPOINT_KEYS) - {"target"}
+def test_every_field_has_a_test():
+    """Both tables know every field; the target's good values are elsewhere (test_target.py)."""
+    assert set(BAD) == set(fields.ENDPOINT_FIELDS)
+    assert set(GOOD) == set(fields.ENDPOINT_FIELDS) - {"target"}
+
+
+def test_attributes():
+    """An endpoint has an attribute for each field; its address stands for three of them."""
+    named = {name.replace("-", "_") for name in fields.ENDPOINT_FIELDS}
+    binding = {"bind_address", "bind_port", "bind_path"}
+    assert set(Endpoint.__slots__) == named - binding | {"address", "json_path", "problems"}
+    assert set(Endpoint.__annotations__) == set(Endpoint.__slots__)
 
 
 def flat(rows):
-    """A row for each key and value."""
+    """A row for each field and value."""
     return [
-        pytest.param(key, value, id=f"{key}-{index}")
-        for key, values in rows.items()
+        pytest.param(name, value, id=f"{name}-{index}")
+        for name, values in rows.items()
         for index, value in enumerate(values)
     ]
 
 
-@pytest.mark.parametrize("key, value", flat(GOOD))
-def test_good(key, value):
+@pytest.mark.parametrize("name, value", flat(GOOD))
+def test_good(name, value):
     """A good value arrives in the endpoint; a pair in the table is a value and what it becomes."""
     given, expected = value if isinstance(value, tuple) else (value, value)
-    attribute = key.replace("-", "_")
-    where = endpoint(**{**ENVIRONMENT.get(key, {}), attribute: given})
-    if key in ("bind-address", "bind-port", "bind-path"):
-        part = key.removeprefix("bind-").replace("address", "ip")
+    attribute = name.replace("-", "_")
+    where = endpoint(**{**ENVIRONMENT.get(name, {}), attribute: given})
+    if name in ("bind-address", "bind-port", "bind-path"):
+        part = name.removeprefix("bind-").replace("address", "ip")
         assert getattr(where.address, part) == expected
     else:
         assert getattr(where, attribute) == expected
 
 
-@pytest.mark.parametrize("key, case", flat(BAD))
-def test_bad(key, case):
-    """A bad value is the file's only problem: its key, what is wrong, and what would be right."""
+@pytest.mark.parametrize("name, case", flat(BAD))
+def test_bad(name, case):
+    """A bad value is the file's only problem: its field, what is wrong, and what would be right."""
     value, text = case
-    attribute = key.replace("-", "_")
-    document = {"endpoints": [entry(**{**ENVIRONMENT.get(key, {}), attribute: value})]}
+    attribute = name.replace("-", "_")
+    document = {"endpoints": [entry(**{**ENVIRONMENT.get(name, {}), attribute: value})]}
     with pytest.raises(ConfigError) as raised:
         loading.parse(json.dumps(document).encode(), "config.json")
-    assert raised.value.problems == [(f"$.endpoints[0].{key}", text)]
+    assert raised.value.problems == [(f"$.endpoints[0].{name}", text)]
 
 
 DEFAULTS = {
@@ -335,7 +344,7 @@ DEFAULTS = {
 
 @pytest.mark.parametrize("mode", [TCP, SOCKETMAP, POLICY])
 def test_defaults(mode):
-    """An endpoint of upstream's required keys alone has upstream's defaults, and ours."""
+    """An endpoint of upstream's required fields alone has upstream's defaults, and ours."""
     where = endpoint(mode)
     assert {name: getattr(where, name) for name in DEFAULTS} == DEFAULTS
     assert str(where.address) == "127.0.0.1:9000"
@@ -348,10 +357,10 @@ MODE_RULES = {
 
 
 @pytest.mark.parametrize("mode", [TCP, SOCKETMAP])
-@pytest.mark.parametrize("key, value", table({k: (k, v) for k, v in MODE_RULES.items()}))
-def test_policy_only(mode, key, value):
+@pytest.mark.parametrize("name, value", table({k: (k, v) for k, v in MODE_RULES.items()}))
+def test_policy_only(mode, name, value):
     """What has a meaning only for policy is a mistake in an endpoint for lookups."""
     with pytest.raises(ConfigError) as raised:
-        endpoint(mode, **{key.replace("-", "_"): value})
-    expected = (f"$.endpoints[0].{key}", "has a meaning only for the mode policy")
+        endpoint(mode, **{name.replace("-", "_"): value})
+    expected = (f"$.endpoints[0].{name}", "has a meaning only for the mode policy")
     assert raised.value.problems == [expected]

@@ -16,9 +16,11 @@ import postfix_rest_inetd
 from harness.endpoints import LOOKUPS, MODES, POLICY, SOCKETMAP, TCP, entry
 from harness.wire import table
 from postfix_rest_inetd.config import loading
+from postfix_rest_inetd.config.fields import ENDPOINT_FIELDS
 from postfix_rest_inetd.errors import ConfigError
 
 FIRST = "$.endpoints[0]"
+USER_AGENT = "Postfix REST Connector"
 
 
 def encoded(*endpoints, **others):
@@ -104,11 +106,11 @@ def test_upstreams_sample():
 
 
 EMPTY = {
-    "no endpoints yet": (b'{"endpoints": []}', loading.DEFAULT_USER_AGENT),
-    "a byte order mark": (b'\xef\xbb\xbf{"endpoints": []}', loading.DEFAULT_USER_AGENT),
+    "no endpoints yet": (b'{"endpoints": []}', USER_AGENT),
+    "a byte order mark": (b'\xef\xbb\xbf{"endpoints": []}', USER_AGENT),
     "null is the same as absent": (
         b'{"endpoints": [], "user-agent": null}',
-        loading.DEFAULT_USER_AGENT,
+        USER_AGENT,
     ),
     "a user agent": (b'{"endpoints": [], "user-agent": " x/1 "}', "x/1"),
     "an empty user agent": (b'{"endpoints": [], "user-agent": ""}', ""),
@@ -123,25 +125,25 @@ def test_no_endpoints(content, user_agent):
 
 
 def test_null_is_absent():
-    """A null stands for a key that is not given, for every key that may be absent."""
-    optional = set(loading.fields.ENDPOINT_KEYS) - {
+    """A null stands for a field that is not given, for every field that may be absent."""
+    optional = set(ENDPOINT_FIELDS) - {
         "name",
         "mode",
         "target",
         "auth-token",
         "bind-port",
     }
-    nulls = {key.replace("-", "_"): None for key in optional}
+    nulls = {name.replace("-", "_"): None for name in optional}
     given, absent = (parse(encoded(e)).endpoints[0] for e in (entry(**nulls), entry()))
     ours = [name for name in given.__slots__ if name != "target"]
     assert [getattr(given, n) for n in ours] == [getattr(absent, n) for n in ours]
 
 
-@pytest.mark.parametrize("key", ["name", "mode", "target"])
+@pytest.mark.parametrize("name", ["name", "mode", "target"])
 @pytest.mark.parametrize("value", [None, ...], ids=["null", "absent"])
-def test_required(key, value):
-    """A required key that is absent, or null, is named."""
-    assert problems(encoded(entry(**{key: value}))) == [(f"{FIRST}.{key}", "is required")]
+def test_required(name, value):
+    """A required field that is absent, or null, is named."""
+    assert problems(encoded(entry(**{name: value}))) == [(f"{FIRST}.{name}", "is required")]
 
 
 ALTERNATIVES = {
@@ -205,10 +207,10 @@ ALTERNATIVES = {
 }
 
 
-@pytest.mark.parametrize("given, key, text", table(ALTERNATIVES))
-def test_contradiction(given, key, text):
-    """Keys that need or exclude each other are checked together."""
-    assert problems(encoded(entry(**given))) == [(f"{FIRST}.{key}", text)]
+@pytest.mark.parametrize("given, name, text", table(ALTERNATIVES))
+def test_contradiction(given, name, text):
+    """Fields that need or exclude each other are checked together."""
+    assert problems(encoded(entry(**given))) == [(f"{FIRST}.{name}", text)]
 
 
 @pytest.mark.parametrize("mode", LOOKUPS)
@@ -245,7 +247,7 @@ def test_authorization_alone():
 
 
 def test_contradictions_are_found_beside_bad_values():
-    """A key counts as given although its value is bad: it is not reported as missing too."""
+    """A field counts as given although its value is bad: it is not reported as missing too."""
     bad = entry(auth_token=1, bind_port="x", target="https://h/", tls_key_file="", tls_cert_file=1)
     assert problems(encoded(bad)) == [
         (f"{FIRST}.auth-token", "must be a string"),
@@ -265,17 +267,17 @@ MISSPELT = {
 }
 
 
-@pytest.mark.parametrize("key, meant", table(MISSPELT))
-def test_misspelt_key(key, meant):
-    """A misspelt key names the nearest known one, which is then not reported as missing."""
-    values = {**entry(), key: entry()[meant]}
+@pytest.mark.parametrize("name, meant", table(MISSPELT))
+def test_misspelt_field(name, meant):
+    """A misspelt field names the nearest known one, which is then not reported as missing."""
+    values = {**entry(), name: entry()[meant]}
     del values[meant]
     text = f"is not a known key; did you mean {meant}?"
-    assert problems(encoded(values)) == [(f"{FIRST}.{key}", text)]
+    assert problems(encoded(values)) == [(f"{FIRST}.{name}", text)]
 
 
 def test_misspelt_endpoints():
-    """The same goes for the keys of the whole file."""
+    """The same goes for the fields of the whole file."""
     assert problems(b'{"endpoint": []}') == [
         ("$.endpoint", "is not a known key; did you mean endpoints?")
     ]
@@ -284,14 +286,14 @@ def test_misspelt_endpoints():
     ]
 
 
-def test_unknown_key():
-    """A key that is like none is a problem too, without a guess; null does not hide it."""
+def test_unknown_field():
+    """A field that is like none is a problem too, without a guess; null does not hide it."""
     values = {**entry(), "zzz": None}
     assert problems(encoded(values)) == [(f"{FIRST}.zzz", "is not a known key")]
 
 
 @pytest.mark.parametrize(
-    "key, shown",
+    "name, shown",
     [
         ("a b", '$["a b"]'),
         ("", '$[""]'),
@@ -302,9 +304,9 @@ def test_unknown_key():
         ("a.b", '$["a.b"]'),
     ],
 )
-def test_path_of_an_odd_key(key, shown):
-    """A key that is no plain word is put into quotes, so that a path is one line and exact."""
-    ((path, _),) = problems(json.dumps({"endpoints": [], key: 1}).encode())
+def test_path_of_an_odd_name(name, shown):
+    """A name that is not a plain word is put into quotes, so that a path is one line and exact."""
+    ((path, _),) = problems(json.dumps({"endpoints": [], name: 1}).encode())
     assert path == shown
 
 
@@ -334,8 +336,8 @@ REPEATED = {
 
 
 @pytest.mark.parametrize("content, paths", table(REPEATED))
-def test_repeated_key(content, paths):
-    """A key that stands twice in an object is a problem at any depth: no value is chosen."""
+def test_repeated_name(content, paths):
+    """A name that stands twice in an object is a problem at any depth: no value is chosen."""
     found = [path for path, text in problems(content) if text == "stands here more than once"]
     assert found == paths
 
@@ -438,7 +440,7 @@ DOCUMENTS = {
     "infinity": (b'{"endpoints": -Infinity}', [("", "is not JSON: -Infinity is no JSON number")]),
     "not UTF-8": (b'{"\xe9": 1}', [("", "is not UTF-8: byte 3")]),
     "UTF-16": ("{}".encode("utf-16-le"), [("", "is not JSON: Expecting property name")]),
-    "half a surrogate pair in a key": (
+    "half a surrogate pair in a name": (
         b'{"endpoints": [], "\\ud800": 1}',
         [('$["\\ud800"]', "is not a known key")],
     ),

@@ -8,14 +8,14 @@ import json
 import pytest
 
 from harness.endpoints import POLICY, TCP, entry
-from postfix_rest_inetd.config import fields, loading
+from postfix_rest_inetd.config import entries, loading
 from postfix_rest_inetd.config.address import LocalAddress
 from postfix_rest_inetd.config.endpoint import Endpoint, select
 from postfix_rest_inetd.errors import ConfigError
 
 LOCALHOST = b"\x7f\0\0\1"
 
-# For each key a value that is wrong, and what else the endpoint has.
+# For each field a value that is wrong, and what else the endpoint has.
 OF_REQUESTS = {
     "target": {"target": "nonsense"},
     "auth-token": {"auth_token": 7},
@@ -46,8 +46,8 @@ OF_THE_FILE = {
     "bind-path": {"bind_port": ..., "bind_path": "/run/x "},
     "two addresses": {"bind_path": "/run/x"},
     "a taken address": {"bind_port": 9001},
-    "a key like that of an address": {"bind_adress": "127.0.0.2"},
-    "a key like no other": {"x": 1},
+    "a field like that of an address": {"bind_adress": "127.0.0.2"},
+    "a field like no other": {"x": 1},
     "one of each kind": {"request_timeout": 0, "bind_port": 0},
 }
 
@@ -59,20 +59,20 @@ def parse(*entries: object, tolerant: bool = True, **top: object) -> loading.Con
     return loading.parse(content, "config.json", tolerant=tolerant)
 
 
-def test_each_key_has_a_case() -> None:
+def test_each_field_has_a_case() -> None:
     """What is not about the address is in the first table, but for failure-action."""
-    assert set(OF_REQUESTS) == fields.OF_REQUESTS - {"failure-action"}
+    assert set(OF_REQUESTS) == entries.OF_REQUESTS - {"failure-action"}
 
 
-@pytest.mark.parametrize("key", OF_REQUESTS)
-def test_of_one_endpoint(key: str) -> None:
+@pytest.mark.parametrize("name", OF_REQUESTS)
+def test_of_one_endpoint(name: str) -> None:
     """The endpoint bears its problem and keeps its address; the others have nothing of it."""
-    faulty = entry(name="faulty", **OF_REQUESTS[key])
+    faulty = entry(name="faulty", **OF_REQUESTS[name])
     loaded = parse(faulty)
     good, bad = loaded.endpoints
     assert (good.name, good.problems) == ("good", [])
     assert (bad.name, bad.address) == ("faulty", LocalAddress(LOCALHOST, 9000))
-    assert [path for path, _ in bad.problems] == [f"$.endpoints[1].{key}"]
+    assert [path for path, _ in bad.problems] == [f"$.endpoints[1].{name}"]
     assert loaded.problem is not None
     assert loaded.problem.problems == bad.problems
     with pytest.raises(ConfigError) as strict:

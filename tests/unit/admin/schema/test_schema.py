@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 
@@ -14,8 +15,12 @@ from unit.test_action import SAFE, UNSAFE
 from harness.endpoints import POLICY, SOCKETMAP, TCP, entry
 from harness.wire import table
 from postfix_rest_inetd.admin import cli
+from postfix_rest_inetd.admin.schema import kinds
 from postfix_rest_inetd.admin.schema.document import schema
-from postfix_rest_inetd.config import fields, loading
+from postfix_rest_inetd.config import loading
+from postfix_rest_inetd.config import values as kinds_of_values
+from postfix_rest_inetd.config.field_words import WORDS
+from postfix_rest_inetd.config.fields import ENDPOINT_FIELDS, FILE_FIELDS
 from postfix_rest_inetd.errors import ConfigError
 
 # A build of the package has no such library; the project's own test environments have.
@@ -38,9 +43,9 @@ def by_parser(document: object) -> bool:
     return True
 
 
-def given(key, value, **others):
+def given(name, value, **others):
     """A file with an endpoint that has this value."""
-    keys_given = {**ENVIRONMENT.get(key, {}), key.replace("-", "_"): value, **others}
+    keys_given = {**ENVIRONMENT.get(name, {}), name.replace("-", "_"): value, **others}
     return {"endpoints": [entry(**keys_given)]}
 
 
@@ -61,33 +66,33 @@ INEXPRESSIBLE = [
 
 
 def values(rows):
-    """A row for each key and value of a table of test_keys.py."""
+    """A row for each field and value of a table of test_fields.py."""
     return [
-        pytest.param(key, case[0] if isinstance(case, tuple) else case, id=f"{key}-{index}")
-        for key, cases in rows.items()
+        pytest.param(name, case[0] if isinstance(case, tuple) else case, id=f"{name}-{index}")
+        for name, cases in rows.items()
         for index, case in enumerate(cases)
-        if (key, case[0] if isinstance(case, tuple) else case) not in INEXPRESSIBLE
+        if (name, case[0] if isinstance(case, tuple) else case) not in INEXPRESSIBLE
     ]
 
 
-@pytest.mark.parametrize("key, value", values(GOOD))
-def test_good_values(key, value):
+@pytest.mark.parametrize("name, value", values(GOOD))
+def test_good_values(name, value):
     """What the parser takes."""
-    document = given(key, value)
+    document = given(name, value)
     assert (by_parser(document), by_schema(document)) == (True, True)
 
 
-@pytest.mark.parametrize("key, value", values(BAD))
-def test_bad_values(key, value):
+@pytest.mark.parametrize("name, value", values(BAD))
+def test_bad_values(name, value):
     """What the parser refuses."""
-    document = given(key, value)
+    document = given(name, value)
     assert (by_parser(document), by_schema(document)) == (False, False)
 
 
-@pytest.mark.parametrize("key, value", INEXPRESSIBLE)
-def test_inexpressible(key, value):
+@pytest.mark.parametrize("name, value", INEXPRESSIBLE)
+def test_inexpressible(name, value):
     """These are what the schema's description excuses; one that it can tell belongs above."""
-    document = given(key, value)
+    document = given(name, value)
     assert (by_parser(document), by_schema(document)) == (False, True)
 
 
@@ -128,7 +133,7 @@ def test_targets(target, is_good):
 
 @pytest.mark.parametrize("keys_given", [row[0] for row in ALTERNATIVES.values()], ids=ALTERNATIVES)
 def test_contradictions(keys_given):
-    """Keys that need or exclude each other."""
+    """Fields that need or exclude each other."""
     document = {"endpoints": [entry(**keys_given)]}
     assert (by_parser(document), by_schema(document)) == (False, False)
 
@@ -143,10 +148,10 @@ def test_access_table(mode, is_access_table, others):
 
 
 @pytest.mark.parametrize("mode", [TCP, SOCKETMAP, "TCP-Lookup"])
-@pytest.mark.parametrize("key, value", MODE_RULES.items())
-def test_policy_only(mode, key, value):
-    """Keys for the mode policy in other modes."""
-    document = given(key, value, mode=mode)
+@pytest.mark.parametrize("name, value", MODE_RULES.items())
+def test_policy_only(mode, name, value):
+    """Fields for the mode policy in other modes."""
+    document = given(name, value, mode=mode)
     assert (by_parser(document), by_schema(document)) == (False, False)
 
 
@@ -184,15 +189,15 @@ WHOLES = {
     "a list": ([], False),
     "null": (None, False),
     "an endpoint that is no object": ({"endpoints": [1]}, False),
-    "an unknown key": ({"endpoints": [], "port": 1}, False),
-    "an unknown key that is null": ({"endpoints": [entry(port=None)]}, False),
-    "null for a required key": ({"endpoints": [entry(name=None)]}, False),
+    "an unknown field": ({"endpoints": [], "port": 1}, False),
+    "an unknown field that is null": ({"endpoints": [entry(port=None)]}, False),
+    "null for a required field": ({"endpoints": [entry(name=None)]}, False),
     "null for both tokens": ({"endpoints": [entry(auth_token=None, auth_token_file=None)]}, False),
     "null for one": ({"endpoints": [entry(auth_token_file=None)]}, True),
     "null for the path": ({"endpoints": [entry(bind_path=None)]}, True),
     "null for the port": ({"endpoints": [entry(bind_port=None)]}, False),
     "null beside a path": ({"endpoints": [entry(bind_path="/x", bind_port=None)]}, True),
-    "policy keys": ({"endpoints": [entry(mode=POLICY, method="GET")]}, True),
+    "policy fields": ({"endpoints": [entry(mode=POLICY, method="GET")]}, True),
     "half of a pair": ({"endpoints": [], "user-agent": HALF_PAIR}, False),
     "the sample of postfix-rest-connector": (json.loads(UPSTREAM), True),
 }
@@ -204,15 +209,44 @@ def test_wholes(document, is_good):
     assert (by_parser(document), by_schema(document)) == (is_good, is_good)
 
 
-def test_no_drift():
-    """Each key of the parser is in the schema and the other way round, with the same default."""
-    properties = schema()["$defs"]["endpoint"]["properties"]
-    assert set(properties) == set(fields.ENDPOINT_KEYS)
-    defaults = {key: value["default"] for key, value in properties.items() if "default" in value}
-    assert {
-        key: fields.ENDPOINT_KEYS[key](value) for key, value in defaults.items()
-    } == fields.DEFAULTS
-    assert all(value["description"] for value in properties.values())
+def test_fields():
+    """Each field of the parser is in the schema, with its words and default, and no other is."""
+    whole = schema()
+    told = {**whole["properties"], **whole["$defs"]["endpoint"]["properties"]}
+    known = {**FILE_FIELDS, **ENDPOINT_FIELDS}
+    assert list(told) == list(known) == list(WORDS)
+    assert {name: value["description"] for name, value in told.items()} == WORDS
+    defaults = {name: value["default"] for name, value in told.items() if "default" in value}
+    assert {name: known[name].value_of(value) for name, value in defaults.items()} == {
+        name: field.default
+        for name, field in known.items()
+        if field.default is not None and not field.selects
+    }
+
+
+KINDS = {
+    function
+    for name, function in vars(kinds_of_values).items()
+    if inspect.isfunction(function)
+    and function.__module__ == kinds_of_values.__name__
+    and not name.startswith("_")
+}
+
+
+def test_kinds():
+    """Each kind of value has a schema; what stands only inside of others needs none."""
+    inner = {kinds_of_values.absolute_path}
+    assert set(kinds._SCHEMAS) == KINDS - inner
+
+
+MODES_IN_WORDS = {(POLICY,): "mode policy", (TCP, SOCKETMAP): "lookups"}
+
+
+@pytest.mark.parametrize("name, field", ENDPOINT_FIELDS.items())
+def test_words(name, field):
+    """The words name the unit of a number, and the modes of a field that not all may have."""
+    assert field.unit == "bytes" or field.unit in WORDS[name].lower()
+    assert MODES_IN_WORDS.get(field.modes, "") in WORDS[name]
 
 
 def test_command(capsys):

@@ -12,7 +12,7 @@ import pytest
 
 import postfix_rest_inetd
 from harness.wire import table
-from postfix_rest_inetd.config import json_reader
+from postfix_rest_inetd import json_reader
 
 GOOD = {
     "an empty object": "{}",
@@ -63,12 +63,19 @@ def test_constants(constant):
         json_reader.loads(f"[{constant}]", dict)
 
 
+def test_constants_as_json_takes_them():
+    """Whoever asks for them gets them as json.loads gives them."""
+    text = '["a", NaN, Infinity, -Infinity]'
+    found = json_reader.loads(text, dict, parse_constant=float)
+    assert repr(found) == repr(json.loads(text))
+
+
 def test_a_good_document_costs_no_regular_expressions():
     """Neither json nor re is loaded for a good document; that is what this module is for."""
     package = str(Path(postfix_rest_inetd.__file__).parents[1])
     program = (
         f"import sys; sys.path.insert(0, {package!r})\n"
-        "from postfix_rest_inetd.config import json_reader\n"
+        "from postfix_rest_inetd import json_reader\n"
         "json_reader.loads('{\"a\": [1]}', dict)\n"
         "print(sorted({'json', 're'} & set(sys.modules)))"
     )

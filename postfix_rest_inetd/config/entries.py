@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: MIT
+"""From an entry of `endpoints` to an Endpoint: each field by itself, and all of them together.
+
+A problem with a field that does not say which connections are the endpoint's is that endpoint's
+alone; it bears its problems. Others may be about any endpoint.
+"""
+
+from __future__ import annotations
+
+from .. import model
+from ..json_reader import Object
+from .address import LocalAddress
+from .endpoint import Endpoint
+from .fields import ENDPOINT_FIELDS
+from .problems import nearest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from .fields import Field
+    from .problems import Problems
+
+# The fields whose problems are those of one endpoint.
+OF_REQUESTS = frozenset(name for name, field in ENDPOINT_FIELDS.items() if not field.selects)
+
+
+def read_fields(
+    document: Mapping[str, object], known: Mapping[str, Field], path: str, problems: Problems
+) -> tuple[dict[str, Any], set[str]]:
+    """The values of the fields of an object, and the fields that it names or seems to mean.
+
+    What is wrong goes to `problems`; a misspelt field is not reported as missing too. `null` stands
+    for a field that is not given.
+    """
+    values: dict[str, Any] = {}
+    named: set[str] = set()
+    for name, value in document.items():
+        if name not in known:
+            meant = [] if problems.is_full else nearest(name, known)
+            named.update(meant)
+            hint = f"; did you mean {meant[0]}?" if meant else ""
+            problems.add(path, f"is not a known key{hint}", name)
+        elif value is not None:
+            named.add(name)
+            try:
+                values[name] = known[name].value_of(value)
+            except ValueError as error:
+                problems.add(path, str(error), name)
+    for name, field in known.items():
+        if field.is_required and name not in named:
+            problems.add(path, "is required", name)
+    return values, named
+
+
+def read_endpoint(
+    entry: object,
+    known: Mapping[str, Field],
+    path: str,
+    problems: Problems,
+    places: dict[LocalAddress, str],
+) -> Endpoint | None:
+    """An endpoint, or None where it cannot be told where that listens.
+
+    `places` are those that are taken already, each with the path of the endpoint there. The
+    endpoint is fit to be used only if it has no `problems`.
+    """
+    if not isinstance(entry, Object):
+        problems.add(path, "must be an object")
+        return None
+    before = len(problems)
+    problems.bearable = OF_REQUESTS
+    values, named = read_fields(entry, known, path, problems)
+    for name, text in _contradictions(values, named):
+        problems.add(path, text, name)
+    problems.bearable = frozenset()
+    address = _address(values, named)
+    if address is None:
+        return None
+    if (other := places.setdefault(address, path)) != path:
+        name = "bind-port" if address.path is None else "bind-path"
+        problems.add(path, f"{address} is taken by {other}", name)
+    endpoint = Endpoint()
+    endpoint.json_path = path
+    endpoint.address = address
+    own = problems.since(before, path)
+    endpoint.problems = [each for each in own if each[0] != f"{path}.failure-action"]
+    for name, field in ENDPOINT_FIELDS.items():
+        if not name.startswith("bind-"):
+            setattr(endpoint, name.replace("-", "_"), values.get(name, field.default))
+    return endpoint
+
+
+def _address(values: dict[str, Any], named: set[str]) -> LocalAddress | None:
+    """Where an endpoint listens, or None when that is wrong or missing."""
+    if "bind-path" in named:
+        return LocalAddress(None, path=values["bind-path"]) if "bind-path" in values else None
+    if "bind-port" not in values or ("bind-address" in named and "bind-address" not in values):
+        return None
+    ip = values.get("bind-address", ENDPOINT_FIELDS["bind-address"].default)
+    return LocalAddress(ip, values["bind-port"])
+
+
+def _contradictions(values: dict[str, Any], named: set[str]) -> Iterable[tuple[str, str]]:
+    """What is wrong between the fields of an endpoint."""
+    yield from _name_contradictions(named)
+    if (mode := values.get("mode")) is not None:
+        for name in sorted(named):
+            if mode not in ENDPOINT_FIELDS[name].modes:
+                yield name, f"has a meaning only for {_MODES_IN_WORDS[mode]}"
+        if mode != model.POLICY:
+            yield from _access_table_contradictions(values, named)
+    if "target" in values and not isinstance(values["target"], str):
+        yield from _target_contradictions(values, named)
+
+
+# What a field that a mode cannot have is for.
+_MODES_IN_WORDS = {
+    model.TCP_LOOKUP: "the mode policy",
+    model.SOCKETMAP_LOOKUP: "the mode policy",
+    model.POLICY: "the modes of lookups",
+}
+
+
+def _name_contradictions(named: set[str]) -> Iterable[tuple[str, str]]:
+    """What is wrong between fields, whatever they hold."""
+    if "auth-token" not in named and "auth-token-file" not in named:
+        yield "auth-token", "is required, or else auth-token-file"
+    if "auth-token" in named and "auth-token-file" in named:
+        yield "auth-token-file", "cannot stand beside auth-token"
+    if "bind-path" in named:
+        for name in sorted(named.intersection(("bind-address", "bind-port"))):
+            yield name, "cannot stand beside bind-path"
+    elif "bind-port" not in named:
+        yield "bind-port", "is required, or else bind-path"
+    if "tls-key-file" in named and "tls-cert-file" not in named:
+        yield "tls-key-file", "needs tls-cert-file beside it"
+
+
+def _access_table_contradictions(
+    values: dict[str, Any], named: set[str]
+) -> Iterable[tuple[str, str]]:
+    """What is wrong between access-table and other fields of an endpoint for lookups."""
+    # A bad value of access-table is a problem by itself, and no reason for another one.
+    is_access_table = values.get("access-table", "access-table" in named)
+    if "allowed-actions" in named and not is_access_table:
+        yield "allowed-actions", "needs access-table beside it, in an endpoint for lookups"
+    if "list-separator" in named and values.get("access-table"):
+        yield "list-separator", "has no meaning beside access-table: an action is one value"
+
+
+def _target_contradictions(values: dict[str, Any], named: set[str]) -> Iterable[tuple[str, str]]:
+    """What is wrong between the target and other fields."""
+    if not values["target"].tls:
+        for name in sorted(named):
+            if ENDPOINT_FIELDS[name].needs_tls:
+                yield name, "has no meaning for a target that begins with http://"
+    if values["target"].basic_auth is not None and _has_header(values, "authorization"):
+        yield "headers", "Authorization cannot stand beside user information in the target"
+
+
+def _has_header(values: dict[str, Any], name: str) -> bool:
+    return any(header.lower() == name for header in values.get("headers", ()))

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""Where in a document the names are that stand more than once in an object.
+
+json_reader.Object remembers them; here they are found at any depth, each with its JSON path. Only a
+file that has some needs this.
+"""
+
+from __future__ import annotations
+
+from ..json_reader import Object
+from .problems import cut, joined
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .problems import Problems
+
+
+def find(value: object, problems: Problems, place: tuple[Any, ...] = ()) -> None:
+    """Add a problem for each of them.
+
+    `place` is made of the place of what holds the value, and the value's name or index there.
+
+    Raises:
+        RecursionError: the document is nested too deeply.
+    """
+    if isinstance(value, Object):
+        if value.repeated:
+            path = "" if problems.is_full else _path_of(place)
+            for name in value.repeated:
+                problems.add(path, "stands here more than once", name)
+        for name, inner in value.items():
+            if isinstance(inner, (dict, list)):
+                find(inner, problems, (place, name))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            if isinstance(inner, (dict, list)):
+                find(inner, problems, (place, index))
+
+
+def _path_of(place: tuple[Any, ...]) -> str:
+    steps = []
+    while place:
+        place, step = place
+        steps.append(step)
+    path = "$"
+    for step in reversed(steps):
+        path = f"{path}[{step}]" if isinstance(step, int) else joined(path, cut(step))
+    return path

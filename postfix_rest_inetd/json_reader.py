@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""json.loads without regular expressions, for a process that starts to read one or two documents.
+
+json compiles several regular expressions when it is loaded, and importing re alone costs 22 million
+instructions, as much as starting the interpreter. The scanner that json is built on is in C and
+needs none of them. It is used here for good documents only: on any difficulty json itself is
+loaded, and either reads the document or says what is wrong with it. So there is no second grammar.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Hook = Callable[[list[tuple[str, object]]], object]
+
+_WHITE_SPACE = " \t\n\r"  # RFC 8259 section 2
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is no JSON number")
+
+
+def loads(
+    text: str, object_pairs_hook: Hook, parse_constant: Callable[[str], float] = _refuse
+) -> object:
+    """Read a document. NaN and the infinities are errors, unless `parse_constant` is float.
+
+    Raises:
+        ValueError: it is not JSON (json.JSONDecodeError where json knows the place).
+        RecursionError: it is nested too deeply.
+    """
+    try:
+        from _json import make_scanner
+
+        document = text.strip(_WHITE_SPACE)
+        context = _Context(object_pairs_hook, parse_constant)
+        value, end = make_scanner(context)(document, 0)  # type: ignore[arg-type]
+        if end == len(document):
+            return value
+    except (ImportError, StopIteration, ValueError, TypeError, AttributeError, SystemError):
+        pass  # SystemError: Python 3.11 wants to raise json's own error and finds no json
+    import json
+
+    return json.loads(text, object_pairs_hook=object_pairs_hook, parse_constant=parse_constant)
+
+
+class Object(dict[str, object]):
+    """A JSON object that remembers the names that stood in it more than once."""
+
+    __slots__ = ("repeated",)
+
+    def __init__(self, pairs: list[tuple[str, object]]) -> None:
+        """To be used as an object_pairs_hook, or by one."""
+        super().__init__(pairs)
+        self.repeated = [] if len(self) == len(pairs) else _repeated(pairs)
+
+
+def _repeated(pairs: list[tuple[str, object]]) -> list[str]:
+    seen: set[str] = set()
+    repeated = []
+    for name, _ in pairs:
+        if name in seen:
+            repeated.append(name)
+        seen.add(name)
+    return repeated
+
+
+class _Context:
+    """What the scanner reads its settings from, as from a json.JSONDecoder."""
+
+    strict = True
+    object_hook = None
+    parse_float = float
+    parse_int = int
+
+    def __init__(self, object_pairs_hook: Hook, parse_constant: Callable[[str], float]) -> None:
+        self.object_pairs_hook = object_pairs_hook
+        self.parse_constant = parse_constant
