@@ -14,7 +14,7 @@ The texts go to SMTP clients. They never hold anything that the backend or the c
 
 from __future__ import annotations
 
-from . import model
+from . import json_reader, model
 from .action import checked_action
 from .errors import InvalidDataError
 
@@ -114,17 +114,18 @@ def _values(endpoint: Endpoint, response: model.Response) -> model.Reply:
 
 def _strings(response: model.Response) -> list[str]:
     """The strings of a JSON array."""
-    import json  # and regular expressions: not before there is something to read
-
     try:
-        values = json.loads(response.body.decode())
+        values = json_reader.loads(response.body.decode(), dict, parse_constant=float)
     except UnicodeDecodeError:
         raise _unreadable(response, "the body of the response is not UTF-8") from None
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
+        from json import JSONDecodeError  # loaded for it already
+
+        if not isinstance(error, JSONDecodeError):
+            why = "the body of the response is not JSON that can be read"
+            raise InvalidDataError(why) from None
         where = f"line {error.lineno}, column {error.colno}"
         raise _unreadable(response, f"the body of the response is not JSON ({where})") from None
-    except (ValueError, RecursionError):
-        raise InvalidDataError("the body of the response is not JSON that can be read") from None
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise InvalidDataError("the body of the response is not a JSON array of strings")
     return values
