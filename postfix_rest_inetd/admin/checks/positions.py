@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where in a text the JSON paths of config/loading.py are: line and column, both counted from 1.
+"""Where in a text the JSON paths of config/problems.py are: line and column, both counted from 1.
 
 The parser of the handler knows no positions, and must not pay for them. So the places are looked
 for afterwards, by a second reading of a text that has turned out to have problems. `find` takes a

@@ -384,7 +384,7 @@ LARGE = b"n=" + b"\xff" * 500_000 + b"\n\n"
 def test_an_early_refusal(tmp_path, launch, tls, status):
     """A backend that refuses a large request before it has read it keeps its status.
 
-    More of this is in unit/test_early_response.py.
+    More of this is in unit/backend/test_early_response.py.
     """
     authority = Authority(tmp_path) if tls else None
     keys = {"tls_ca_file": str(authority.ca_file)} if authority else {}

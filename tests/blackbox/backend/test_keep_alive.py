@@ -4,7 +4,7 @@
 A kept connection that died while idle is replaced before it is used. One that dies under a request
 is another matter: a lookup is sent once more, on a fresh connection, when it died on a *kept* one
 before the first byte of the response; nothing else that the backend has read is ever sent twice.
-What it cannot have read is in unit/test_kept_connection.py.
+What it cannot have read is in unit/backend/test_kept_connection.py.
 """
 
 from __future__ import annotations

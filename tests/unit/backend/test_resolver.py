@@ -73,7 +73,7 @@ HOST = b"backend.test"
 class SlowResolver:
     """Takes the place of getaddrinfo(3), whose calls end when the test says so.
 
-    The system's own is made slow in blackbox/test_deadline.py, with a name server.
+    The system's own is made slow in blackbox/backend/test_deadline.py, with a name server.
     """
 
     def __init__(self, real):
