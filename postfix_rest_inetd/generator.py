@@ -31,6 +31,7 @@ from . import journal, model
 from .config import loading
 from .errors import ConfigError
 from .units import listening_sockets, socket_units
+from .units.advice import command, listed
 from .units.generated_files import GeneratedFiles
 from .units.names import MAX_NAME, unit_of
 
@@ -47,7 +48,6 @@ _UNUSABLE_ID = "3ec829098d9f45afb2b577e916c25a83"
 _FAILED_ID = "9f3a3e1fe2e9499489948b1614b97320"
 _GONE_ID = "ac9079feac334e6ab544bd91e0a18289"
 _FIRST_VERSION_WITH_POLL_LIMIT = 255
-_MAX_TOLD = 5
 
 
 def main(
@@ -139,7 +139,7 @@ def _with_names_that_fit(units: list[SocketUnit]) -> list[SocketUnit]:
     if too_long:
         places = [f"{unit.endpoints[0].json_path}.name" for unit in too_long]
         text = (
-            f"{_listed(places)}: too long for a socket unit @NAME, whose name may have "
+            f"{listed(places)}: too long for a socket unit @NAME, whose name may have "
             f"{MAX_NAME} characters when it is escaped. @all serves the endpoint; for "
             "a unit of its own, shorten the name"
         )
@@ -184,33 +184,31 @@ def _tell(text: str, message_id: str, priority: int, unit: str = "") -> None:
 
 def _tell_gone(name: str, addresses: list[str], others: list[str]) -> None:
     """A unit listens that config.json does not have; `others` would listen in its place."""
-    text = (
-        f"{name} listens at {_listed(addresses)}, but config.json has no such endpoint any more. "
-    )
+    text = f"{name} listens at {listed(addresses)}, but config.json has no such endpoint any more. "
     if others:
-        new = _shell(_nicest(others))
-        text += f"It goes on until it is stopped. In its place: systemctl disable {_shell(name)}; "
-        text += f"systemctl enable {new}; systemctl start {new}"
+        new = _nicest(others)
+        text += f"It goes on until it is stopped. In its place: {command('disable', name)}; "
+        text += f"{command('enable', new)}; {command('start', new)}"
     else:
         text += "Nobody is answered there, but by temporary errors. To close it: "
-        text += f"systemctl disable --now {_shell(name)}; systemctl daemon-reload"
+        text += f"{command('disable --now', name)}; systemctl daemon-reload"
     _tell(text, _GONE_ID, journal.WARNING, name)
 
 
 def _tell_kept(unit: SocketUnit, others: list[str]) -> None:
     """A unit listens at addresses that are now another endpoint's, for which `others` are."""
-    names = " ".join(_shell(name) for name in [unit.name, _nicest(others)])
+    names = (unit.name, _nicest(others))
     text = (
-        f"{unit.name} listens at {_listed(unit.kept)}, which is the address of another endpoint "
-        f"now, and goes on until it is stopped. To put it right: systemctl stop {names}; "
-        f"systemctl daemon-reload; systemctl start {names}"
+        f"{unit.name} listens at {listed(unit.kept)}, which is the address of another endpoint "
+        f"now, and goes on until it is stopped. To put it right: {command('stop', *names)}; "
+        f"systemctl daemon-reload; {command('start', *names)}"
     )
     _tell(text, _GONE_ID, journal.WARNING, unit.name)
 
 
 def _tell_failures(failures: list[str]) -> None:
     text = (
-        f"{_listed(failures)}. Sockets whose files are missing may have closed. When what is in "
+        f"{listed(failures)}. Sockets whose files are missing may have closed. When what is in "
         "the way is gone: systemctl daemon-reload; postfix-rest-inetd check"
     )
     _tell(text, _FAILED_ID, journal.ERROR)
@@ -219,16 +217,6 @@ def _tell_failures(failures: list[str]) -> None:
 def _nicest(names: list[str]) -> str:
     """Of the units that listen at a place: @NAME, without escapes if there is one, before @all."""
     return min(names, key=lambda name: (name.partition("@")[2] == "all.socket", "\\" in name))
-
-
-def _shell(name: str) -> str:
-    """The name of a unit as a shell takes it."""
-    return f"'{name}'" if "\\" in name else name
-
-
-def _listed(items: list[str]) -> str:
-    more = len(items) - _MAX_TOLD
-    return ", ".join(items[:_MAX_TOLD]) + (f" and {more} more" if more > 0 else "")
 
 
 def _report(

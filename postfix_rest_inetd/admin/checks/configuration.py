@@ -8,9 +8,10 @@ import re
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.checks import positions
-from postfix_rest_inetd.admin.checks.finding import ERROR, GOOD, NOTE, Finding, together
+from postfix_rest_inetd.admin.checks.finding import ERROR, GOOD, NOTE, Finding
 from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.errors import ConfigError
+from postfix_rest_inetd.units.advice import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +87,7 @@ def _consequence(path: str, content: bytes | None) -> str:
     except ConfigError:
         return _UNUSABLE
     names = list(dict.fromkeys(e.name for e in loaded.endpoints if e.problems))
-    return _PARTLY_USABLE.format(together(names)) if names else _USABLE
+    return _PARTLY_USABLE.format(listed(names)) if names else _USABLE
 
 
 def _is_closed(path: str) -> bool:

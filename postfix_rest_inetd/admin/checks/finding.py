@@ -14,7 +14,6 @@ WARNING = "warning"  # a step is missing, or something will go wrong sooner or l
 NOTE = "note"  # what could not be seen, or is only worth knowing
 GOOD = "ok"
 SEVERITIES = (ERROR, WARNING, NOTE, GOOD)
-_NAMES = 5  # as many as a line has room for
 
 
 class Finding(NamedTuple):
@@ -32,9 +31,3 @@ class Finding(NamedTuple):
 def commands(*lines: str) -> str:
     """Commands, as they stand in an advice."""
     return "\n".join(f"    {line}" for line in lines)
-
-
-def together(names: list[str]) -> str:
-    """Several names in one finding: the first few, and how many more."""
-    more = len(names) - _NAMES
-    return ", ".join(names[:_NAMES]) + (f" and {more} more" if more > 0 else "")

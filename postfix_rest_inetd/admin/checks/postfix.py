@@ -17,7 +17,6 @@ from postfix_rest_inetd.admin.checks.finding import (
     WARNING,
     Finding,
     commands,
-    together,
 )
 from postfix_rest_inetd.admin.host import access, postconf, references
 from postfix_rest_inetd.admin.host.listeners import resolved
@@ -26,6 +25,7 @@ from postfix_rest_inetd.admin.protocols import SIDES, has_maps
 from postfix_rest_inetd.config import endpoint as endpoints_module
 from postfix_rest_inetd.config.address import LocalAddress
 from postfix_rest_inetd.protocols import is_lookup
+from postfix_rest_inetd.units.advice import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ def findings(
     idle = [endpoint.name for endpoint in endpoints if endpoint not in asked]
     if idle:
         what = "is not used by any table or policy service of Postfix"
-        yield Finding(NOTE, together(idle), what)
+        yield Finding(NOTE, listed(idle), what)
 
 
 def endpoint_of(

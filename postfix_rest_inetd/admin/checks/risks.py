@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd.admin.checks.finding import NOTE, WARNING, Finding, together
+from postfix_rest_inetd.admin.checks.finding import NOTE, WARNING, Finding
 from postfix_rest_inetd.config.address import WILDCARDS, parse_ip
+from postfix_rest_inetd.units.advice import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,7 @@ def findings(endpoints: list[Endpoint]) -> Iterator[Finding]:
         )
         what += "OK and REDIRECT"
         advice = 'List the actions that it may answer: "allowed-actions": ["DUNNO", "REJECT"]'
-        yield Finding(NOTE, together(free), what, advice)
+        yield Finding(NOTE, listed(free), what, advice)
 
 
 def _may_answer_anything(endpoint: Endpoint) -> bool:

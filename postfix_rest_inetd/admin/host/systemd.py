@@ -10,17 +10,19 @@ from __future__ import annotations
 import glob
 import os
 import re
-import shlex
 import shutil
 import stat
 import subprocess
 from typing import NamedTuple
 
 from postfix_rest_inetd.model import MODES
+from postfix_rest_inetd.units import advice
 from postfix_rest_inetd.units.names import unit_of
 
 KINDS = tuple(unit_of(mode) for mode in MODES)
 GENERATED = "/run/systemd/generator"
+
+command = advice.command
 
 _UNIT_PATH = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system")
 _GENERATOR = "postfix-rest-inetd-generator"
@@ -196,11 +198,6 @@ def is_refusing(unit: Unit) -> bool:
     )
     match = _MONOTONIC.match(text)
     return match is None or float(match[1]) * 1_000_000 > unit.started_usec
-
-
-def command(verb: str, *units: str) -> str:
-    """A command that a shell takes as it is: names of units may have backslashes in them."""
-    return f"systemctl {verb} {shlex.join(units)}"
 
 
 def unmasking(names: list[str]) -> list[str]:
