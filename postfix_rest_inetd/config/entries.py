@@ -11,7 +11,7 @@ from .. import model
 from ..json_reader import Object
 from .address import LocalAddress
 from .endpoint import Endpoint
-from .fields import ENDPOINT_FIELDS
+from .fields import ENDPOINT_FIELDS, LOOKUPS, POLICY
 from .problems import nearest
 
 TYPE_CHECKING = False
@@ -105,22 +105,19 @@ def _address(values: dict[str, Any], named: set[str]) -> LocalAddress | None:
 def _contradictions(values: dict[str, Any], named: set[str]) -> Iterable[tuple[str, str]]:
     """What is wrong between the fields of an endpoint."""
     yield from _name_contradictions(named)
-    if (mode := values.get("mode")) is not None:
+    if "mode" in values:
+        purpose = POLICY if values["mode"] == model.POLICY else LOOKUPS
         for name in sorted(named):
-            if mode not in ENDPOINT_FIELDS[name].modes:
-                yield name, f"has a meaning only for {_MODES_IN_WORDS[mode]}"
-        if mode != model.POLICY:
+            only_for = ENDPOINT_FIELDS[name].only_for
+            if only_for not in ("", purpose):
+                yield name, f"has a meaning only for {_IN_WORDS[only_for]}"
+        if purpose == LOOKUPS:
             yield from _access_table_contradictions(values, named)
     if "target" in values and not isinstance(values["target"], str):
         yield from _target_contradictions(values, named)
 
 
-# What a field that a mode cannot have is for.
-_MODES_IN_WORDS = {
-    model.TCP_LOOKUP: "the mode policy",
-    model.SOCKETMAP_LOOKUP: "the mode policy",
-    model.POLICY: "the modes of lookups",
-}
+_IN_WORDS = {LOOKUPS: "the modes of lookups", POLICY: "the mode policy"}
 
 
 def _name_contradictions(named: set[str]) -> Iterable[tuple[str, str]]:

@@ -9,7 +9,6 @@ handler loads.
 
 from __future__ import annotations
 
-from .. import model
 from . import values
 
 TYPE_CHECKING = False
@@ -21,8 +20,9 @@ if TYPE_CHECKING:
 # at most six times as long, each byte being written as \u00XX. Reading more is of no use.
 USEFUL_RESPONSE_BYTES = 1024 * 1024
 
-_LOOKUPS = (model.TCP_LOOKUP, model.SOCKETMAP_LOOKUP)
-_POLICY = (model.POLICY,)
+# What an endpoint is for.
+LOOKUPS = "lookups"
+POLICY = "policy"
 
 
 class Field:
@@ -35,7 +35,7 @@ class Field:
             a field that is required, or that stands for nothing where it is not given.
         is_required: must each endpoint have it?
         selects: does it say which connections are an endpoint's?
-        modes: the modes of the endpoints that may have it.
+        only_for: LOOKUPS or POLICY if only endpoints for these may have it; else empty.
         needs_tls: is it only for targets with https?
         unit: of a number, in words; else empty.
     """
@@ -45,8 +45,8 @@ class Field:
         "is_required",
         "kind",
         "limits",
-        "modes",
         "needs_tls",
+        "only_for",
         "selects",
         "unit",
     )
@@ -57,7 +57,7 @@ class Field:
         *limits: object,
         default: object = None,
         unit: str = "",
-        modes: tuple[str, ...] = model.MODES,
+        only_for: str = "",
         is_required: bool = False,
         selects: bool = False,
         needs_tls: bool = False,
@@ -67,7 +67,7 @@ class Field:
         self.limits = limits
         self.default = default
         self.unit = unit
-        self.modes = modes
+        self.only_for = only_for
         self.is_required = is_required
         self.selects = selects
         self.needs_tls = needs_tls
@@ -106,13 +106,13 @@ ENDPOINT_FIELDS = {
     "tls-ca-file": Field(values.secret_file, needs_tls=True),
     "tls-cert-file": Field(values.secret_file, needs_tls=True),
     "tls-key-file": Field(values.secret_file, needs_tls=True),
-    "method": Field(values.one_of, "POST", "GET", default="POST", modes=_POLICY),
+    "method": Field(values.one_of, "POST", "GET", default="POST", only_for=POLICY),
     # There are not more of them than this.
     "temporary-statuses": Field(values.statuses, 400, 499, 100, default=frozenset()),
-    "failure-action": Field(values.failure_action, modes=_POLICY),
+    "failure-action": Field(values.failure_action, only_for=POLICY),
     # Postfix knows fewer verbs, and 200 codes.
     "allowed-actions": Field(values.verbs, 1000),
-    "access-table": Field(values.boolean, default=False, modes=_LOOKUPS),
+    "access-table": Field(values.boolean, default=False, only_for=LOOKUPS),
     "log-keys": Field(values.boolean, default=True),
     "max-response-bytes": Field(
         values.capped_number,

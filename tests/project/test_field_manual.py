@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from project.test_manual import rendered
 
-from harness.endpoints import LOOKUPS, MODES, POLICY
+from harness.endpoints import MODES
 from harness.manual_page import DIRECTORY, list_tags, source
 from postfix_rest_inetd.config import loading, problems, values
 from postfix_rest_inetd.config.address import LocalAddress
@@ -128,8 +128,8 @@ def test_choices(name: str, field: Field) -> None:
 def test_modes(name: str, field: Field) -> None:
     """A field that is for some modes only is said to be, first of all."""
     text = entries(page())[name]
-    beginnings = {(POLICY,): "For policy endpoints: ", LOOKUPS: "For lookup endpoints "}
-    beginning = beginnings.get(field.modes)
+    beginnings = {"policy": "For policy endpoints: ", "lookups": "For lookup endpoints "}
+    beginning = beginnings.get(field.only_for)
     if beginning is not None:
         assert text.startswith(beginning)
     elif name != "allowed-actions":

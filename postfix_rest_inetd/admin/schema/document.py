@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.schema import actions, kinds
 from postfix_rest_inetd.config.field_words import WORDS
-from postfix_rest_inetd.config.fields import ENDPOINT_FIELDS, FILE_FIELDS
+from postfix_rest_inetd.config.fields import ENDPOINT_FIELDS, FILE_FIELDS, LOOKUPS, POLICY
 
 if TYPE_CHECKING:
     from postfix_rest_inetd.config.fields import Field
@@ -75,7 +75,7 @@ def _endpoint() -> Schema:
             {
                 "if": _has("mode", kinds.modes(*_LOOKUPS)),
                 "then": {
-                    **_absent(*_not_for(*_LOOKUPS)),
+                    **_absent(*_only_for(POLICY)),
                     "if": _has("access-table", {"const": True}),
                     "then": _absent("list-separator"),
                     "else": _absent("allowed-actions"),
@@ -83,7 +83,7 @@ def _endpoint() -> Schema:
             },
             {
                 "if": _has("mode", kinds.modes(model.POLICY)),
-                "then": _absent(*_not_for(model.POLICY)),
+                "then": _absent(*_only_for(LOOKUPS)),
             },
             {
                 "if": _has("target", kinds.beginning("http://")),
@@ -104,9 +104,8 @@ def _endpoint() -> Schema:
 _LOOKUPS = (model.TCP_LOOKUP, model.SOCKETMAP_LOOKUP)
 
 
-def _not_for(*modes: str) -> list[str]:
-    """The fields that no endpoint of these modes may have."""
-    return [name for name, f in ENDPOINT_FIELDS.items() if not set(modes).intersection(f.modes)]
+def _only_for(purpose: str) -> list[str]:
+    return [name for name, field in ENDPOINT_FIELDS.items() if field.only_for == purpose]
 
 
 def _required(known: dict[str, Field]) -> list[str]:

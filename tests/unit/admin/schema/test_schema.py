@@ -239,14 +239,14 @@ def test_kinds():
     assert set(kinds._SCHEMAS) == KINDS - inner
 
 
-MODES_IN_WORDS = {(POLICY,): "mode policy", (TCP, SOCKETMAP): "lookups"}
+ONLY_FOR_IN_WORDS = {"": "", "policy": "mode policy", "lookups": "lookups"}
 
 
 @pytest.mark.parametrize("name, field", ENDPOINT_FIELDS.items())
 def test_words(name, field):
-    """The words name the unit of a number, and the modes of a field that not all may have."""
+    """The words name the unit of a number, and what a field is for that not all may have."""
     assert field.unit == "bytes" or field.unit in WORDS[name].lower()
-    assert MODES_IN_WORDS.get(field.modes, "") in WORDS[name]
+    assert ONLY_FOR_IN_WORDS[field.only_for] in WORDS[name]
 
 
 def test_command(capsys):
