@@ -4,7 +4,7 @@
     loading       config.json to Config, or a ConfigError with all of its problems
     fields        the table of fields: what each may hold, and its default
     field_words   what people are told of each field
-    values        the kinds of values, from JSON to what is in use; verbs: one kind
+    values        the kinds of values, from JSON to what is in use
     entries       an entry of `endpoints` to an Endpoint, all of its fields together
     problems      what is wrong, and where: JSON paths
     repeated      names that stand more than once in an object

@@ -10,6 +10,7 @@ fields.py.
 from __future__ import annotations
 
 from .. import model
+from ..action import checked_action, verb_of
 from .address import parse_ip
 
 TYPE_CHECKING = False
@@ -168,17 +169,25 @@ def statuses(value: object, lowest: int, highest: int, most: int) -> frozenset[i
 
 def failure_action(value: object) -> str:
     """`close`, or an action that passes the action firewall."""
-    from ..action import checked_action  # only where a policy has one
-
     action = _string(value)
     return "close" if action.lower() == "close" else checked_action(action)
 
 
 def verbs(value: object, most: int) -> list[str]:
     """A list of at most `most` words that actions may begin with."""
-    from .verbs import checked  # only where actions are restricted
-
-    return checked(value, most)
+    if not isinstance(value, list) or not all(_is_verb(verb) for verb in value):
+        raise ValueError(
+            'must be a list of actions without their texts, as in ["DUNNO", "REJECT", "450"]'
+        )
+    if len(value) > most:
+        raise ValueError(f"has {len(value)} entries, and may have {most}")
+    for verb in value:
+        if verb_of(verb) is None:  # it can only be an action by itself
+            try:
+                checked_action(verb)
+            except ValueError as error:
+                raise ValueError(f"no action may be {verb!r}: {error}") from None
+    return list(value)
 
 
 def boolean(value: object) -> bool:
@@ -195,6 +204,16 @@ def array(value: object, most: int) -> list[object]:
     if len(value) > most:
         raise ValueError(f"has {len(value)} entries, and may have {most}")
     return value
+
+
+def _is_verb(value: object) -> bool:
+    return (
+        isinstance(value, str)
+        and value.isprintable()
+        and value.isascii()
+        and value[:1].isalnum()
+        and not any(character in " ,{}" for character in value)
+    )
 
 
 def _string(value: object) -> str:

@@ -15,8 +15,8 @@ What Postfix's client (smtpd/smtpd_check.c, util/attr_print_plain.c) sends:
   most MAX_ATTRIBUTES: Postfix sends about 30, none longer than its line_length_limit allows.
 
 A broken request has no reply: the connection is closed, and Postfix applies its
-smtpd_policy_service_default_action. The text of an action must have been through the action
-firewall (verdict.py) before it comes here.
+smtpd_policy_service_default_action. The text of an action must have passed the action
+firewall (action.py) before it comes here.
 """
 
 from __future__ import annotations

@@ -96,7 +96,6 @@ def test_codecs_do_no_io(mode):
         "config.entries",
         "config.fields",
         "config.values",
-        "config.verbs",
         "config.target",
         "log_entry",
         "model",
