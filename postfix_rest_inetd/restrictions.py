@@ -7,9 +7,9 @@ Names are told in any letter case. One that is not known here may be a restricti
 Postfix knows, and defers the mail if there is none.
 
 What is found here is either ignored by Postfix, with a warning in its log, or can never be
-evaluated: then Postfix defers the mail with "451 4.3.5 Server configuration error". Nobody loads
-this module but `action`, for an action that is a list. The texts repeat nothing of a list but the
-names of restrictions that stand here.
+evaluated: then Postfix defers the mail with "451 4.3.5 Server configuration error". A handler loads
+this module for an action that is a list, and for no other. The texts repeat nothing of a list but
+the names of restrictions that stand here.
 """
 
 from __future__ import annotations
