@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The handler's entry point: `python3 -m postfix_rest_inetd`, with the connection on fd 0 and 1.
 
-Exit status: 0 when the connection came to its end, 64 (EX_USAGE) for a wrong command line, 70
-(EX_SOFTWARE) after an exception that nobody expected. There is no argparse: it costs more than the
+The exit status is 0 at the end of the connection, 64 (EX_USAGE) for a wrong command line, and 70
+(EX_SOFTWARE) after an unexpected exception. argparse is not used, because it costs more than the
 rest of the start.
 
-Until the first bytes arrive, and again in hibernation, this is all that is loaded. In this state an
-interpreter holds 3 MB, and a connection on which nothing is said costs little more than python3.
+Until the first bytes arrive, and again in hibernation, only the modules that this one imports are
+loaded. In this state the process has 3 MB of its own, and a connection on which nothing is sent
+costs little more than the start of python3.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def main(arguments: list[str]) -> int:
             return 0
     try:
         return _serve(values)
-    except Exception as error:  # noqa: BLE001 - its words may hold a secret and go nowhere
+    except Exception as error:  # noqa: BLE001 - its text may hold a secret and is not shown
         from .log_entry import of_exception
 
         _tell_journal(of_exception(error))
@@ -73,7 +74,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _serve(values: dict[str, str]) -> int:
-    """Wait for the first request with next to nothing loaded; then load the rest and answer."""
+    """Wait for the first request with few modules loaded; then load the rest and answer."""
     before = restart.installed()
     connection = Connection()
     if connection.wait() == ENDED or connection.is_at_end():
@@ -93,11 +94,11 @@ def _serve(values: dict[str, str]) -> int:
 
 
 def _began(connection: Connection) -> int:
-    """When the client began to wait for this handler; a reading of the monotonic clock.
+    """When the client began to wait for this handler, by the monotonic clock.
 
-    That is when it woke up. One that was started has not waited by then, but for its client, so
-    what the processor has done for the process since it was forked is how long it took to get here;
-    to ask /proc would cost a file to be read, and tell no more than hundredths of a second.
+    A handler that woke up: now. A handler that was started: when its process was forked. Since
+    then it has waited for nothing except its client, so the processor time of the process is the
+    time that the start took. /proc would have to be read, and has hundredths of a second only.
     """
     return monotonic_ns() - (0 if connection.restarted else process_time_ns())
 
@@ -112,7 +113,7 @@ def _parse(arguments: list[str]) -> dict[str, str]:
     """The options and their values.
 
     Raises:
-        UsageError: there is something in the command line that is not known.
+        UsageError: the command line has something unknown in it.
     """
     values: dict[str, str] = {}
     rest = iter(arguments)

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: MIT
 """The action firewall: which texts Postfix may get as an action.
 
-An action stands behind `action=` in a policy reply, or is the value of an access table. Postfix
-(smtpd/smtpd_check.c, check_table_result) accepts the mail on an empty action, on one that is only
-digits (such results once meant "OK"; a bare `451` or `554` included), and on a list of restrictions
-that is empty (`,`). It takes the text up to the first newline and ignores the rest. It ignores an
-action whose argument is missing, with a warning in its log, and the mail goes on as if nothing had
-been said. And what it sends for an enhanced status code without a text is what an earlier reply
-left in its memory. All of these are refused here, and the caller answers with a temporary error.
+An action follows `action=` in a policy reply, or is the value of an access table. These are what
+Postfix (smtpd/smtpd_check.c, check_table_result) does with unsafe ones:
 
-Whatever does not begin with an action of access(5) or a reply code is a list of restrictions
+- It accepts the mail on an empty action, on one that has only digits (such results once meant
+  "OK"; `451` and `554` are no exception), and on an empty list of restrictions (`,`).
+- It reads the text up to the first newline and ignores the rest.
+- It ignores an action whose argument is missing, with a warning in its log, and continues as if
+  there were no action.
+- For an enhanced status code without a text it sends what an earlier reply left in its memory.
+
+All of these are refused here, and the caller answers with a temporary error.
+
+An action that does not begin with one of access(5) or with a reply code is a list of restrictions
 (restrictions.py).
 """
 
@@ -27,9 +31,9 @@ _REPLY_CODE_DIGITS = 3
 def checked_action(text: str, allowed: list[str] | None = None) -> str:
     """Trim white space from an action and return it if it is safe.
 
-    `allowed` are the actions that the operator permits, in any letter case. An action of access(5)
-    and a reply code may be followed by text; the name of a restriction must stand alone, because
-    Postfix would evaluate the words behind it as restrictions too.
+    `allowed` has the actions that the operator permits, in any letter case. An action of access(5)
+    and a reply code may be followed by text. The name of a restriction must stand alone, because
+    Postfix would also evaluate the words that follow as restrictions.
 
     Raises:
         ValueError: it is not safe; the text says why and does not repeat it.
@@ -53,7 +57,7 @@ def checked_action(text: str, allowed: list[str] | None = None) -> str:
 
 
 def verb_of(action: str) -> str | None:
-    """The word that says what is done; None for a list of restrictions, which may hold anything."""
+    """The first word of an action or a reply code; None for a list of restrictions."""
     verb = action.split(" ", 1)[0]
     if not verb.isascii():  # Python's lower() would make an ASCII letter of some others
         return None
@@ -78,7 +82,7 @@ def _is_allowed(action: str, allowed: list[str]) -> bool:
 
 
 def _fault_of_reply(text: str) -> str:
-    """dsn_split() of global/dsn_util.c stepped over the end of a text that is only a status code.
+    """dsn_split() of global/dsn_util.c reads past the end of a text that is only a status code.
 
     It does so up to Postfix 3.8.15, 3.9.9, 3.10.8 and 3.11.0, and in all of 3.7.
     """
@@ -93,9 +97,9 @@ def _fault_of_reply(text: str) -> str:
 
 
 def _fault_of_filter(text: str) -> str:
-    """A destination may be empty, or several in a list; qmgr/qmgr_message.c splits at the colon.
+    """The destination may be empty or a list; qmgr/qmgr_message.c splits at the colon.
 
-    Without a name of a transport before it, the mail would be deferred until it bounces.
+    Without the name of a transport before the colon, the mail is deferred until it bounces.
     """
     transport, colon, _ = text.partition(":")
     if not colon or not transport or " " in transport:
@@ -107,9 +111,9 @@ def _fault_of_filter(text: str) -> str:
 
 
 def _fault_of_address(text: str) -> str:
-    """Postfix ignores a text without `@`, and takes any other as one address, which then bounces.
+    """Postfix ignores a text without `@`, and takes any other text as one address.
 
-    So a second address, a remark or angle brackets are no better than nothing.
+    With a second address, a remark or angle brackets in it, mail to that address bounces.
     """
     local, _, domain = text.rpartition("@")
     if not local or not domain or any(character in text for character in " ,<>"):
@@ -121,7 +125,7 @@ def _fault_of_address(text: str) -> str:
 
 
 def _fault_of_header(text: str) -> str:
-    """As is_header() in global/is_header.c: a name, perhaps blanks, and a colon."""
+    """A header is a name, optional blanks and a colon, as for is_header() in global/is_header.c."""
     name, colon, _ = text.partition(":")
     name = name.rstrip(" ")
     if not colon or not name or not name.isascii() or " " in name:
@@ -129,8 +133,9 @@ def _fault_of_header(text: str) -> str:
     return ""
 
 
-# The actions that Postfix tells by their first word, in any letter case, and what makes their text
-# unusable. The numbers are lines of smtpd/smtpd_check.c in Postfix 3.10.0.
+# The actions that Postfix recognises by their first word, in any letter case, and the function that
+# finds what makes their text unusable. The numbers are lines of smtpd/smtpd_check.c in Postfix
+# 3.10.0.
 _ACTIONS: dict[str, Callable[[str], str] | None] = {
     "dunno": None,  # 2418: the text is ignored
     "reject": _fault_of_reply,  # 2425: dsn_split()
@@ -144,7 +149,7 @@ _ACTIONS: dict[str, Callable[[str], str] | None] = {
     "bcc": _fault_of_address,  # 2612: a text without @ is ignored
     "defer_if_permit": _fault_of_reply,  # 2638: dsn_split()
     "defer_if_reject": _fault_of_reply,  # 2652: dsn_split()
-    "prepend": _fault_of_header,  # 2666: a text that is_header() does not know is ignored
+    "prepend": _fault_of_header,  # 2666: a text that is_header() refuses is ignored
     # 2704: a reply code of three digits, as _fault_of_reply; dsn_split()
     "ok": None,  # 2722: the text is ignored
     "relay": None,  # 2722: the text is ignored

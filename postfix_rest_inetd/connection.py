@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: MIT
 """The client's connection on fd 0 and 1: blocking reads and writes, SIGTERM between requests.
 
-- Nothing here closes first: a read waits as long as the client likes. Postfix pays a second or a
-  failed lookup for each connection that it finds closed.
-- SIGTERM does not interrupt a request: it ends the next wait for input, once nothing is left to be
-  read. So stopping a handler loses no request that has arrived. It is blocked while one program
-  takes the place of another (restart.py).
+- A read waits as long as the client likes; nothing here closes the connection first. For each
+  connection that Postfix finds closed, it waits a second or fails a lookup.
+- SIGTERM does not interrupt a request. It ends the next wait for input, once there is nothing left
+  to read. So no request that has arrived is lost when a handler is stopped. SIGTERM is blocked
+  while one program replaces another (restart.py).
 - A client that has gone away (ECONNRESET, EPIPE) is the same as end of file.
-- fd 0 and 1 may be one socket (inetd), two pipes or a terminal. They may have been left in
-  non-blocking mode by whoever opened them; they are put right.
+- fd 0 and 1 may be one socket (inetd), two pipes or a terminal. If the program that opened them has
+  left them in non-blocking mode, they are set to blocking mode.
 
-A handler that waits for its first request has loaded little more than this. `_signal` is the C half
-of `signal`, which imports enum: 20 million instructions, on top of 31 for a connection on which
-nothing is said.
+A handler that waits for its first request has loaded little more than this module. `_signal` is the
+C part of `signal`. `signal` also imports enum, for 20 million instructions; a connection on which
+nothing is sent costs 31 million without it.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _SIOCATMARK = 0x8905
 
 
 class Connection:
-    """The connection that this process was started for. There is only one, for good.
+    """The connection that this process was started for.
 
     Attributes:
-        restarted: has the process had it in an earlier program (restart.py)?
+        restarted: was it the connection of an earlier program in this process (restart.py)?
     """
 
     __slots__ = ("_poll", "_taken", "_terminating", "_wakeup", "restarted")
@@ -49,24 +49,24 @@ class Connection:
         """Take over fd 0, fd 1 and SIGTERM."""
         os.set_blocking(_IN, True)
         os.set_blocking(_OUT, True)
-        # A signal may come just before poll() is entered; a byte in a pipe is not lost.
+        # A signal may arrive just before poll() begins. A byte in a pipe is not lost then.
         self._wakeup, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._terminating = False
         self._taken = b""
         _signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
         _signal.signal(_signal.SIGTERM, _ignore)
-        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # for who tries it on a terminal
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # for a trial on a terminal
         self._poll = select.poll()
         self._poll.register(_IN, select.POLLIN)
         self._poll.register(self._wakeup, select.POLLIN)
-        # Who started over has kept it waiting.
+        # The program before this one has blocked SIGTERM.
         self.restarted = self.release_termination()
 
     def wait(self, idle_sec: float | None = None) -> str:
-        """Wait for the client, without taking anything of what it sends.
+        """Wait for the client, without reading anything.
 
-        READY: read() will return at once. ENDED: SIGTERM has come, and nothing else. IDLE: neither
-        has within `idle_sec` seconds.
+        READY: read() will return at once. ENDED: SIGTERM has arrived, and no input. IDLE: neither
+        has arrived within `idle_sec` seconds.
         """
         timeout = None if idle_sec is None else idle_sec * 1000
         while True:
@@ -81,7 +81,7 @@ class Connection:
             self._poll.unregister(self._wakeup)
 
     def is_at_end(self) -> bool:
-        """Is the end of file what read() would return at once?"""
+        """Would read() return end of file at once?"""
         from fcntl import ioctl
         from sys import byteorder
         from termios import FIONREAD
@@ -89,7 +89,7 @@ class Connection:
         count = bytearray(4)
         try:
             ioctl(_IN, FIONREAD, count)
-        except OSError:  # /dev/null and the like, which can be asked in no other way
+        except OSError:  # /dev/null and the like: only a read tells
             self._taken = self._taken or self.read()
             return not self._taken
         if int.from_bytes(count, byteorder):
@@ -102,7 +102,7 @@ class Connection:
         return int.from_bytes(count, byteorder) == 0
 
     def read(self) -> bytes:
-        """What the client sent, at most PIECE_BYTES; nothing at end of file. Not for SIGTERM."""
+        """Input, at most PIECE_BYTES; empty at end of file. SIGTERM does not interrupt it."""
         if self._taken:
             taken, self._taken = self._taken, b""
             return taken
@@ -112,9 +112,9 @@ class Connection:
             return b""
 
     def hold_termination(self) -> bool:
-        """Keep SIGTERM waiting, also for a program that takes the place of this one.
+        """Block SIGTERM, also for a program that replaces this one.
 
-        False, and SIGTERM is not held, if one has come already.
+        Returns False, and does not block it, if a SIGTERM has arrived already.
         """
         _mask_termination(_signal.SIG_BLOCK)
         try:  # noqa: SIM105 - contextlib is one more module to load
@@ -126,7 +126,7 @@ class Connection:
         return not self._terminating
 
     def release_termination(self) -> bool:
-        """Have SIGTERM delivered again; returns whether it was held."""
+        """Unblock SIGTERM; returns whether it was blocked."""
         return _mask_termination(_signal.SIG_UNBLOCK)
 
     def write(self, data: bytes) -> bool:
@@ -140,10 +140,10 @@ class Connection:
         return True
 
     def linger(self) -> None:
-        """Take care that a last reply arrives although the client goes on sending.
+        """Make sure that a last reply arrives although the client continues to send.
 
         Closing a TCP socket with unread input resets the connection, and the reset may overtake the
-        reply. So the sending side is closed, and input is thrown away for a bounded time.
+        reply. So the sending side is closed, and input is discarded for a limited time.
         """
         import socket
 
@@ -151,7 +151,7 @@ class Connection:
             with socket.socket(fileno=os.dup(_IN)) as connection:
                 connection.shutdown(socket.SHUT_WR)
         except OSError:
-            return  # no socket, or already gone
+            return  # not a socket, or closed already
         end, left = monotonic() + LINGER_SEC, LINGER_BYTES
         poll = select.poll()
         poll.register(_IN, select.POLLIN)
@@ -166,7 +166,7 @@ class Connection:
 
 
 def _mask_termination(how: int) -> bool:
-    """Hold SIGTERM or release it; returns whether it was held before."""
+    """Block SIGTERM or unblock it; returns whether it was blocked before."""
     return _signal.SIGTERM in _signal.pthread_sigmask(how, [_signal.SIGTERM])
 
 

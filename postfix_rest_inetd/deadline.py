@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """A deadline: the point in time by which a request must have been answered.
 
-A timeout bounds a single system call, and a backend that sends a byte now and then never exceeds
-it. So everything that waits asks the deadline for the time that is left just before it waits. What
-computes cannot be interrupted: how much it gets to do is bounded (max-response-bytes), and it is
-looked at once more when the reply is there.
+A timeout limits a single system call, and a backend that sends a byte now and then never exceeds
+it. So all code that waits asks the deadline for the remaining time just before it waits. A
+computation cannot be interrupted. Its input is limited (max-response-bytes), and the deadline is
+checked again when the reply is ready.
 
-As everything that waits has the deadline at hand, whoever wants to see what happens meanwhile gives
-it a Trace. A handler does not.
+All code that waits has the deadline at hand. So a caller that wants to see what happens meanwhile
+gives it a Trace. A handler does not.
 """
 
 from __future__ import annotations

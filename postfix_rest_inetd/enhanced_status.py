@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Enhanced status codes (RFC 3463), as Postfix tells them from other words."""
+"""Enhanced status codes (RFC 3463), as Postfix recognises them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ _MAX_DIGITS = 3  # global/dsn_util.h: DSN_DIGS2, DSN_DIGS3
 
 
 def is_enhanced_status(word: str) -> bool:
-    """Is it an enhanced status code, as dsn_valid() in Postfix's global/dsn_util.c tells one?"""
+    """Is the word an enhanced status code to dsn_valid() in Postfix's global/dsn_util.c?"""
     parts = word.split(".")
     return (
         len(parts) == 3  # class, subject and detail: RFC 3463 section 2

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The errors of this package. Each knows its outcome, from which `verdict` derives the reply.
+"""The errors of this package. Each has an outcome, from which `verdict` derives the reply.
 
-The text of an error is for the operator. It is built from the configuration, from error numbers and
-from constants, never from a key, an address, a token or anything that a backend sent: so it may go
-to the journal whatever `log-keys` says.
+The text of an error is for the operator. It consists of constants, error numbers and parts of the
+configuration. It never has a key, an address, a token or anything that a backend sent in it, so it
+may be written to the journal also without `log-keys`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class ConfigError(ExpectedError):
 
 
 class ProtocolError(ExpectedError):
-    """The client sent what Postfix never sends; the connection cannot be trusted any further.
+    """The client sent what Postfix never sends. Nothing that follows on the connection is read.
 
     Attributes:
         reply_text: what to tell the client, or None when the protocol has no reply for it.
@@ -64,7 +64,7 @@ class DeadlineError(BackendError):
 
 
 class UnreachableError(BackendError):
-    """The backend could not be connected to, or the connection was lost, or TLS failed."""
+    """Connecting to the backend failed, the connection was lost, or TLS failed."""
 
     outcome = model.UNREACHABLE
 

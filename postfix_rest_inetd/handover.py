@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""What a handler that starts over leaves to the one that it becomes: a configuration that was good.
+"""The last good configuration, handed over by a handler that starts over to the one it becomes.
 
-exec(2) forgets everything. Should the files be unusable when the handler wakes, it goes on with the
-state that it had, as a handler does that has stayed awake. The state is in an unnamed file in
-memory (memfd_create(2)), which passes through exec as the connection does, and whose number is in
-the environment. The handler's user and root can read it, as they can read the handler's memory.
+A process loses its memory at exec(2). If the files are unusable when the handler wakes, it uses the
+state that it had before, as a handler does that stayed awake. The state is in an unnamed file in
+memory (memfd_create(2)). Like the connection, it stays open across exec; the number of its
+descriptor is in the environment. The handler's user and root can read it, as they can read the
+handler's memory.
 
-Nothing is left where the system refuses such a file, or where the state is larger than MAX_BYTES,
-because a thousand handlers may sleep at a time. A handler that wakes then has the files alone.
+Nothing is handed over if the system refuses such a file, or if the state is larger than MAX_BYTES,
+because a thousand handlers may hibernate at a time. The handler then depends on the files.
 """
 
 from __future__ import annotations
@@ -26,15 +27,15 @@ class State:
     """What was in force.
 
     Attributes:
-        mode, name: of the endpoint.
-        token: as it is sent.
-        content: of the configuration file.
+        mode, name: those of the endpoint.
+        token: the token as it is sent.
+        content: the content of the configuration file.
     """
 
     __slots__ = ("content", "mode", "name", "token")
 
     def __init__(self, mode: str, name: str, token: bytes, content: bytes) -> None:
-        """All of it must have been good."""
+        """All of it must have been usable."""
         self.mode = mode
         self.name = name
         self.token = token
@@ -42,7 +43,7 @@ class State:
 
 
 def leave(state: State) -> None:
-    """Leave a state, in place of what was left before."""
+    """Leave a state; it replaces the one that was left before."""
     discard()
     parts = [state.mode.encode(), state.name.encode(), state.token, state.content]
     head = b" ".join([_MAGIC, *[b"%d" % len(part) for part in parts]])
@@ -64,7 +65,7 @@ def leave(state: State) -> None:
 
 
 def take() -> State | None:
-    """What was left, if anything; it stays until discard()."""
+    """The state that was left, if any; it stays until discard()."""
     descriptor = _descriptor()
     if descriptor is None:
         return None
@@ -84,7 +85,7 @@ def take() -> State | None:
 
 
 def discard() -> None:
-    """Drop what was left."""
+    """Drop the state that was left."""
     descriptor = _descriptor()
     if descriptor is not None:
         os.close(descriptor)
@@ -92,7 +93,7 @@ def discard() -> None:
 
 
 def _descriptor() -> int | None:
-    """The descriptor of the file; None when the environment names none, or something else."""
+    """The descriptor of the file; None if the environment has none, or that of another file."""
     number = os.environ.get(VARIABLE, "")
     if not (number.isascii() and number.isdigit()) or len(number) > 9:
         return None
@@ -101,7 +102,7 @@ def _descriptor() -> int | None:
         return None
     try:
         found = os.fstat(descriptor)
-        # Whatever else has that number is not ours to read or to close.
+        # Another file of that number must be neither read nor closed.
         is_ours = stat.S_ISREG(found.st_mode) and found.st_nlink == 0
         is_ours = is_ours and os.pread(descriptor, len(_MAGIC), 0) == _MAGIC
     except OSError:

@@ -40,7 +40,7 @@ def loads(
         if end == len(document):
             return value
     except (ImportError, StopIteration, ValueError, TypeError, AttributeError, SystemError):
-        pass  # SystemError: Python 3.11 wants to raise json's own error and finds no json
+        pass  # SystemError: Python 3.11 cannot raise json's own error while json is not loaded
     import json
 
     return json.loads(text, object_pairs_hook=object_pairs_hook, parse_constant=parse_constant)
@@ -68,7 +68,7 @@ def _repeated(pairs: list[tuple[str, object]]) -> list[str]:
 
 
 class _Context:
-    """What the scanner reads its settings from, as from a json.JSONDecoder."""
+    """The settings of the scanner, in the place of a json.JSONDecoder."""
 
     strict = True
     object_hook = None

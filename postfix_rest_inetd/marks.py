@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Marks of files: what changes whenever a file is rewritten or another one takes its place.
+"""Marks of files. A mark changes whenever the file is rewritten or replaced by another one.
 
-A kernel stamps files by a clock that ticks every 10 ms at worst. A file that is rewritten twice
-within a tick has one mark for both contents, so the mark of a file that changed a moment ago is not
-to be relied on: has_settled() tells. Some file systems keep whole seconds (ext4 with inodes of 128
-bytes), or even ones (vfat): there a moment is longer.
+The kernel stamps files by a clock that ticks at least every 10 ms. A file that is rewritten twice
+within a tick has the same mark for both contents. So the mark of a file that changed a moment ago
+is not reliable; has_settled() tells whether it is. Some file systems keep whole seconds (ext4 with
+inodes of 128 bytes) or even seconds (vfat), which makes that moment longer.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _COARSE_SEC = 2
 def mark_of(path: str) -> Mark:
     """Inode, size, the times of content and inode in nanoseconds, and the device.
 
-    None for what is not there. A file that is put into a directory changes the directory's mark.
-    The device tells files of two images apart that have everything else in common.
+    None if there is no such file. A new file in a directory changes the directory's mark. The
+    device distinguishes files of two file system images that have everything else in common.
     """
     try:
         found = os.stat(path)
@@ -36,8 +36,8 @@ def mark_of(path: str) -> Mark:
 def has_settled(path: str, mark: Mark, seconds: float) -> bool:
     """Did the last change happen more than `seconds` ago?
 
-    Of a file that is not there, the last change of its directory counts, or of what there is of the
-    path to it, links resolved or not: the file, or the directory, may be on its way.
+    For a missing file, the last change of its directory counts, or of the nearest directory on the
+    path that exists, with and without links resolved: the file may be about to be created.
     """
     if mark is not None:
         return _is_older(mark, seconds)
@@ -53,7 +53,7 @@ def _is_older(mark: tuple[int, int, int, int, int], seconds: float) -> bool:
 
 
 def _place_of(path: str) -> str:
-    """The nearest directory above a path that is there."""
+    """The nearest existing directory above a path."""
     place = os.path.dirname(path) or "."
     while not os.path.isdir(place) and place not in ("/", "."):
         place = os.path.dirname(place) or "."

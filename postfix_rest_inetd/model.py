@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The values that flow between the modules: requests, responses, replies, and their constants.
 
-Plain classes with slots and plain constants, because this module is on the way to the first reply:
-importing enum, dataclasses or typing costs more than everything that is defined here.
+These are plain classes with slots and plain constants, because every handler loads this module
+before its first reply. To import enum, dataclasses or typing costs more than all definitions here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ SOCKETMAP_LOOKUP = "socketmap-lookup"
 POLICY = "policy"
 MODES = (TCP_LOOKUP, SOCKETMAP_LOOKUP, POLICY)
 
-# What became of a request: the journal's POSTFIX_REST_OUTCOME.
+# The outcome of a request: POSTFIX_REST_OUTCOME in the journal.
 FOUND = "found"
 NOT_FOUND = "not-found"
 ACTION = "action"
@@ -26,10 +26,10 @@ INVALID_DATA = "invalid-data"
 BROKEN_REQUEST = "broken-request"
 UNUSABLE_CONFIG = "unusable-config"
 INTERNAL_ERROR = "internal-error"
-# Not of a request: a changed configuration cannot be used, and the one before stays in force.
+# Not of a request: the changed configuration is unusable, and the previous one stays in force.
 KEPT_CONFIG = "kept-config"
 
-# What Postfix is told: the kinds of Reply. Each codec has its own words for them.
+# The kinds of Reply. Each codec has its own form for them.
 REPLY_VALUE = "value"
 REPLY_NOT_FOUND = "not-found"
 REPLY_TEMPORARY = "temporary"
@@ -39,7 +39,7 @@ REPLY_NONE = "none"
 
 
 class LookupRequest:
-    """A key to be looked up; `map_name` is None for tcp_table, which has no map names."""
+    """A key to look up; `map_name` is None for tcp_table, which has no map names."""
 
     __slots__ = ("key", "map_name")
 
@@ -59,7 +59,7 @@ class PolicyRequest:
         self.attributes = attributes
 
     def first(self, name: bytes) -> bytes:
-        """The value of the first attribute of that name, or nothing."""
+        """The value of the first attribute of that name; empty if there is none."""
         for attribute, value in self.attributes:
             if attribute == name:
                 return value
@@ -73,8 +73,8 @@ class Response:
     """What the backend answered: the HTTP status and, for status 200, the whole body.
 
     Attributes:
-        ended_by_close: did the end of the connection alone say that the body was over?
-        compressed: does a Content-Encoding say that it is? Nothing here decompresses it.
+        ended_by_close: was the end of the connection the only sign that the body was complete?
+        compressed: does Content-Encoding say that the body is compressed? It is not decompressed.
     """
 
     __slots__ = ("body", "compressed", "ended_by_close", "status")
@@ -90,7 +90,7 @@ class Response:
 
 
 class Reply:
-    """What Postfix is told: one of the REPLY_ kinds, and a text where the kind has one.
+    """The answer to Postfix: one of the REPLY_ kinds, and a text where the kind has one.
 
     REPLY_NONE means that nothing is sent and the connection is closed.
     """

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Lists of restrictions as actions: what Postfix would ignore in them.
 
-An action that does not begin with one of access(5) or a reply code is a list of restrictions to
-Postfix (smtpd/smtpd_check.c: check_table_result, generic_checks), separated by blanks and commas.
-Names are told in any letter case. One that is not known here may be a restriction class of main.cf:
-Postfix knows, and defers the mail if there is none.
+To Postfix (smtpd/smtpd_check.c: check_table_result, generic_checks), an action that does not begin
+with one of access(5) or with a reply code is a list of restrictions, separated by blanks and
+commas. Letter case does not matter. An unknown name may be a restriction class of main.cf; if there
+is none, Postfix defers the mail.
 
-What is found here is either ignored by Postfix, with a warning in its log, or can never be
-evaluated: then Postfix defers the mail with "451 4.3.5 Server configuration error". A handler loads
-this module for an action that is a list, and for no other. The texts repeat nothing of a list but
-the names of restrictions that stand here.
+The faults that are found here are those that Postfix ignores, with a warning in its log, and those
+that it cannot evaluate: then it defers the mail with "451 4.3.5 Server configuration error". A
+handler loads this module only for an action that is a list. From a list, the texts of faults repeat
+only names of restrictions that this file knows.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ NEED_TABLE = frozenset(
 # 4333: "must be followed by number".
 SLEEP = "sleep"
 
-# 4292, 4300 and 4308: "restriction `%s' after `%s' is ignored"; but for permit not if the verdict
-# is only logged.
+# 4292, 4300 and 4308: "restriction `%s' after `%s' is ignored". For reject and defer this does not
+# hold if the verdict is only logged (warn_if_reject).
 LAST = frozenset(("permit", "reject", "defer"))
 
-# A pseudo restriction: it changes the next one, and does nothing at the end.
+# A pseudo restriction: it changes the next one, and has no effect at the end of a list.
 WARN_IF_REJECT = "warn_if_reject"
 
-# The others: they stand alone. Where a domain name is needed, one of them is not meant to be it.
+# The others have no argument. Where a domain name is needed, none of these is one.
 ALONE = frozenset(
     "defer_if_permit defer_if_reject reject_unauth_pipelining reject_plaintext_session "
     "reject_unknown_client reject_unknown_client_hostname reject_unknown_reverse_client_hostname "
@@ -82,7 +82,7 @@ def fault_of(action: str) -> str:
     if is_enhanced_status(words[0]):
         return "the action is an enhanced status code without a reply code before it"
     before = ""
-    # What is taken for an argument below is no name above, so it need not be stepped over.
+    # A domain or a number is not the name of a restriction, so the loop does not have to skip it.
     for word, argument in zip(words, [*words[1:], ""], strict=True):
         if fault := _fault_at(word, argument, warns=before == WARN_IF_REJECT):
             return fault

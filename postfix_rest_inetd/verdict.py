@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""From what the backend answered, or failed to answer, to what Postfix is told. A pure function.
+"""From the response of the backend, or its failure, to the reply for Postfix. A pure function.
 
-A wrong "not found" bounces mail for good and a wrong action lets it in, so only two things are
-trusted: a complete response with status 404 (for lookups), and one with status 200 whose body is
-exactly what the contract says. An empty body may be all that a backend has sent before it died: it
-is "not found" only if its length or a last chunk has said so, and `empty-body` permits it.
-Everything else is a temporary error, but for the other 4xx statuses: they mean that connector and
-backend do not understand each other, and are permanent by contract (`temporary-statuses` changes
-that), unless the connector is known to go by a configuration that is out of date.
+A wrong "not found" bounces mail, and a wrong action accepts it. So only two responses are trusted:
+a complete one with status 404 (for lookups), and one with status 200 whose body has the form that
+the contract requires. A backend that crashes may leave an empty body. An empty body is "not found"
+only if its length or a last chunk confirms it, and if `empty-body` permits it.
 
-The texts go to SMTP clients. They never hold anything that the backend or the client sent.
+Everything else is a temporary error, except the other 4xx statuses. These mean that connector and
+backend do not understand each other, and by contract they are permanent errors. They become
+temporary by `temporary-statuses`, or if the handler's configuration is known to be out of date.
+
+The texts go to SMTP clients. They never contain anything that the backend or the client sent.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ def of_response(
 ) -> model.Reply:
     """The reply for a complete response.
 
-    `is_outdated` tells that the endpoint, or its token, may not be what the operator wants by now:
-    then a refusal is a temporary error.
+    With `is_outdated`, the endpoint or its token may differ from what the operator has configured:
+    a refusal is a temporary error then.
 
     Raises:
         InvalidDataError: the body is not what the contract says; the text never repeats it.
@@ -67,17 +68,17 @@ def of_response(
 
 
 def of_failure(endpoint: Endpoint, outcome: str) -> model.Reply:
-    """The reply when there was no usable response."""
+    """The reply without a usable response."""
     return _failed(endpoint, outcome, _FAILURES[outcome])
 
 
 def without_backend(outcome: str) -> model.Reply:
-    """The reply when the handler itself has failed: `failure-action` is not for that."""
+    """The reply when the handler itself has failed, to which `failure-action` does not apply."""
     return model.Reply(outcome, model.REPLY_TEMPORARY, _FAILURES[outcome])
 
 
 def of_broken_request(reply_text: str | None) -> model.Reply:
-    """The last reply on a connection whose client broke the protocol."""
+    """The last reply on a connection whose client violated the protocol."""
     if reply_text is None:
         return model.Reply(model.BROKEN_REQUEST, model.REPLY_NONE)
     return model.Reply(model.BROKEN_REQUEST, model.REPLY_PERMANENT, reply_text)
@@ -132,13 +133,13 @@ def _strings(response: model.Response) -> list[str]:
 
 
 def _are_blank(values: list[str], separator: str) -> bool:
-    """Is there nothing in the values but blanks and separators?
+    """Do the values consist of blanks and separators only?
 
-    Postfix splits access and alias values at commas and white space (CHARS_COMMA_SP in its
-    util/sys_defs.h; isspace() of C has two characters more) and would be left with an empty list:
-    on one of an access table it accepts the mail, for one of an alias it cannot take the mail at
-    all. White space beside something else stays as it is: Postfix skips it where it means nothing,
-    and whether it means something is for the parameter to say, not for us.
+    Postfix splits the values of access tables and aliases at commas and white space
+    (CHARS_COMMA_SP in its util/sys_defs.h; isspace() of C has two more characters). From these
+    values it would get an empty list. With an empty list from an access table it accepts the mail;
+    with one for an alias it cannot accept the mail at all. White space beside other text stays,
+    because its meaning depends on the parameter of Postfix.
     """
     return not any(value.replace(separator, "").strip(_BLANK) for value in values)
 
@@ -162,10 +163,10 @@ def _nothing(endpoint: Endpoint, response: model.Response) -> model.Reply:
 
 
 def _unreadable(response: model.Response, why: str) -> InvalidDataError:
-    """The error for a body that is not what it should be: `why`, unless there is a better reason.
+    """The error for a body of the wrong form. If the body is compressed, that replaces `why`.
 
-    To see that a body is compressed is not to decompress it: Accept-Encoding has forbidden it, and
-    a short body may become a very long one.
+    Compressed bodies are recognised, but not decompressed: Accept-Encoding forbids them, and a
+    short one may become very long.
     """
     if response.compressed or response.body.startswith(_GZIP):
         why = "the body of the response is compressed, and the request has Accept-Encoding: "
