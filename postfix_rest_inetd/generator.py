@@ -1,26 +1,27 @@
 # SPDX-License-Identifier: MIT
 """systemd.generator(7): from config.json to where the sockets listen.
 
-For each mode that has endpoints, drop-ins with ListenStream= are written for the instances of its
-socket template (postfix-rest-tcp@.socket and so on); units/names.py says which these are. A
-socket unit that fails is started again by revive-postfix-rest@.service.
+For each mode that has endpoints, the generator writes drop-ins with ListenStream= for the instances
+of its socket template (postfix-rest-tcp@.socket and so on). The modules of `units` say which these
+are. revive-postfix-rest@.service starts a failed socket unit again.
 
-It never stands in the way of a boot, and nothing about one endpoint or one file keeps the others
-from being written: what cannot be written is told, with exit status 1, which systemd reports.
-Nothing is written where there is no config.json, or no endpoint in it. Where config.json cannot be
-used, the sockets get no new address, a unit is written that prints the problems into the journal
-during the boot, the journal is told at once if it is there already (daemon-reload), and the exit
-status is 1. Problems that are one endpoint's alone (config/loading.py) are told in the same way,
-and all sockets get their addresses.
+The generator does not block a boot. A problem with one endpoint or one file does not prevent the
+others from being written. It reports what it cannot write, and exits with status 1, which systemd
+reports. Without config.json, or without an endpoint in it, it writes nothing.
 
-Sockets that are listening already must not lose their addresses by that: systemd would close them
-at the daemon-reload, which the upgrade of any package may cause, and they would stay closed when
-the file has been mended. What they have left behind (units/listening_sockets.py) is what is written
-when there is no usable config.json, and for units that a usable one does not have any more: after
-a renaming @OLD goes on until @NEW is started or @OLD is stopped, and the journal is told.
+With an unusable config.json, the sockets get no new addresses. The generator writes a unit that
+prints the problems to the journal during the boot, reports them at once if the journal is available
+(daemon-reload), and exits with status 1. It reports problems that affect one endpoint only
+(config/loading.py) in the same way, but all sockets get their addresses.
 
-Reading a few files and writing a few is all there is: targets, tokens and certificates are not
-looked at.
+Sockets that already listen must keep their addresses. Otherwise systemd would close them at the
+daemon-reload, which the upgrade of any package can cause, and they would stay closed after the file
+has been repaired. So without a usable config.json, the generator writes what these sockets have
+left behind (units/listening_sockets.py). It does the same for units that a usable config.json no
+longer has: after an endpoint was renamed, @OLD continues until @NEW is started or @OLD is stopped,
+and the journal says so.
+
+The generator only reads and writes a few files. It does not check targets, tokens and certificates.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def main(
     return EXIT_FAILED if problem is not None or files.failures else EXIT_OK
 
 
-# In a file of its own, because systemd 252 warns of keys that it does not know.
+# In a separate file, because systemd 252 warns of unknown keys.
 _POLL_LIMIT = """\
 [Socket]
 # Default 150 connections in 2 s, and a pause after them: mail would wait. No machine starts as many
@@ -90,7 +91,7 @@ PollLimitBurst=2000
 
 
 def _endpoints(config_path: str) -> tuple[list[Endpoint] | None, ConfigError | None]:
-    """Those of config.json, None when there is no such file; and what is wrong with some of them.
+    """The endpoints of config.json, None without such a file; and the problems of some of them.
 
     Raises:
         ConfigError: the file cannot be used.
@@ -102,7 +103,7 @@ def _endpoints(config_path: str) -> tuple[list[Endpoint] | None, ConfigError | N
 
 
 def _keep_listening(listening: dict[str, str], files: GeneratedFiles) -> None:
-    """Write the drop-ins of the sockets that are listening, as they were."""
+    """Write the drop-ins of the sockets that listen, without changes."""
     for name, text in listening.items():
         files.write(f"{name}.d/{_DROP_IN}", text)
 
@@ -110,7 +111,7 @@ def _keep_listening(listening: dict[str, str], files: GeneratedFiles) -> None:
 def _write_units(
     endpoints: list[Endpoint], listening: dict[str, str], files: GeneratedFiles, config_path: str
 ) -> None:
-    """Write the drop-ins for all endpoints, and for what listens without one."""
+    """Write the drop-ins of all endpoints, and of sockets that listen without an endpoint."""
     for mode in dict.fromkeys([*model.MODES, *(endpoint.mode for endpoint in endpoints)]):
         template = f"{unit_of(mode)}@"
         units = socket_units.units_of(mode, [e for e in endpoints if e.mode == mode])
@@ -134,7 +135,7 @@ def _write_units(
 
 
 def _with_names_that_fit(units: list[SocketUnit]) -> list[SocketUnit]:
-    """Without those whose name no unit can have. The operator is told: @all serves the endpoint."""
+    """The units whose names are not too long. Others are reported: @all serves their endpoints."""
     too_long = [unit for unit in units if len(unit.name) > MAX_NAME]
     if too_long:
         places = [f"{unit.endpoints[0].json_path}.name" for unit in too_long]
@@ -148,7 +149,7 @@ def _with_names_that_fit(units: list[SocketUnit]) -> list[SocketUnit]:
 
 
 def _keep_addresses(units: list[SocketUnit], listening: dict[str, str]) -> None:
-    """Let units that listen at an address of another endpoint of their mode go on there."""
+    """Let units continue to listen at addresses of other endpoints of their mode."""
     served = {address for unit in units for address in unit.addresses}
     for unit in units:
         own = unit.addresses
@@ -157,9 +158,9 @@ def _keep_addresses(units: list[SocketUnit], listening: dict[str, str]) -> None:
 
 
 def systemd_version() -> int:
-    """The version of the running service manager, 0 when it cannot be found out.
+    """The version of the running service manager, 0 if it cannot be determined.
 
-    Its shared library bears the version in its name; asking systemctl would cost a process.
+    The name of its shared library has the version in it. systemctl would cost a process.
     """
     mark = "/libsystemd-shared-"
     try:
@@ -175,7 +176,7 @@ def systemd_version() -> int:
 
 
 def _tell(text: str, message_id: str, priority: int, unit: str = "") -> None:
-    """Tell the journal, or stderr where there is none yet."""
+    """Write to the journal, or to stderr if there is no journal yet."""
     fields = {"MESSAGE": text, "MESSAGE_ID": message_id, "PRIORITY": str(priority)}
     if unit:
         fields["OBJECT_SYSTEMD_UNIT"] = unit  # journalctl -u shows it then
@@ -183,7 +184,7 @@ def _tell(text: str, message_id: str, priority: int, unit: str = "") -> None:
 
 
 def _tell_gone(name: str, addresses: list[str], others: list[str]) -> None:
-    """A unit listens that config.json does not have; `others` would listen in its place."""
+    """Report a unit that listens without an endpoint; `others` would listen in its place."""
     text = f"{name} listens at {listed(addresses)}, but config.json has no such endpoint any more. "
     if others:
         new = _nicest(others)
@@ -196,7 +197,7 @@ def _tell_gone(name: str, addresses: list[str], others: list[str]) -> None:
 
 
 def _tell_kept(unit: SocketUnit, others: list[str]) -> None:
-    """A unit listens at addresses that are now another endpoint's, for which `others` are."""
+    """Report a unit that listens at addresses of another endpoint, whose units are `others`."""
     names = (unit.name, _nicest(others))
     text = (
         f"{unit.name} listens at {listed(unit.kept)}, which is the address of another endpoint "
@@ -215,14 +216,14 @@ def _tell_failures(failures: list[str]) -> None:
 
 
 def _nicest(names: list[str]) -> str:
-    """Of the units that listen at a place: @NAME, without escapes if there is one, before @all."""
+    """The best unit to name: @NAME before @all, and a name without escapes before one with them."""
     return min(names, key=lambda name: (name.partition("@")[2] == "all.socket", "\\" in name))
 
 
 def _report(
     error: ConfigError, config_path: str, files: GeneratedFiles, *, are_written: bool
 ) -> None:
-    """Tell the operator what is wrong: now if there is a journal, during the boot if not."""
+    """Report an unusable configuration: now if there is a journal, otherwise during the boot."""
     outcome = "sockets keep the addresses that they have, if any"
     if are_written:
         outcome = "endpoints with problems give temporary errors, and the others are served"

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Local addresses: where an endpoint listens, and where a connection has arrived.
 
-An IPv4-mapped IPv6 address is the IPv4 address that it stands for: a socket that listens at [::]
-names the ends of an IPv4 connection in that form. A path below /var/run is the one below /run, to
-which systemd changes it in ListenStream= (patch_var_run() of core/load-fragment.c).
+An IPv4-mapped IPv6 address equals the IPv4 address in it: a socket that listens at [::] has local
+addresses of this form for IPv4 connections. A path below /var/run equals the one below /run,
+because systemd replaces it in ListenStream= (patch_var_run() of core/load-fragment.c).
 """
 
 from __future__ import annotations
 
-import _socket  # the C module alone: `socket` imports enum and selectors
+import _socket  # the C module: `socket` also imports enum and selectors
 
 WILDCARDS = (b"\0" * 4, b"\0" * 16)
 
@@ -47,7 +47,7 @@ class LocalAddress:
         return hash(self._parts())
 
     def __str__(self) -> str:
-        """As systemd's ListenStream= takes it: `127.0.0.1:9000`, `[::1]:9000`, `/run/x`."""
+        """The form for ListenStream= of systemd: `127.0.0.1:9000`, `[::1]:9000`, `/run/x`."""
         if self.ip is None:
             return self.path or "an unnamed unix socket"
         if len(self.ip) == _IPV4_BYTES:
@@ -59,7 +59,7 @@ class LocalAddress:
 
 
 def parse_ip(text: str) -> bytes | None:
-    """The packed form of an IP literal (or of `localhost`, which is 127.0.0.1), or None."""
+    """The packed form of an IP literal, or of `localhost` (127.0.0.1); None for other texts."""
     if text == "localhost":
         text = "127.0.0.1"
     family = _socket.AF_INET6 if ":" in text else _socket.AF_INET
@@ -70,10 +70,10 @@ def parse_ip(text: str) -> bytes | None:
 
 
 def local_address_of(descriptor: int) -> LocalAddress | None:
-    """The address at which a connection arrived, None when its family is unknown here.
+    """The address at which a connection arrived; None if its family is neither IP nor unix.
 
     Raises:
-        OSError: the descriptor is no socket.
+        OSError: the descriptor is not a socket.
     """
     connection = _socket.socket(fileno=descriptor)
     try:

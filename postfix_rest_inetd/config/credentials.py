@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Secrets in files of their own: where they are, and how a token is read from one.
+"""Secrets in separate files: where the files are, and how a token is read.
 
-A bare name means a credential of the service manager: a file in $CREDENTIALS_DIRECTORY, where
-LoadCredential= of systemd.exec(5) puts it. systemd copies that file when it starts the service, so
-a handler never sees a new credential; it sees a new file at an absolute path.
+A name without a path is a credential of the service manager: a file in $CREDENTIALS_DIRECTORY, into
+which LoadCredential= of systemd.exec(5) copies it. systemd does that when it starts the service. So
+a running handler keeps the credential that it was started with, but uses a new file at an absolute
+path.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 MAX_TOKEN_BYTES = 65536
 
 _BYTE_ORDER_MARK = "\ufeff".encode()
-# Room for the mark, and for the end of the line.
+# For the mark and the end of the line.
 _SPARE_BYTES = 5
-# The largest bundles of certificates have a quarter of a megabyte.
+# The largest bundles of certificates have about 0.25 MB.
 _MAX_DIGESTED_BYTES = 4 * 1024 * 1024
 
 
@@ -30,7 +31,7 @@ def locate(name: str, json_path: str) -> str:
     """The path of a secret file.
 
     Raises:
-        ConfigError: the name is a bare one and there is no $CREDENTIALS_DIRECTORY.
+        ConfigError: the name has no path, and there is no $CREDENTIALS_DIRECTORY.
     """
     if "/" in name:
         return name
@@ -45,12 +46,12 @@ def locate(name: str, json_path: str) -> str:
 
 
 def paths_of(endpoint: Endpoint) -> list[str]:
-    """The paths of all files that an endpoint names, as far as they can be told."""
+    """The paths of all files that an endpoint names, as far as they are known."""
     return _located(endpoint.auth_token_file) + certificates_of(endpoint)
 
 
 def certificates_of(endpoint: Endpoint) -> list[str]:
-    """The paths of the files for TLS that an endpoint names, as far as they can be told."""
+    """The paths of the files for TLS that an endpoint names, as far as they are known."""
     return _located(endpoint.tls_ca_file, endpoint.tls_cert_file, endpoint.tls_key_file)
 
 
@@ -64,7 +65,7 @@ def _located(*names: str | None) -> list[str]:
 
 
 def digest_of(path: str) -> int | None:
-    """What is another number when a file has another content; None for one that cannot be read."""
+    """A number that changes with the content of a file; None if the file cannot be read."""
     try:
         return hash(regular_file.read(path, _MAX_DIGESTED_BYTES))
     except OSError:
@@ -72,10 +73,10 @@ def digest_of(path: str) -> int | None:
 
 
 def auth_token_of(endpoint: Endpoint) -> bytes:
-    """The token of an endpoint, ready for the header field.
+    """The token of an endpoint, as the value of the header field.
 
     Raises:
-        ConfigError: the token file cannot be used. The text names the file, never its content.
+        ConfigError: the token file cannot be used. The text has its name, but no content.
     """
     if endpoint.auth_token_file is None:
         return (endpoint.auth_token or "").encode()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Endpoints, and which of them a connection belongs to.
 
-An endpoint is a local address, a mode and a target. With Accept=yes a process learns nothing of the
-socket unit that started it but the connection itself: so the connection's own local address
-(getsockname(2)) says which endpoint it is for.
+An endpoint is a local address, a mode and a target. With Accept=yes, a process gets the connection,
+but no information about the socket unit that started it. So the local address of the connection
+(getsockname(2)) selects the endpoint.
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ def select(
 ) -> Endpoint | str:
     """The endpoint for a connection, or a sentence that says why there is none.
 
-    `mode` and `name` restrict the choice. A name that only one endpoint bears decides; several
-    endpoints of one name are told apart by the local address.
+    `mode` and `name` restrict the choice. If a single endpoint has that name, it is chosen. Among
+    several, the local address decides.
     """
     wanted = "endpoint" if mode is None else f"{mode} endpoint"
     candidates = [e for e in endpoints if mode in (None, e.mode) and name in (None, e.name)]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""From an entry of `endpoints` to an Endpoint: each field by itself, and all of them together.
+"""From an entry of `endpoints` to an Endpoint: first each field by itself, then their combination.
 
-A problem with a field that does not say which connections are the endpoint's is that endpoint's
-alone; it bears its problems. Others may be about any endpoint.
+A problem with a field that does not select connections affects this endpoint only, and is recorded
+in it. Any other problem may affect other endpoints.
 """
 
 from __future__ import annotations
@@ -22,17 +22,16 @@ if TYPE_CHECKING:
     from .fields import Field
     from .problems import Problems
 
-# The fields whose problems are those of one endpoint.
+# The fields whose problems affect one endpoint only.
 OF_REQUESTS = frozenset(name for name, field in ENDPOINT_FIELDS.items() if not field.selects)
 
 
 def read_fields(
     document: Mapping[str, object], known: Mapping[str, Field], path: str, problems: Problems
 ) -> tuple[dict[str, Any], set[str]]:
-    """The values of the fields of an object, and the fields that it names or seems to mean.
+    """The values of the fields of an object, and the names that it has or seems to mean.
 
-    What is wrong goes to `problems`; a misspelt field is not reported as missing too. `null` stands
-    for a field that is not given.
+    A misspelt field counts as given, and is not reported as missing. `null` counts as not given.
     """
     values: dict[str, Any] = {}
     named: set[str] = set()
@@ -61,10 +60,10 @@ def read_endpoint(
     problems: Problems,
     places: dict[LocalAddress, str],
 ) -> Endpoint | None:
-    """An endpoint, or None where it cannot be told where that listens.
+    """An endpoint, or None if its address is unknown.
 
-    `places` are those that are taken already, each with the path of the endpoint there. The
-    endpoint is fit to be used only if it has no `problems`.
+    `places` has the addresses of the endpoints before it, with their JSON paths. An endpoint that
+    has `problems` must not serve requests.
     """
     if not isinstance(entry, Object):
         problems.add(path, "must be an object")
@@ -93,7 +92,7 @@ def read_endpoint(
 
 
 def _address(values: dict[str, Any], named: set[str]) -> LocalAddress | None:
-    """Where an endpoint listens, or None when that is wrong or missing."""
+    """Where an endpoint listens; None if that is wrong or missing."""
     if "bind-path" in named:
         return LocalAddress(None, path=values["bind-path"]) if "bind-path" in values else None
     if "bind-port" not in values or ("bind-address" in named and "bind-address" not in values):
@@ -103,7 +102,7 @@ def _address(values: dict[str, Any], named: set[str]) -> LocalAddress | None:
 
 
 def _contradictions(values: dict[str, Any], named: set[str]) -> Iterable[tuple[str, str]]:
-    """What is wrong between the fields of an endpoint."""
+    """Problems with the combination of fields in an endpoint."""
     yield from _name_contradictions(named)
     if "mode" in values:
         purpose = POLICY if values["mode"] == model.POLICY else LOOKUPS
@@ -121,7 +120,7 @@ _IN_WORDS = {LOOKUPS: "the modes of lookups", POLICY: "the mode policy"}
 
 
 def _name_contradictions(named: set[str]) -> Iterable[tuple[str, str]]:
-    """What is wrong between fields, whatever they hold."""
+    """Problems with the combination of fields, whatever their values are."""
     if "auth-token" not in named and "auth-token-file" not in named:
         yield "auth-token", "is required, or else auth-token-file"
     if "auth-token" in named and "auth-token-file" in named:
@@ -138,8 +137,8 @@ def _name_contradictions(named: set[str]) -> Iterable[tuple[str, str]]:
 def _access_table_contradictions(
     values: dict[str, Any], named: set[str]
 ) -> Iterable[tuple[str, str]]:
-    """What is wrong between access-table and other fields of an endpoint for lookups."""
-    # A bad value of access-table is a problem by itself, and no reason for another one.
+    """Problems with access-table and other fields of an endpoint for lookups."""
+    # A bad value of access-table is one problem, and not the reason for a second one.
     is_access_table = values.get("access-table", "access-table" in named)
     if "allowed-actions" in named and not is_access_table:
         yield "allowed-actions", "needs access-table beside it, in an endpoint for lookups"
@@ -148,7 +147,7 @@ def _access_table_contradictions(
 
 
 def _target_contradictions(values: dict[str, Any], named: set[str]) -> Iterable[tuple[str, str]]:
-    """What is wrong between the target and other fields."""
+    """Problems with the target and other fields."""
     if not values["target"].tls:
         for name in sorted(named):
             if ENDPOINT_FIELDS[name].needs_tls:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What people are told of each field of config.json, in one sentence. No handler loads this.
+"""A description of each field of config.json, for the JSON schema. Handlers do not load this.
 
-The sentence is the field's description in the JSON schema. What postfix-rest-inetd.json(5) says of
-a field is longer, and is written there; types, bounds and defaults are in fields.py.
+postfix-rest-inetd.json(5) describes the fields at greater length. Their types, bounds and defaults
+are in fields.py.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The fields of config.json: what each may hold, where it may stand, and what it is by default.
+"""The fields of config.json: the values and the default of each, and which endpoints may have it.
 
-This table is where a field is defined. The file is read by it (entries.py), the JSON schema is made
-from it (admin/schema), and postfix-rest-inetd.json(5) is compared with it by
-tests/project/test_field_manual.py. What is said of a field to people is in field_words.py, which no
-handler loads.
+This table defines the fields. entries.py reads the file by it, admin/schema makes the JSON schema
+from it, and tests/project/test_field_manual.py compares postfix-rest-inetd.json(5) with it. The
+descriptions of the fields are in field_words.py, which handlers do not load.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-# The largest reply that Postfix takes is one of 100000 bytes (socketmap_table(5)). In JSON it is
-# at most six times as long, each byte being written as \u00XX. Reading more is of no use.
+# The largest reply that Postfix accepts has 100000 bytes (socketmap_table(5)). In JSON it is at
+# most six times as long, with each byte written as \u00XX. Nothing longer is useful.
 USEFUL_RESPONSE_BYTES = 1024 * 1024
 
 # What an endpoint is for.
@@ -26,18 +25,18 @@ POLICY = "policy"
 
 
 class Field:
-    """What one field may hold.
+    """One row of the table.
 
     Attributes:
-        kind: the function of values.py that reads a value.
-        limits: what it takes besides the value: bounds, the largest count, choices.
-        default: what is in use where the field is not given, as `kind` would return it; None for
-            a field that is required, or that stands for nothing where it is not given.
-        is_required: must each endpoint have it?
-        selects: does it say which connections are an endpoint's?
-        only_for: LOOKUPS or POLICY if only endpoints for these may have it; else empty.
-        needs_tls: is it only for targets with https?
-        unit: of a number, in words; else empty.
+        kind: the function of values.py that reads the value.
+        limits: the other arguments of that function: bounds, the largest count, choices.
+        default: the value in use if the field is not given, in the form that `kind` returns; None
+            for required fields, and for optional ones without a default.
+        is_required: must each endpoint have the field?
+        selects: does the field determine which connections belong to the endpoint?
+        only_for: LOOKUPS or POLICY if it is an error in the other endpoints; else empty.
+        needs_tls: is it an error in an endpoint whose target begins with http://?
+        unit: the unit of a number, as a word; else empty.
     """
 
     __slots__ = (
@@ -62,7 +61,7 @@ class Field:
         selects: bool = False,
         needs_tls: bool = False,
     ) -> None:
-        """A field that every endpoint may have, unless something else is said."""
+        """Without options, an optional field that every endpoint may have."""
         self.kind = kind
         self.limits = limits
         self.default = default
@@ -73,21 +72,21 @@ class Field:
         self.needs_tls = needs_tls
 
     def value_of(self, value: object) -> object:
-        """What a JSON value becomes.
+        """The value in use for a JSON value.
 
         Raises:
-            ValueError: the field cannot hold it; the text says why.
+            ValueError: the field does not accept it; the text says why.
         """
         return self.kind(value, *self.limits)
 
 
-# Of the file itself.
+# The fields of the whole file.
 FILE_FIELDS = {
     "user-agent": Field(values.header_value, default="Postfix REST Connector"),
     "endpoints": Field(values.array, 1000, is_required=True),
 }
 
-# Of each of its endpoints.
+# The fields of an endpoint.
 ENDPOINT_FIELDS = {
     "name": Field(values.text, is_required=True, selects=True),
     "mode": Field(values.mode, is_required=True, selects=True),
@@ -101,13 +100,13 @@ ENDPOINT_FIELDS = {
     # Postfix itself gives up after 100 s.
     "request-timeout": Field(values.whole_number, 1, 90_000, default=2000, unit="milliseconds"),
     "list-separator": Field(values.separator, default=","),
-    # As many as Apache httpd takes (LimitRequestFields); others take fewer.
+    # As many as Apache httpd accepts (LimitRequestFields); others accept fewer.
     "headers": Field(values.headers, 100, default={}),
     "tls-ca-file": Field(values.secret_file, needs_tls=True),
     "tls-cert-file": Field(values.secret_file, needs_tls=True),
     "tls-key-file": Field(values.secret_file, needs_tls=True),
     "method": Field(values.one_of, "POST", "GET", default="POST", only_for=POLICY),
-    # There are not more of them than this.
+    # There are 100 statuses in this range.
     "temporary-statuses": Field(values.statuses, 400, 499, 100, default=frozenset()),
     "failure-action": Field(values.failure_action, only_for=POLICY),
     # Postfix knows fewer verbs, and 200 codes.

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""config.json to Config: all of its problems are found at once, and nothing in it is guessed.
+"""config.json to Config: all problems are found at once, and nothing is guessed.
 
-The file is the one of postfix-rest-connector 1.1.0 and 3.x, with more optional fields (fields.py).
-As there, `null` stands for a field that is not given. Different from JSON's usual readers, a name
-that stands twice in an object is a problem, and so is a field that nobody knows: the nearest known
-one is named. Two endpoints on one address are a problem, whatever their modes.
+The file is that of postfix-rest-connector 1.1.0 and 3.x, with additional optional fields
+(fields.py). As there, `null` counts as not given. Unlike with usual JSON readers, a name that
+appears twice in an object is a problem. An unknown field is a problem as well; the text names the
+most similar known one. Two endpoints with the same address are a problem, whatever their modes.
 
-Any problem makes a file one that cannot be used, for those that look after it. For those that serve
-mail by it (`tolerant`), a problem with a field of one endpoint that does not say where it listens
-is that endpoint's alone: the endpoint bears its problems, and the others can be used. A problem
-that may be about an address, as that of an unknown field may, still makes the whole file unusable:
-a connection might go to another endpoint. A wrong `failure-action` does not make its endpoint
-unusable: a temporary error takes its place.
+By default, any problem makes the file unusable. For those that serve mail (`tolerant`), a problem
+with a field that does not select connections affects one endpoint only: it is recorded in the
+endpoint, and the others can be used. A problem that may concern an address still makes the whole
+file unusable, because connections might go to the wrong endpoint; an unknown field is such a
+problem. A wrong `failure-action` does not make its endpoint unusable: a temporary error replaces
+the action.
 
-Reading is bounded: a regular file of at most MAX_CONFIG_BYTES, and counts that no file of anybody's
-reaches (fields.py, problems.py). So any file is used or refused in about a second: what a step
-costs does not grow with what the other steps have found. The files that it names (tokens,
-certificates) are not read here.
+Reading is bounded: a regular file of at most MAX_CONFIG_BYTES, and counts far above those of real
+files (fields.py, problems.py). The cost of each step does not grow with the number of problems that
+were found before. So any file is used or refused in about a second. The files that it names
+(tokens, certificates) are not read here.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Config:
     """A configuration that can be used.
 
     Attributes:
-        problem: what is wrong with some of the endpoints, if that was to be tolerated.
+        problem: the problems of some endpoints, if they were to be tolerated.
     """
 
     __slots__ = ("endpoints", "problem", "user_agent")
@@ -47,7 +47,7 @@ class Config:
     def __init__(
         self, user_agent: str, endpoints: list[Endpoint], problem: ConfigError | None = None
     ) -> None:
-        """All checked."""
+        """All of it has been checked."""
         self.user_agent = user_agent
         self.endpoints = endpoints
         self.problem = problem
@@ -85,8 +85,8 @@ def parse(
 ) -> Config:
     """Check the content of a file; `source` is named in the error.
 
-    With `for_listening` the targets are not looked at: the endpoints of the result tell where to
-    listen, and are fit for nothing else. If `tolerant`, so are endpoints that have `problems`.
+    With `for_listening`, targets are not checked: the endpoints of the result tell where to listen,
+    and must not serve requests. With `tolerant`, this holds for endpoints that have `problems`.
 
     Raises:
         ConfigError: it cannot be used; all of its problems are listed.
@@ -114,7 +114,7 @@ def parse(
 
 
 def _document(content: bytes, source: str, problems: Problems) -> Object:
-    """The object that the file is; names that stand in it more than once go to `problems`.
+    """The JSON object of the file; names that appear more than once go to `problems`.
 
     Raises:
         ConfigError: it is not a JSON object.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What is wrong with a configuration file: sentences, each with the JSON path that it is about.
+"""The problems of a configuration file: sentences, each with the JSON path of its place.
 
-However many problems a file has, MAX_PROBLEMS of them are told, each in a text of bounded length,
-and the others are counted: so to find one costs no more when many have been found.
+At most MAX_PROBLEMS are kept, each with a text of limited length. The others are only counted. So a
+problem costs no more when many have been found before it.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 MAX_PROBLEMS = 50
 _MAX_SHOWN = 300  # characters of a path or a sentence
-_MAX_MEANT = 64  # characters of a name that may be meant for another
+_MAX_MEANT = 64  # characters of a name that is compared with the known ones
 
 
 class Problems:
-    """The first MAX_PROBLEMS, and how many more there are.
+    """The first MAX_PROBLEMS problems, and the number of the others.
 
     Attributes:
-        bearable: the fields whose problems are those of one endpoint, while one is read.
-        is_tolerable: have there been no other problems?
+        bearable: the fields whose problems affect one endpoint only, while one is read.
+        is_tolerable: are all problems so far with such fields?
     """
 
     __slots__ = ("_found", "_more", "bearable", "is_tolerable")
@@ -34,16 +34,16 @@ class Problems:
         self.is_tolerable = True
 
     def __len__(self) -> int:
-        """How many there are, told or only counted."""
+        """The number of problems, kept or only counted."""
         return len(self._found) + self._more
 
     @property
     def is_full(self) -> bool:
-        """Is everything else only counted?"""
+        """Are all further problems only counted?"""
         return len(self._found) >= MAX_PROBLEMS
 
     def add(self, path: str, text: str, name: str | None = None) -> None:
-        """Add a problem at a path, or at what has a name in the object there."""
+        """Add a problem at a path, or at the field `name` of the object there."""
         if name not in self.bearable:
             self.is_tolerable = False
         if self.is_full:
@@ -54,19 +54,19 @@ class Problems:
         self._found.append((cut(path), cut(text)))
 
     def since(self, before: int, path: str) -> list[tuple[str, str]]:
-        """Those that have come to the first `before`, all of them at a path."""
+        """The problems after the first `before`, which are those of the endpoint at `path`."""
         if len(self) == before:
             return []
         return self._found[before:] or [(path, "has problems, as the others before it")]
 
     def listed(self) -> list[tuple[str, str]]:
-        """As ConfigError has them."""
+        """All of them, in the form of ConfigError."""
         more = f"and {self._more} more problem{'s' * (self._more > 1)}"
         return [*self._found, ("", more)] if self._more else self._found
 
 
 def joined(path: str, name: str) -> str:
-    """The JSON path of what has a name in the object at `path`."""
+    """The JSON path of the field `name` in the object at `path`."""
     if name.replace("-", "").replace("_", "").isalnum():
         return f"{path}.{name}"
     import json
@@ -75,12 +75,12 @@ def joined(path: str, name: str) -> str:
 
 
 def cut(text: str) -> str:
-    """The beginning of a text, as much of it as is shown."""
+    """The part of a text that is shown."""
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """The known name that an unknown one may be meant for, if there is one."""
+    """A list of the known name that is most similar to an unknown one, or an empty list."""
     if len(name) > _MAX_MEANT:
         return []
     from difflib import get_close_matches  # costs more than the rest; only for a broken file

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Where in a document the names are that stand more than once in an object.
+"""Finds where in a document a name appears more than once in an object.
 
-json_reader.Object remembers them; here they are found at any depth, each with its JSON path. Only a
-file that has some needs this.
+json_reader.Object remembers these names. They are found at any depth, each with its JSON path. This
+module is loaded for a file that has such names.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 
 def find(value: object, problems: Problems, place: tuple[Any, ...] = ()) -> None:
-    """Add a problem for each of them.
+    """Add a problem for each such name below a value.
 
-    `place` is made of the place of what holds the value, and the value's name or index there.
+    `place` is empty for the whole document. Otherwise it has the place of the object or list that
+    contains the value, and the name or index of the value in it.
 
     Raises:
         RecursionError: the document is nested too deeply.

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The URL of a backend: http or https, taken apart once and for all when the config is read.
+"""The URL of a backend, http or https, parsed when the configuration is read.
 
-What a request line and a connection need is kept as bytes, ready to be sent. User information
-becomes basic authentication (RFC 7617) and appears nowhere else; `origin` is the only part of a
-target that may be shown to anyone, because paths and queries can hold secrets too.
+The parts are ready to be sent. User information becomes basic authentication (RFC 7617), and is in
+no other part. Paths and queries can also contain secrets, so `origin` is the part of a target that
+may be shown.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from .address import parse_ip
 
-# RFC 3986: what may stand in a path and a query as it is; `%` because it has been encoded already.
+# RFC 3986: characters that a path and a query may contain. `%` is one because the URL is encoded.
 _PATH_SAFE = "/%:@!$&'()*+,;=~"
 _QUERY_SAFE = _PATH_SAFE + "?"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -36,10 +36,10 @@ class Target:
     __slots__ = ("basic_auth", "host", "host_header", "origin", "path", "port", "tls")
 
     def __init__(self, url: str) -> None:
-        """Take an URL apart.
+        """Parse a URL.
 
         Raises:
-            ValueError: it cannot be used; the text says why and does not repeat it.
+            ValueError: it cannot be used; the text says why, without the URL.
         """
         if not url.isprintable() or " " in url:
             raise ValueError("a URL has no blanks and no control characters; write them as %XX")
@@ -67,7 +67,7 @@ class Target:
         self.basic_auth = _basic_auth(parts.username, parts.password)
 
     def with_query(self, query: str) -> str:
-        """The path and query, with more of a query appended to what the target has."""
+        """The path and the query of the target, with `query` appended."""
         return f"{self.path}{'&' if '?' in self.path else '?'}{query}"
 
 
@@ -80,7 +80,7 @@ def _host(host: str, netloc: str) -> str:
         except UnicodeError as error:
             raise ValueError("the host is not a valid internationalised name") from error
     if ":" in host or "[" in netloc:
-        # Some versions of urlsplit drop what stands beside the brackets.
+        # Some versions of urlsplit drop characters beside the brackets.
         before, _, rest = netloc.rpartition("@")[2].partition("[")
         after = rest.partition("]")[2]
         if parse_ip(host) is None or before or (after and not after.startswith(":")):

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The kinds of values in config.json: for each a function from the JSON value to the one in use.
+"""The kinds of values in config.json: for each, a function from the JSON value to the one in use.
 
-A function raises ValueError with a sentence that says what is wrong and what is right; its reader
-puts the JSON path before it. The sentences never repeat a value that may be a secret: tokens,
-headers, targets. What a function takes besides the value (bounds, choices) is in the table of
-fields.py.
+A function raises ValueError with a sentence that says what is wrong and what is right; entries.py
+puts the JSON path before it. The sentences do not repeat values that may be secrets: tokens,
+headers, targets. The other arguments of a function (bounds, choices) are in the table of fields.py.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .target import Target
 
-# RFC 9110 section 5.6.2: what a name may have besides letters and digits.
+# RFC 9110 section 5.6.2: characters of names besides letters and digits.
 _TOKEN_PUNCTUATION = "!#$%&'*+-.^_`|~"  # noqa: S105 - nothing secret
 
-# Headers that the request itself decides, or whose change would make a response unreadable.
+# Headers that the request determines, or whose change could make a response unreadable.
 RESERVED_HEADERS = frozenset(
     "accept-encoding connection content-length content-type expect keep-alive te trailer "
     "transfer-encoding upgrade x-auth-token x-request-id".split()
@@ -53,7 +52,7 @@ def target(value: object) -> Target:
 
 
 def header_value(value: object) -> str:
-    """What may stand behind the colon of a header field (RFC 9110 section 5.5)."""
+    """The value of a header field (RFC 9110 section 5.5)."""
     result = _string(value)
     if any(character < " " or character == "\x7f" for character in result):
         raise ValueError("must not have control characters in it")
@@ -94,9 +93,9 @@ def bind_address(value: object) -> bytes:
 
 
 def socket_path(value: object, most_bytes: int) -> str:
-    """The absolute path of a unix socket, as the value of a line that systemd reads.
+    """The absolute path of a unix socket, which becomes the value of a line of a unit.
 
-    systemd takes blanks off the end of a line, and joins a line that ends in a backslash with the
+    systemd removes blanks at the end of a line, and joins a line that ends in a backslash with the
     next one (systemd.syntax(7)).
     """
     path = absolute_path(value)
@@ -139,7 +138,7 @@ def capped_number(value: object, lowest: int, highest: int, useful: int) -> int:
 
 
 def separator(value: object) -> str:
-    """Any text; Postfix could not read a NUL."""
+    """Any text without a NUL, at which Postfix would cut a reply off."""
     result = _string(value)
     if "\0" in result:
         raise ValueError("must not have a NUL in it")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The files that the generator writes. Whatever fails for one of them, the others are written.
+"""The files that the generator writes. If one of them fails, the others are still written.
 
-A file is there in full or not at all: half an address would be another one.
+A file is written completely or not at all, because a part of an address would be another address.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ class GeneratedFiles:
     """The directory to write to.
 
     Attributes:
-        failures: what could not be done, as sentences.
+        failures: what failed, as sentences.
     """
 
     __slots__ = ("_directory", "_first_line", "failures")
 
     def __init__(self, directory: str, source: str) -> None:
-        """`source` is the file from which they are made."""
+        """`source` is the file that they are made from."""
         self._directory = directory
         self._first_line = f"# Written by postfix-rest-inetd-generator from {source}\n\n"
         self.failures: list[str] = []
@@ -40,7 +40,7 @@ class GeneratedFiles:
             self.failures.append(f"{path} cannot be written: {error.strerror}")
 
     def want(self, unit: str, target: str) -> None:
-        """Have a unit started with a target."""
+        """Start a unit together with a target."""
         directory = os.path.join(self._directory, f"{target}.wants")
         path = os.path.join(directory, unit)
         try:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What sockets that listen have left behind: each a copy of its drop-in, for as long as it does.
+"""The copies of their drop-ins that socket units keep in a directory while they listen.
 
-systemd closes a listening socket at the daemon-reload after which its unit does not name the
-address any more. So the generator has to know what listens, and cannot ask systemd, which waits for
-it. The units make and remove the copies (systemd/system/postfix-rest-@.socket.d/).
+systemd closes a listening socket at a daemon-reload after which its unit no longer has the address.
+So the generator has to know which sockets listen. It cannot ask systemd, which waits for it. The
+units create and remove the copies (systemd/system/postfix-rest-@.socket.d/).
 """
 
 from __future__ import annotations
@@ -15,15 +15,14 @@ from .. import regular_file
 DIRECTORY = "/run/postfix-rest-inetd"
 
 _PREFIX, _SUFFIX = "postfix-rest-", ".socket.conf"
-_MAX_BYTES = 4 * 1024 * 1024  # that of 1000 endpoints with the longest paths and names has less
+_MAX_BYTES = 4 * 1024 * 1024  # 1000 endpoints with the longest paths and names need less
 _KEPT_KEYS = ("ListenStream", "BindIPv6Only", "SocketUser", "SocketGroup", "SocketMode")
 
 
 def left_behind(directory: str) -> tuple[dict[str, str], list[str]]:
     """The drop-ins of the sockets that listen, by unit, and which of them cannot be read, and why.
 
-    They are without the comment on their first line. Whatever else is there is let alone: a boot
-    must not wait for it.
+    The comment on their first line is removed. Other files in the directory are not opened.
     """
     found: dict[str, str] = {}
     failures: list[str] = []
@@ -57,11 +56,11 @@ def _content(path: str) -> str:
 
 
 def addresses(text: str) -> list[str]:
-    """Where a drop-in says to listen."""
+    """The addresses in a drop-in."""
     lines = (line.partition("=") for line in text.splitlines())
     return [value.replace("%%", "%") for key, _, value in lines if key == "ListenStream"]
 
 
 def socket_lines(text: str) -> list[str]:
-    """The lines of a drop-in that say how to listen."""
+    """The lines of a drop-in that say where and how to listen."""
     return [line for line in text.splitlines() if line.partition("=")[0] in _KEPT_KEYS]
