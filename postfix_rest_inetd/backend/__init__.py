@@ -5,7 +5,7 @@
     request           a request to bytes
     http_connection   urllib3's connection class: the only module that imports urllib3
     resolver          the name of a backend to addresses
-    stream            a connection to one of them, of which no operation outlasts the deadline
+    stream            a connection to one of them, all of whose operations end by the deadline
     tls               the same, encrypted and verified
     response          bytes to status and body, within bounds
 

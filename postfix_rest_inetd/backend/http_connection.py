@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""urllib3's connection class, without the modules that come with it and are never used here.
+"""urllib3's connection class, without the modules that come with it and are not used here.
 
-`import urllib3.connection` loads pools, retries, a client for HTTP/2, the parser for mail, OpenSSL.
-A handler lives for one connection, so that would be most of what it does and holds. Of all that, a
-connection that is given its socket and its class for responses (client.py) uses HTTPConnection of
-urllib3 and of http.client, and no more.
+`import urllib3.connection` loads pools, retries, a client for HTTP/2, the parser for mail, and
+OpenSSL. A handler lives for one connection, and would spend most of its time and memory on that.
+Our connection gets its socket and its response class from client.py. Apart from these, it uses
+HTTPConnection of urllib3 and of http.client.
 
-So while urllib3.connection is loaded, empty modules take the place of those in LEFT_OUT. Whatever
-is asked of an empty module is a class that nobody can make an instance of: should a part that was
-left out be needed after all, that is an error (and a temporary one for Postfix), never a wrong
-answer. Afterwards the empty modules are taken away: who imports these names gets the real ones.
+So while urllib3.connection is loaded, empty modules replace those in LEFT_OUT. Each attribute of an
+empty module is a class that has no instances. If a part that was left out is needed after all, the
+result is an error, which is temporary for Postfix, and not a wrong answer. Afterwards the empty
+modules are removed, and an import of these names loads the real modules.
 
-This depends on the insides of urllib3. So it is done for the versions that the tests have run with,
-and if anything goes wrong meanwhile, everything is loaded as usual. For other versions, and with
+This depends on internals of urllib3. It is done for the versions that the tests have run with. If
+it fails, everything is loaded as usual. For other versions, and with
 POSTFIX_REST_INETD_PLAIN_IMPORT=1 in the environment, it is not tried. The tests run both ways.
 
-Until the first reply, a handler on Debian 13 takes 124 million instructions, and 285 without this.
+Until its first reply, a handler on Debian 13 takes 124 million instructions, and 285 without this.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ PLAIN_IMPORT = "POSTFIX_REST_INETD_PLAIN_IMPORT"
 
 OLDEST, NEWEST = (1, 26), (2, 8)
 
-# What is left out, and the millions of instructions that it would cost, all others being left out.
+# The modules that are left out, and what each would cost in millions of instructions if it alone
+# were loaded.
 LEFT_OUT = {
     "urllib3.http2": "60 with its probe: it imports importlib.metadata",
     "urllib3.http2.probe": "",
@@ -45,12 +46,12 @@ LEFT_OUT = {
     "email.parser": "",
     "urllib3.util.ssl_": "11",
 }
-# Packages in which modules are loaded, while what their __init__.py imports is not: 36 more.
+# Packages whose modules are loaded, but not what their __init__.py imports: 36 more.
 _HOLLOW = ("urllib3", "urllib3.util")
 
 
-class LeftOut(Exception):  # noqa: N818 - an exception only to be fit for an `except`
-    """Stands for everything in a module that was left out."""
+class LeftOut(Exception):  # noqa: N818 - an exception so that `except` accepts it
+    """Replaces every attribute of a module that was left out."""
 
     def __init__(self, *_arguments: object, **_keywords: object) -> None:
         """Refuse."""
@@ -75,14 +76,14 @@ def _load() -> None:
     """Load urllib3.connection and leave it, and urllib3 as a hollow package, in sys.modules.
 
     Raises:
-        Exception: of any kind, when this urllib3 is not what it is taken for.
+        Exception: of any kind, if this urllib3 differs from those that are known.
     """
     place, spec = _find_urllib3()
     empty = {name: _empty(name) for name in LEFT_OUT if name not in sys.modules}
     for name in _HOLLOW:
         empty[name] = type(sys)(name)
         empty[name].__path__ = [place + name.removeprefix("urllib3").replace(".", "/")]
-    empty["urllib3"].__spec__ = spec  # it stays, and others may look for it
+    empty["urllib3"].__spec__ = spec  # it stays, and other modules may look for it
     for name, module in empty.items():
         package, _, short = name.rpartition(".")
         if package in empty:
@@ -106,7 +107,7 @@ def _load() -> None:
 
 
 def _find_urllib3() -> tuple[str, ModuleSpec]:
-    """Its directory, and what else the import system knows of it."""
+    """The directory of urllib3, and its spec for the import system."""
     for finder in sys.meta_path:
         spec = finder.find_spec("urllib3", None)
         if spec is not None and spec.submodule_search_locations:
@@ -115,7 +116,7 @@ def _find_urllib3() -> tuple[str, ModuleSpec]:
 
 
 def _empty(name: str) -> ModuleType:
-    """A module in which everything is LeftOut; loggers can be made, but not be used."""
+    """A module whose attributes are LeftOut; a logger can be created, but not used."""
 
     def attribute(wanted: str) -> object:
         if wanted.startswith("__"):

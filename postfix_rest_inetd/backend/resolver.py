@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The addresses of a name, within a deadline.
 
-getaddrinfo(3) has no timeout and cannot be interrupted. So it runs in a thread of its own, which is
-left behind when the deadline passes. The next request waits for it as well, and for a second one
-too if that has gone on for STUCK_SEC; there are never more than MAX_RESOLUTIONS. A result is for
-the requests that were there before it: what comes when nobody waits is dropped, because the name
-may have moved by the time that somebody does.
+getaddrinfo(3) has no timeout and cannot be interrupted. So it runs in a separate thread, which
+continues when the deadline passes. The next request also waits for this thread. If the thread has
+been running for STUCK_SEC, a second one is started, up to MAX_RESOLUTIONS. A result is only for
+requests that began before it arrived. One that arrives while no request waits is dropped, because
+the name may have another address by the time of the next request.
 
-Raises DeadlineError and UnreachableError, whose texts hold the name and the system's reason.
+Raises DeadlineError and UnreachableError, whose texts have the name and the system's reason.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
     Address = tuple[int, tuple[Any, ...]]
 
-# resolv.conf(5): as long as a name server is waited for, before it is asked again or another one.
+# resolv.conf(5): the time after which the resolver asks again, or asks another name server.
 STUCK_SEC = 5
-# The unit allows 16 tasks. Four of them, each begun STUCK_SEC after the one before, are as long as
-# the usual resolver needs to give up on three name servers.
+# The unit allows 16 tasks. Four threads, each started STUCK_SEC after the one before, cover the
+# time that the usual resolver needs to give up on three name servers.
 MAX_RESOLUTIONS = 4
 
 
 class Resolver:
-    """Resolves one name, as often as needed."""
+    """Resolves one name, as often as necessary."""
 
     __slots__ = ("_bell", "_running", "_target")
 
@@ -60,7 +60,7 @@ class Resolver:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             return [(family, (host, self._target.port))]
         deadline.enter(f"resolving the name {host}")
-        # What is over by now is older than this request.
+        # A resolution that is over now began before this request.
         running = self._running = [each for each in self._running if not each.is_over]
         if not running or (
             len(running) < MAX_RESOLUTIONS and monotonic() - running[-1].began >= STUCK_SEC
@@ -78,7 +78,7 @@ class Resolver:
                 raise deadline.error()
 
     def _start(self, running: list[_Resolution]) -> None:
-        """Start one more, if that is possible; it must be if there is none."""
+        """Start one more if possible; a failure is an error if none is running."""
         try:
             running.append(_Resolution(self._target.host, self._target.port, self._bell))
         except RuntimeError:
@@ -87,12 +87,12 @@ class Resolver:
 
 
 class _Resolution:
-    """One call of getaddrinfo(3) in a thread of its own, which rings a bell when it is over."""
+    """One call of getaddrinfo(3) in a separate thread, which releases a lock at its end."""
 
     __slots__ = ("_bell", "_host", "_port", "addresses", "began", "error", "is_over")
 
     def __init__(self, host: str, port: int, bell: _thread.LockType) -> None:
-        """Raises RuntimeError if no thread can be started; `bell` is a lock that is held."""
+        """Raises RuntimeError if no thread can be started; `bell` is a lock in the locked state."""
         self._host = host.encode("ascii")  # bytes keep Python from loading its IDNA codec
         self._port = port
         self._bell = bell
@@ -103,7 +103,7 @@ class _Resolution:
         _thread.start_new_thread(self._run, ())
 
     def _run(self) -> None:
-        self.error = "the resolver failed"  # whatever happens, it is never an empty answer
+        self.error = "the resolver failed"  # an unexpected exception is not an empty result
         try:
             found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
             self.addresses = [(family, address) for family, _, _, _, address in found]
@@ -114,12 +114,12 @@ class _Resolution:
             self.is_over = True
             try:  # noqa: SIM105 - contextlib is one more module to load
                 self._bell.release()
-            except RuntimeError:  # another one has rung, and nobody has heard it yet
+            except RuntimeError:  # released already, by another thread
                 pass
 
 
 def _reason(error: Exception) -> str:
-    """The system's words for an error, without whatever a caller put into it."""
+    """The system's text of an error, without anything that a caller has added."""
     if isinstance(error, socket.gaierror):
         return error.strerror or "the resolver failed"
     if isinstance(error, OSError):

@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""One HTTP/1.x response, read as RFC 9112 has it, or refused: never a half one, never a guess.
+"""One HTTP/1.x response, read according to RFC 9112 or refused: no partial response, no guess.
 
-It takes the place of http.client's own response class, which takes a head that breaks off for a
-complete one ("404 Not F" would bounce mail), and guesses where framing is wrong. Its parser of
-header fields is the one for mail: to load it would be an eighth of what a handler does until its
-first reply, and to run it a large part of what a lookup on a kept connection takes.
+This replaces the response class of http.client, which accepts a truncated head as a complete one
+("404 Not F" would bounce mail), and guesses when the framing is wrong. http.client also parses
+header fields with the parser for mail. To load that would be an eighth of the work of a handler
+until its first reply, and to run it a large part of the work of a lookup on a kept connection.
 
 - The head: `HTTP/1.x` and three digits, fields with a name and a colon, an empty line; at most
-  MAX_HEAD_BYTES and MAX_FIELDS. Lines end in CR LF or LF, each as it likes. How TCP has cut the
-  bytes does not matter.
-- Interim responses (1xx) are passed over, at most MAX_INTERIM (RFC 9110, 15.2), but not 101: it
-  answers an Upgrade that nobody has sent. It is the last that is read of its connection.
+  MAX_HEAD_BYTES and MAX_FIELDS. Each line may end in CR LF or in LF. It does not matter how TCP has
+  split the bytes.
+- Interim responses (1xx) are skipped, at most MAX_INTERIM (RFC 9110, 15.2). 101 is not one of them:
+  it answers an Upgrade that was not sent. Nothing that follows it on the connection is read.
 - The body: chunked, or by Content-Length, or until the backend closes; none after 101, 204 and 304.
-  Transfer-Encoding outranks Content-Length, and no coding but chunked is known. Lengths that
-  contradict each other or are none are refused.
-- `reusable` is only true when the response has arrived as a whole, with nothing behind it, and
-  the backend lets the connection live (RFC 9112, 9.3).
+  Transfer-Encoding takes precedence over Content-Length, and chunked is the only known coding.
+  Lengths that are not numbers or contradict each other are refused.
+- `reusable` is true if the response is complete, nothing follows it, and the backend keeps the
+  connection open (RFC 9112, 9.3).
 
-A stream that ends too early raises UnreachableError, or EOFError before the first byte; what is no
-response raises InvalidDataError. What the backend sent is in none of their texts.
+A stream that ends too early raises UnreachableError, or EOFError before the first byte. Data that
+is not a response raises InvalidDataError. The texts contain nothing that the backend sent.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MAX_HEAD_BYTES = 64 * 1024
 MAX_FIELDS = 100  # as http.client
 MAX_INTERIM = 20
 
-_MAX_CHUNK_LINE_BYTES = 4096  # a length, and extensions that nobody uses
+_MAX_CHUNK_LINE_BYTES = 4096  # a length, and extensions, which are rare
 _MAX_DIGITS = 16
 _STATUS_DIGITS = 3
 
@@ -58,7 +58,7 @@ class ResponseReader:
     Attributes:
         status: of the head, once that has been read.
         reusable: may the connection be used for the next request?
-        ended_by_close: was the end of the connection all that said that the body was over?
+        ended_by_close: was the end of the connection the only sign that the body was complete?
     """
 
     __slots__ = (
@@ -71,7 +71,7 @@ class ResponseReader:
         "status",
     )
 
-    # http.client would close the connection before the body has been read.
+    # With True, http.client would close the connection before the body has been read.
     will_close = False
 
     def __init__(self, sock: Bounded, **_of_no_use: object) -> None:
@@ -99,14 +99,14 @@ class ResponseReader:
             self.status = self._read_head()
 
     def isclosed(self) -> bool:
-        """Tell http.client that there is nothing to wait for before the next request."""
+        """Tell http.client that the next request can be sent."""
         return True
 
     def close(self) -> None:
-        """Do nothing: it is the connection that is closed."""
+        """Do nothing: the client closes the connection."""
 
     def read(self, limit: int) -> bytes:
-        """The body; of one that is longer than `limit`, `limit` + 1 bytes.
+        """The body, or its first `limit` + 1 bytes if it is longer than `limit`.
 
         Raises:
             BackendError: see the module.
@@ -126,17 +126,17 @@ class ResponseReader:
         return body
 
     def is_compressed(self) -> bool:
-        """Does Content-Encoding say so? Some backends put a character set there."""
+        """Does Content-Encoding have a compression? Some backends put a character set there."""
         field = self._fields.get(b"content-encoding")
         if field is None:
             return False
         return any(each.strip(b" \t").lower() in _COMPRESSIONS for each in field.split(b","))
 
     def keep_alive_sec(self) -> int | None:
-        """For how long the backend keeps an idle connection, if `Keep-Alive: timeout=N` says so.
+        """How long the backend keeps an idle connection, by `Keep-Alive: timeout=N`, or None.
 
-        RFC 2068, 19.7.1.1, has the field, and leaves its parameters open; Apache, node, Tomcat and
-        others send this one.
+        RFC 2068, 19.7.1.1, defines the field without parameters. Apache, node, Tomcat and others
+        send this one.
         """
         for parameter in self._fields.get(b"keep-alive", b"").split(b","):
             name, _, value = parameter.partition(b"=")
@@ -146,11 +146,11 @@ class ResponseReader:
         return None
 
     def _read_head(self) -> int:
-        """Read a head; returns its status, and leaves the fields that matter in `_fields`."""
+        """Read a head; returns its status, and puts the relevant fields into `_fields`."""
         head = self._take_head().replace(b"\r\n", b"\n")
         if b"\r" in head or b"\0" in head:
             _refuse("there is a control character in its header")
-        if b"\n " in head or b"\n\t" in head:  # a field that goes on in the next line, as long ago
+        if b"\n " in head or b"\n\t" in head:  # obsolete line folding
             head = head.replace(b"\n ", b" ").replace(b"\n\t", b" ")
         first, *lines = head.split(b"\n")
         status = first[9:12]
@@ -175,11 +175,11 @@ class ResponseReader:
         return int(status)
 
     def _take_head(self) -> bytes:
-        """Take the head off the buffer, without the end of its last line."""
+        """Remove the head from the buffer; returns it without the end of its last line."""
         while True:
             if not _VERSION.startswith(self._buffer[: len(_VERSION)]):
                 _refuse("it does not begin with HTTP/1.")
-            # Whichever kind of an empty line comes first. They may share the newline between them.
+            # The first empty line of either kind; the two kinds may share a newline.
             end = self._buffer.find(b"\n\r\n", 0, MAX_HEAD_BYTES)
             short = self._buffer.find(b"\n\n", 0, MAX_HEAD_BYTES if end < 0 else end + 1)
             if end >= 0 or short >= 0:
@@ -237,7 +237,7 @@ class ResponseReader:
         return int(digits, 16)
 
     def _line(self) -> bytes:
-        """Take a line off the buffer, without its end."""
+        """Remove a line from the buffer; returns it without its end."""
         while (end := self._buffer.find(b"\n", 0, _MAX_CHUNK_LINE_BYTES)) < 0:
             if len(self._buffer) >= _MAX_CHUNK_LINE_BYTES:
                 _refuse("there is a line without end in its chunks")

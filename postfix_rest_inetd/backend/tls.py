@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""TLS to a backend: verified always, by the system's trust store or by a CA of the operator's own.
+"""TLS to a backend, verified by the system's trust store or by a CA that the operator names.
 
-Certificate and host name are always checked; nothing in the configuration weakens that.
+Certificate and host name are always checked, and no field of the configuration turns that off.
 `tls-ca-file` replaces the trust store. The texts of the errors say which check failed and what to
 do about it.
 
-How a chain is checked must not depend on the version of Python: a backend that is good on Debian 12
-has to be good on Debian 13, or mail is deferred after an upgrade. From 3.13 on, Python's defaults
-are VERIFY_X509_PARTIAL_CHAIN and VERIFY_X509_STRICT. Both are settled here:
+The verification must not depend on the version of Python. Otherwise a backend that is accepted on
+Debian 12 could be refused on Debian 13, and mail would be deferred after an upgrade. Since 3.13,
+VERIFY_X509_PARTIAL_CHAIN and VERIFY_X509_STRICT are defaults of Python. Both are set here:
 
-- PARTIAL_CHAIN is on: a certificate that the operator names is trusted, also an intermediate CA's.
-- STRICT is off. It refuses chains whose form breaks RFC 5280: a CA certificate without keyUsage, a
-  certificate without authorityKeyIdentifier. The CAs of browsers have to keep to that anyway;
-  private ones, made with a few openssl commands, often do not. Without it nobody can forge a
-  certificate who could not with it: signatures, dates, names, basicConstraints, and keyUsage where
-  it is there, are checked all the same, as in openssl s_client, curl and Postfix.
+- PARTIAL_CHAIN is on: a certificate that the operator names is trusted, also that of an
+  intermediate CA.
+- STRICT is off. It refuses certificates whose form violates RFC 5280, such as that of a CA without
+  keyUsage, or one without authorityKeyIdentifier. Public CAs have to follow these rules. Private
+  CAs, made with a few openssl commands, often do not. STRICT does not prevent forgery: signatures,
+  dates, names, basicConstraints, and keyUsage if present, are checked in both cases, as in
+  openssl s_client, curl and Postfix.
 """
 
 from __future__ import annotations
@@ -47,11 +48,11 @@ class BoundedTLSSocket(Bounded, ssl.SSLSocket):
     """A TLS socket that obeys a deadline."""
 
     def receive(self) -> bytes:
-        """As of a plain socket, but an end that TLS has not announced is an EOFError.
+        """As for a plain socket, but an end that TLS has not announced is an EOFError.
 
         Python 3.11 raises SSLEOFError for a reset, and SSLError for an end. 3.13 raises SSLEOFError
-        for an end, or, when a RST has followed it, what the kernel has for a RST behind a FIN:
-        EPIPE (net/ipv4/tcp_input.c, tcp_reset). What OpenSSL says of an end is always the same.
+        for an end. If a RST has followed the FIN, it raises the error of the kernel for that: EPIPE
+        (net/ipv4/tcp_input.c, tcp_reset). OpenSSL has the same reason for an end in all versions.
         """
         try:
             return super().receive()
@@ -65,7 +66,7 @@ class BoundedTLSSocket(Bounded, ssl.SSLSocket):
             raise
 
     def transmit(self, data: bytes) -> None:
-        """As of a plain socket; Python hides what the kernel says behind an SSLEOFError."""
+        """As for a plain socket; Python replaces the error of the kernel by an SSLEOFError."""
         try:
             super().transmit(data)
         except ssl.SSLEOFError:
@@ -75,10 +76,11 @@ class BoundedTLSSocket(Bounded, ssl.SSLSocket):
 class Trust:
     """The settings for all TLS connections of an endpoint.
 
-    The system's trust store is a file with all certificates, and on most systems a directory with
-    the same ones, of which OpenSSL reads those that it needs. To read the file is a quarter of what
-    a first reply over https takes (57 of 222 million instructions). So it is read only if there is
-    no such directory, or if a backend's certificate is not accepted with the directory alone.
+    The system's trust store is a file with all certificates. Most systems also have a directory
+    with the same certificates, from which OpenSSL reads those that it needs. Reading the file takes
+    a quarter of the instructions until the first reply over https (57 of 222 million). So the file
+    is read only if there is no such directory, or if the certificate of a backend is not accepted
+    with the directory alone.
     """
 
     __slots__ = ("_ca_file", "_context", "_is_complete")
@@ -131,7 +133,7 @@ class Trust:
 
 
 def _hashed_directory() -> str | None:
-    """The system's directory of trusted certificates, if they can be found in it by their names."""
+    """The system's directory of trusted certificates, if its files have the names for OpenSSL."""
     paths = ssl.get_default_verify_paths()
     if paths.openssl_cafile_env in os.environ:
         return None
@@ -150,9 +152,9 @@ def _context_of(endpoint: Endpoint, ca_file: str | None, directory: str | None) 
         context = ssl.create_default_context(cafile=ca_file, capath=directory)
         key, path = "tls-cert-file", cert_file
         if cert_file is not None:
-            # Without a password function OpenSSL would ask for one on the terminal.
+            # Without this function, OpenSSL would ask for a password on the terminal.
             context.load_cert_chain(cert_file, key_file, password=_no_password)
-        # Python lets a stream end without TLS's own end. Then an attacker could cut a body short.
+        # By default, Python accepts a stream without TLS's own end: an attacker could cut a body.
         context.verify_flags = _CHAIN_FLAGS
         context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     except (OSError, ValueError) as error:
@@ -167,7 +169,7 @@ def _context_of(endpoint: Endpoint, ca_file: str | None, directory: str | None) 
 def _wrap(
     stream: BoundedSocket, context: ssl.SSLContext, target: Target, deadline: Deadline
 ) -> BoundedTLSSocket:
-    """Do the TLS handshake on a connected stream, which is closed when that fails.
+    """Do the TLS handshake on a connected stream, and close the stream if it fails.
 
     Raises:
         ssl.SSLCertVerificationError: the backend's certificate is not accepted.
@@ -199,7 +201,7 @@ def _wrap(
 
 
 def _locate(endpoint: Endpoint, key: str, name: str | None) -> str | None:
-    """The path of a file that OpenSSL can open without waiting; None without a name."""
+    """The path of a file, which OpenSSL can open without waiting; None without a name."""
     if name is None:
         return None
     json_path = f"{endpoint.json_path}.{key}"

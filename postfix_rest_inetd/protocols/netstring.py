@@ -3,13 +3,14 @@
 
     https://cr.yp.to/proto/netstrings.txt
 
-- The length is decimal, without sign, blanks or leading zeros (`0` itself is a length); Postfix
-  sends no other. A length over the limit is refused at the digit that makes it so, which bounds the
-  number of digits too.
-- The payload may hold any octet and may be empty.
-- The comma belongs to the frame, for an empty payload too.
+- The length is decimal, without sign, blanks or leading zeros (`0` itself is a length). Postfix
+  sends no other form. A length over the limit is refused at the first digit that exceeds it, so the
+  number of digits is limited as well.
+- The payload may contain any octet and may be empty.
+- The comma is part of the frame, also after an empty payload.
 
-A violation names the expectation and the octet in its place; nothing behind it can be trusted.
+The text of a violation has what was expected and the octet that came instead. The input after it
+cannot be used.
 """
 
 from __future__ import annotations

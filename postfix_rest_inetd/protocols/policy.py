@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: MIT
 r"""SMTPD policy delegation: `name=value` lines and an empty line, answered by `action=TEXT`.
 
-The protocol is described in Postfix's SMTPD_POLICY_README; an empty line ends the reply too.
+The protocol is described in Postfix's SMTPD_POLICY_README. An empty line also ends the reply.
 
 What Postfix's client (smtpd/smtpd_check.c, util/attr_print_plain.c) sends:
 
-- Lines end in a single newline. A carriage return is part of the value; so a client that ends its
-  lines in CR LF sends `\r` for the empty line, which is a line without `=`.
-- The name ends at the first `=`. It is made of printable ASCII characters other than the space and
-  is not empty; a value may hold anything but NUL and newline, and may be empty.
+- Lines end in a newline. A carriage return is part of the value. So a client whose lines end in
+  CR LF sends `\r` instead of the empty line, and that is a line without `=`.
+- The name ends at the first `=`. It consists of printable ASCII characters except the space, and is
+  not empty. A value may contain all octets except NUL and newline, and may be empty.
 - A line without `=`, a NUL, and a request without any attribute are broken requests.
 - Unknown attributes, duplicates and empty values are kept, in order: the backend decides.
 - A request is at most MAX_REQUEST_BYTES long, all lines with their newlines counted, and has at
   most MAX_ATTRIBUTES: Postfix sends about 30, none longer than its line_length_limit allows.
 
-A broken request has no reply: the connection is closed, and Postfix applies its
+A broken request gets no reply: the connection is closed, and Postfix applies its
 smtpd_policy_service_default_action. The text of an action must have passed the action
 firewall (action.py) before it comes here.
 """

@@ -3,16 +3,16 @@
 
 What Postfix's client (util/dict_sockmap.c, util/netstring.c) sends and accepts:
 
-- The name of the map ends at the first space; it may be empty. The key is all the rest: raw octets,
-  nothing encoded, spaces included; it may be empty. There is no NUL in either: they are C strings.
-  A payload without a space, or with a NUL, is a broken request.
-- A payload is at most MAX_REQUEST_BYTES long. Postfix sends 10000 from 3.12 on and had no limit
-  before; 102400 is what its own parsers let through, to which the name is added.
+- The name of the map ends at the first space, and may be empty. The key is the rest, also with
+  spaces in it: raw octets without any encoding. It may be empty. Name and key have no NUL, because
+  they are C strings. A payload without a space, or with a NUL, is a broken request.
+- A payload has at most MAX_REQUEST_BYTES. Postfix sends up to 10000 from 3.12 on, and had no limit
+  before. Its own parsers accept keys of up to 102400 octets, to which the name is added.
 - The statuses are `OK`, `NOTFOUND`, `TEMP`, `TIMEOUT` and `PERM`, in capitals. `NOTFOUND` is sent
-  with its space and no text. An empty `OK` is an error to Postfix; it is never sent, because an
-  empty value is "not found" before it comes here.
-- The client takes at most MAX_REPLY_BYTES of payload and reads the tail of a longer one as the next
-  reply, so such a reply is never sent.
+  with its space and no text. An empty `OK` is an error to Postfix. It does not occur, because
+  `verdict` makes "not found" of an empty value.
+- The client accepts at most MAX_REPLY_BYTES of payload. It would read the tail of a longer one as
+  the next reply, so encode() refuses such a reply.
 """
 
 from __future__ import annotations

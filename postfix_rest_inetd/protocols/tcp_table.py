@@ -5,19 +5,19 @@ The grammar of a request is what Postfix's client (util/dict_tcp.c) sends and no
 
     get SP *( 0x21-0x7e, with %XX for an octet ) LF
 
-- `%`, white space, control characters and octets from 0x80 on always come as %XX, so any of them
-  in its raw form, a carriage return before the newline included, is a broken request. XX may be in
-  either case. `+ & = / "` are literal.
-- %00 is broken: keys are C strings. Other control characters may occur as %XX.
+- Postfix sends `%`, white space, control characters and octets from 0x80 on as %XX. Any of them in
+  its raw form is a broken request, also a carriage return before the newline. XX may be in either
+  case. `+ & = / "` are literal.
+- %00 is broken, because keys are C strings. Other control characters may occur as %XX.
 - The key may be empty: `postmap -q ""` sends that.
-- `put`, which tcp_table(5) describes and no Postfix sends, is broken.
-- A line is at most MAX_REQUEST_BYTES long with its newline: header_checks look up to 102400 octets
-  up, each up to three octets long here. Input that cannot become a request is refused at once, not
-  at its newline: a client of another protocol must not wait for an answer.
+- `put`, which tcp_table(5) describes, but Postfix does not send, is broken.
+- A line has at most MAX_REQUEST_BYTES with its newline: header_checks may look up keys of up to
+  102400 octets, each of which takes up to three octets here. Input that cannot become a request is
+  refused at once and not at its newline, so that a client of another protocol does not wait.
 
-In a reply the same octets are put as %XX, and nothing else is. The client takes at most
+In a reply, the same octets are encoded as %XX, and no others. The client accepts at most
 MAX_REPLY_BYTES (DICT_TCP_MAXLEN) with the newline. It knows three codes: 200, 400 (try again later)
-and 500 (no such key); so a permanent error is a 400 too.
+and 500 (no such key). So a permanent error is also a 400.
 """
 
 from __future__ import annotations
