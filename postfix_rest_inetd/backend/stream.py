@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""A connected TCP stream to a backend, of which no operation outlasts the deadline.
+"""A connected TCP stream to a backend. All of its operations end by the deadline.
 
-- A socket's own timeout bounds one system call, so a backend that drips a byte at a time is never
-  stopped by it. BoundedSocket sets it anew, to the time that is left, before each call.
-- Where a name has several addresses, an address that swallows packets costs the others
-  HEAD_START_SEC, as in RFC 8305: then the next one is tried beside it, and the first that answers
-  is used. Families take turns.
+- The timeout of a socket limits one system call, and a backend that sends a byte at a time never
+  exceeds it. BoundedSocket sets the timeout to the remaining time before each call.
+- If a name has several addresses and one of them does not answer, the next one is tried after
+  HEAD_START_SEC, in parallel, as in RFC 8305. The first that answers is used. Address families take
+  turns.
 
-Raises DeadlineError and UnreachableError, whose texts hold host, port and the system's reason.
+Raises DeadlineError and UnreachableError, whose texts have host, port and the system's reason.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ if TYPE_CHECKING:
 else:
     _Stream = object
 
-# linux/tcp.h: where struct tcp_info has tcpi_bytes_acked, and where that ends.
+# linux/tcp.h: where tcpi_bytes_acked begins in struct tcp_info, and where it ends.
 _BYTES_ACKED, _TCP_INFO_BYTES = 120, 128
-HEAD_START_SEC = 0.25  # RFC 8305, 8: the Connection Attempt Delay that it recommends
+HEAD_START_SEC = 0.25  # RFC 8305, 8: the recommended Connection Attempt Delay
 
 _PIECE_BYTES = 65536
 
 
 class Bounded(_Stream):
-    """What makes a socket class obey a deadline; to be mixed in before that class.
+    """A mixin that makes a socket class obey a deadline; it stands before that class.
 
-    What http.client sends is collected until flush(): so head and body of a request are one packet,
-    and the fields that all requests share need not be put together for each of them.
+    The output of http.client is collected until flush(). So head and body of a request are one
+    packet, and the fields that all requests share are not formatted again for each request.
 
     Attributes:
-        deadline: of the request for which the stream is used at the moment.
+        deadline: the deadline of the current request.
         answered: has anything been received for the request?
         ended: has the backend ended the connection in order, with a FIN?
         failed: has sending the request failed?
@@ -64,7 +64,7 @@ class Bounded(_Stream):
     _outgoing: bytes
 
     def receive(self) -> bytes:
-        """What has arrived, at least one byte; nothing at the end of the stream."""
+        """Input, at least one byte; empty at the end of the stream."""
         self.settimeout(self.deadline.remaining_sec())
         data = self.recv(_PIECE_BYTES)
         if data:
@@ -75,26 +75,26 @@ class Bounded(_Stream):
             self.ended = True
         self.allowance -= len(data)
         if self.allowance < 0:
-            raise InvalidDataError("the backend sends without end")
+            raise InvalidDataError("the response exceeds the receive limit")
         return data
 
     def send(self, data: ReadableBuffer, flags: int = 0) -> int:
-        """As socket.send; flush() comes down to it with TLS, once for each record."""
+        """As socket.send; with TLS, flush() calls it once for each record."""
         self.settimeout(self.deadline.remaining_sec())
         return super().send(data, flags)
 
     def sendall(self, data: ReadableBuffer, _flags: int = 0) -> None:
-        """Collect what http.client sends; it sends by nothing else."""
+        """Collect the output of http.client, which has no other way to send."""
         self._outgoing += data
 
     def flush(self, fields: bytes) -> None:
-        """Send what has been collected, with more header fields behind the request line."""
+        """Send what has been collected, with more header fields after the request line."""
         line, end, rest = self._outgoing.partition(b"\r\n")
         self._outgoing = b""
         self.transmit(line + end + fields + rest)
 
     def transmit(self, data: bytes) -> None:
-        """Send all of a request, as it is."""
+        """Send a complete request."""
         self.settimeout(self.deadline.remaining_sec())
         if self.deadline.trace is not None:
             self.deadline.trace.sent(data)
@@ -116,13 +116,13 @@ class Bounded(_Stream):
         self._acknowledged = self._acknowledged_bytes()
 
     def is_untouched(self) -> bool:
-        """Is it certain that no byte of the request was there when the backend last sent anything?
+        """Is it certain that no byte of the request had arrived when the backend last sent a byte?
 
-        Each segment, a FIN as well, acknowledges all bytes that have reached the other kernel. So
-        what the last one has not acknowledged had not been there, for whatever program, to be read.
-        Where that segment was a FIN, or the end of TLS, the backend has closed the connection, and
-        has not read on. A RST proves nothing: the kernel does not look at what it acknowledges, and
-        it is what an end looks like of which the request lies unread in a buffer, or has been read.
+        Each segment, also a FIN, acknowledges all bytes that have reached the other kernel. So no
+        program can have read bytes that the last segment has not acknowledged. If that segment was
+        a FIN, or the end of TLS, the backend has closed the connection and does not read any more.
+        A RST proves nothing: the kernel ignores what it acknowledges, and a connection also ends in
+        a RST if the request is unread in a buffer, or has been read.
         """
         return (
             not self.failed
@@ -131,19 +131,19 @@ class Bounded(_Stream):
         )
 
     def _acknowledged_bytes(self) -> int:
-        """How many bytes the other side has acknowledged in all; negative if that is not known."""
+        """How many bytes the other side has acknowledged in total; negative if unknown."""
         try:
             info = self.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
-        except OSError:  # it is no TCP
+        except OSError:  # not TCP
             return -1
         acknowledged = info[_BYTES_ACKED:_TCP_INFO_BYTES]
         return int.from_bytes(acknowledged, byteorder) if len(info) == _TCP_INFO_BYTES else -1
 
     def acknowledge_at_once(self) -> None:
-        """Do not delay the next acknowledgements; the kernel forgets this by and by.
+        """Do not delay the next acknowledgements; the kernel resets this after a while.
 
-        A backend that writes head and body of a response apart, with Nagle's algorithm on, holds
-        the body back until the head is acknowledged: 40 ms a request, against 0.3 with this.
+        A backend that writes head and body of a response separately, with Nagle's algorithm on,
+        delays the body until the head is acknowledged: 40 ms for each request, or 0.3 with this.
         """
         self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
@@ -181,7 +181,7 @@ def connect(target: Target, resolver: Resolver, deadline: Deadline) -> BoundedSo
 def _connect(
     family: int, address: tuple[Any, ...], deadline: Deadline, failures: list[str]
 ) -> BoundedSocket | None:
-    """Connect to the sole address there is; None if that fails."""
+    """Connect to the only address; None if that fails."""
     deadline.enter(f"connecting to {_place(address)}")
     remaining_sec = deadline.remaining_sec()
     stream = None
@@ -192,7 +192,7 @@ def _connect(
     except OSError as error:
         if stream is not None:
             stream.close()
-        # What has no reason is the deadline's; the kernel has one when it gives up itself.
+        # Without a reason, the deadline has passed; if the kernel gives up, it has one.
         failures.append(f"{_place(address)}: {_reason(error) or 'no answer'}")
         return None
     return stream
@@ -200,13 +200,13 @@ def _connect(
 
 def _socket(family: int) -> BoundedSocket:
     stream = BoundedSocket(family, socket.SOCK_STREAM)
-    # With TLS a request is several small writes; Nagle would hold the later ones back.
+    # With TLS a request is several small writes, and Nagle would delay the later ones.
     stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return stream
 
 
 def _taking_turns(addresses: list[Address]) -> list[Address]:
-    """The addresses with families in turn, beginning with the resolver's choice (RFC 8305, 4)."""
+    """The addresses with alternating families, the resolver's first choice first (RFC 8305, 4)."""
     first = [each for each in addresses if each[0] == addresses[0][0]]
     others = [each for each in addresses if each[0] != addresses[0][0]]
     result = []
@@ -217,15 +217,15 @@ def _taking_turns(addresses: list[Address]) -> list[Address]:
 
 
 class _Race:
-    """Connecting to several addresses, each a head start behind the one before, until one answers.
+    """Connects to several addresses until one answers; each attempt starts after a delay.
 
-    An attempt that fails lets the next one begin at once.
+    When an attempt fails, the next one starts at once.
     """
 
     __slots__ = ("_deadline", "_failures", "_poll", "_running", "_waiting")
 
     def __init__(self, addresses: list[Address], deadline: Deadline, failures: list[str]) -> None:
-        """Begin nothing yet; `failures` gets the reason of each attempt that fails."""
+        """Start nothing yet; the reason of each failed attempt is appended to `failures`."""
         self._waiting = addresses
         self._deadline = deadline
         self._failures = failures
@@ -233,12 +233,12 @@ class _Race:
         self._poll = poll()
 
     def winner(self) -> BoundedSocket | None:
-        """The first socket that is connected; None if none can be.
+        """The first socket that is connected; None if all attempts fail.
 
         Raises:
-            DeadlineError: none was in time.
+            DeadlineError: the deadline passed before.
         """
-        # With little time, all get their chance.
+        # If time is short, each address still gets an attempt.
         head_start = min(HEAD_START_SEC, self._deadline.remaining_sec() / len(self._waiting))
         next_at = monotonic()
         while self._waiting or self._running:
@@ -257,7 +257,7 @@ class _Race:
         return None
 
     def close(self) -> None:
-        """Give up all attempts that are still running."""
+        """Give up all attempts that are running."""
         for stream, _ in self._running.values():
             stream.close()
 
@@ -273,7 +273,7 @@ class _Race:
         stream.settimeout(0)
         try:
             stream.connect(address)
-        except BlockingIOError:  # it is on its way
+        except BlockingIOError:  # in progress
             pass
         except OSError as error:
             del self._running[stream.fileno()]
@@ -283,7 +283,7 @@ class _Race:
         self._poll.register(stream, POLLOUT)
 
     def _end(self, fd: int) -> BoundedSocket | None:
-        """Take an attempt that is over out of the race; its socket if it is connected."""
+        """Remove an attempt that is over; returns its socket if it is connected."""
         self._poll.unregister(fd)
         stream, where = self._running.pop(fd)
         number = stream.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -303,5 +303,5 @@ def _place(address: tuple[Any, ...]) -> str:
 
 
 def _reason(error: OSError) -> str:
-    """The system's words for an error, without whatever a caller put into it."""
+    """The system's text of an error, without anything that a caller has added."""
     return strerror(error.errno) if error.errno else ""

@@ -280,7 +280,7 @@ def test_allowance(pair):
     theirs.sendall(b"0123456789")
     assert stream.receive() == b"0123456789"
     theirs.sendall(b"x")
-    with pytest.raises(InvalidDataError, match="the backend sends without end"):
+    with pytest.raises(InvalidDataError, match="the response exceeds the receive limit"):
         stream.receive()
 
 
