@@ -19,6 +19,7 @@ from postfix_rest_inetd.admin.schema import kinds
 from postfix_rest_inetd.admin.schema.document import schema
 from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.config import values as kinds_of_values
+from postfix_rest_inetd.config.address import LocalAddress
 from postfix_rest_inetd.config.field_words import WORDS
 from postfix_rest_inetd.config.fields import ENDPOINT_FIELDS, FILE_FIELDS
 from postfix_rest_inetd.errors import ConfigError
@@ -247,6 +248,18 @@ def test_words(name, field):
     """The words name the unit of a number, and what a field is for that not all may have."""
     assert field.unit == "bytes" or field.unit in WORDS[name].lower()
     assert ONLY_FOR_IN_WORDS[field.only_for] in WORDS[name]
+
+
+def test_numbers_in_words():
+    """What words tell of a default or a bound is what the table has."""
+    address = LocalAddress(ENDPOINT_FIELDS["bind-address"].default, 1)
+    assert f"{str(address).removesuffix(':1')} without it" in WORDS["bind-address"]
+    useful = ENDPOINT_FIELDS["max-response-bytes"].default
+    assert f"above {useful // 1024**2} MiB" in WORDS["max-response-bytes"]
+    told = {
+        name for name, words in WORDS.items() if re.search("[1-9][0-9.]*[0-9]|[0-9] MiB", words)
+    }
+    assert told == {"bind-address", "max-response-bytes"}
 
 
 def test_command(capsys):
