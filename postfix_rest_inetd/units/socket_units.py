@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The instances of the socket templates: where they listen, and what their drop-ins say.
 
-Two instances that would listen at one place exclude each other (Conflicts=). An instance @NAME
+Instances that would listen at the same place exclude each other (Conflicts=). An instance @NAME
 with a unix socket is refused with a message: the handlers of two such units could get the same unit
-name (`NUMBER-PID-UID`), on which systemd fails a socket unit for good; @all is one unit and counts
-its connections itself.
+name (`NUMBER-PID-UID`), and systemd then fails the socket unit permanently. @all is a single unit,
+and numbers all of its connections.
 
-An instance that listens loses no address by a change of config.json at which requests are
-answered: what it is to go on with is `kept`. systemd would close it at the next daemon-reload,
-which the upgrade of any package may cause, and the unit would stay active.
+After a change of config.json, an instance that listens keeps the addresses at which requests are
+still answered; they are in `kept`. Otherwise systemd would close them at the next daemon-reload,
+which the upgrade of any package can cause, and the unit would stay active.
 
 Nothing is read or written here.
 """
@@ -34,9 +34,9 @@ class SocketUnit:
 
     Attributes:
         name: the name of the unit.
-        instance: what stands behind the @.
-        endpoints: those that it is for.
-        is_refused: whether it must not be started.
+        instance: the part of the name after the @.
+        endpoints: the endpoints that it is for.
+        is_refused: must it not be started?
         kept: addresses of other endpoints at which it listens, as ListenStream= has them.
     """
 
@@ -52,12 +52,12 @@ class SocketUnit:
 
     @property
     def addresses(self) -> list[str]:
-        """Where its endpoints listen, as ListenStream= has it."""
+        """The addresses of its endpoints, in the form of ListenStream=."""
         return [str(endpoint.address) for endpoint in self.endpoints]
 
     @property
     def places(self) -> list[str]:
-        """Where it listens once it is started, or does so now."""
+        """Where it listens now, or after it was started."""
         return self.kept if self.is_refused else [*self.addresses, *self.kept]
 
 
@@ -70,7 +70,7 @@ def units_of(mode: str, endpoints: list[Endpoint]) -> list[SocketUnit]:
 
 
 def at_place(units: list[SocketUnit]) -> dict[str, list[str]]:
-    """By address the names of the units that listen there."""
+    """For each address, the names of the units that listen there."""
     found: dict[str, list[str]] = {}
     for unit in units:
         for place in unit.places:
@@ -79,34 +79,34 @@ def at_place(units: list[SocketUnit]) -> dict[str, list[str]]:
 
 
 def rivals(name: str, places: Iterable[str], at: dict[str, list[str]]) -> list[str]:
-    """The units that listen at one of these places as well."""
+    """The other units that listen at one of these places."""
     return list(dict.fromkeys(r for place in places for r in at.get(place, ()) if r != name))
 
 
 def drop_in(unit: SocketUnit, at: dict[str, list[str]], config_path: str) -> str:
-    """What makes a unit listen."""
+    """The drop-in that makes a unit listen."""
     others = rivals(unit.name, unit.places, at)
-    # One of two has closed before the other one opens, if they are ordered in any direction.
+    # With an order in either direction, one unit has closed before the other one opens.
     lines = _unit_section(others, [each for each in others if each < unit.name], config_path)
     if not unit.is_refused:
         lines += _revived(unit.name)
     lines += ["", "[Socket]"]
     lines += [f"ListenStream={specifier_free(place)}" for place in [*unit.addresses, *unit.kept]]
     if unit.is_refused:
-        # A path that @all may have is not to be removed by this one.
+        # This unit must not remove a path that @all may have.
         lines += ["RemoveOnStop=no", f"ExecStartPre=/usr/bin/sh -c '{_REFUSAL}'"]
     elif any(e.address.path is not None for e in unit.endpoints):
-        # For a drop-in of the operator's own to change, where others than Postfix ask.
+        # Operators may override these in a drop-in, for clients other than Postfix.
         lines += ["SocketUser=postfix", "SocketGroup=postfix", "SocketMode=0660"]
     lines += _wildcards(unit.endpoints)
     return "\n".join([*lines, ""])
 
 
 def gone_drop_in(name: str, socket_lines: list[str], rivals: list[str], config_path: str) -> str:
-    """What lets a unit that listens go on, although config.json does not have it any more.
+    """The drop-in that keeps a unit listening although config.json has no endpoint for it any more.
 
-    `rivals` are the units that listen where it does, as config.json has it. If there are none,
-    nobody would be answered: it goes on with temporary errors, and is not to be started again.
+    `rivals` are the units of config.json that would listen at the same addresses. If there are
+    none, no endpoint answers: requests get temporary errors, and the unit cannot be started again.
     """
     lines = _unit_section(rivals, rivals, config_path)
     lines.append("Description=Kept until it is stopped: config.json has no such endpoint (%i)")
@@ -135,14 +135,15 @@ def _unit_section(rivals: list[str], before: list[str], config_path: str) -> lis
 
 
 def _revived(name: str) -> list[str]:
-    """Not in a shared drop-in: a refused unit is to stay down, and nothing takes this back."""
+    """Not in a shared drop-in, because a refused unit must stay down and could not revoke it."""
     return [f"OnFailure={_REVIVAL.format('%n')}"] if len(name) <= _MAX_REVIVED_NAME else []
 
 
 def _wildcards(endpoints: list[Endpoint]) -> list[str]:
-    """What makes [::] take IPv4 connections too, unless 0.0.0.0 has an endpoint at the same port.
+    """Lines for [::] to accept IPv4 as well, unless 0.0.0.0 has an endpoint at the same port.
 
-    BindIPv6Only= is for a whole unit: where one port needs it, the others get their IPv4 apart.
+    BindIPv6Only= applies to a whole unit. If one port needs it, the others get their own IPv4
+    address.
     """
     v4 = {e.address.port for e in endpoints if e.address.ip == bytes(_IPV4_BYTES)}
     v6 = {e.address.port for e in endpoints if e.address.ip == bytes(_IPV6_BYTES)}
@@ -152,5 +153,5 @@ def _wildcards(endpoints: list[Endpoint]) -> list[str]:
 
 
 def specifier_free(text: str) -> str:
-    """A value in which systemd finds no specifiers (systemd.unit(5))."""
+    """A value without specifiers of systemd (systemd.unit(5))."""
     return text.replace("%", "%%")
