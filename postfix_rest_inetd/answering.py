@@ -55,13 +55,13 @@ if TYPE_CHECKING:
 
 # RFC 9110, 15.5.2 and 15.5.4: what a backend says of a token that it does not take (any more).
 _REFUSED = (401, 403)
-# A new token may have been read while it was half written.
+# A new token may have been read while it was being written.
 _MAX_RESENDS = 2
 _OUTDATED = "the changed configuration cannot be used, and the one before may be out of date"
 
 
 class Answer:
-    """What Postfix is told, and what the operator may want to know of it.
+    """The answer for Postfix, and what the operator may want to know about it.
 
     Attributes:
         began_ns: when the request could be sent, by the monotonic clock.

@@ -64,10 +64,10 @@ class Deadline:
         return monotonic() >= self._at
 
     def remaining_sec(self) -> float:
-        """The seconds that are left: always positive.
+        """The remaining seconds, a positive number.
 
         Raises:
-            DeadlineError: nothing is left.
+            DeadlineError: no time is left.
         """
         remaining = self._at - monotonic()
         if remaining <= 0:
@@ -75,7 +75,7 @@ class Deadline:
         return remaining
 
     def error(self) -> DeadlineError:
-        """The error that tells in which stage the time ran out."""
+        """The error with the stage in which the deadline passed."""
         milliseconds = round(self._timeout_sec * 1000)
         return DeadlineError(
             f"the request-timeout of {milliseconds} ms passed while {self.stage}; is the backend "

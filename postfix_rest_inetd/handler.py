@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: MIT
 """One connection, from its first byte to its end: the loop over its requests, and what is logged.
 
-What holds whatever happens:
+In all cases:
 
-- each request gets exactly one reply, in order, and nothing else is ever written;
-- the handler never closes first, but after a broken request, a reply that is to close the
-  connection (`failure-action`), SIGTERM between requests, or an error of its own;
-- each request is answered by what is in force when it arrives (in_force.py). A configuration that
-  cannot be used is a temporary error to every request, unless there was one that could. The journal
-  gets the reason once, and the number of requests that have met it;
-- so is an exception that nobody expected, with exit status 70 after the reply.
+- Each request gets exactly one reply, in order, and nothing else is written.
+- The handler does not close the connection first, except after a broken request, a failure that is
+  to close it (`failure-action`), SIGTERM between requests, or an internal error.
+- Each request is answered by the configuration in force when it arrives (in_force.py). Without a
+  usable one, now or before, every request gets a temporary error. The journal gets the reason once,
+  and the number of requests affected.
+- After an unexpected exception, the request gets a temporary error, and the exit status is 70.
 
-It begins when the client has sent something. When the connection has been idle for
-`hibernate-after`, the handler starts over as a bare interpreter (restart.py), which begins here
+The loop begins when the client has sent something. When the connection has been idle for
+`hibernate-after`, the handler starts over as a bare interpreter (restart.py), and the loop begins
 again when more arrives.
 """
 
@@ -35,19 +35,19 @@ if TYPE_CHECKING:
 EXIT_OK = 0
 EXIT_SOFTWARE = 70  # sysexits.h: EX_SOFTWARE
 
-# How often the operator is told how many requests there were without a usable configuration.
+# The interval between reports of the number of requests without a usable configuration.
 _COUNT_SEC = 60
 
 
 def serve(options: Options, connection: Connection, began_ns: int) -> int:
-    """Serve a connection on which something has arrived to its end; returns the exit status.
+    """Serve a connection with pending input to its end; returns the exit status.
 
     `began_ns` is when the client began to wait for this process, by the monotonic clock.
     """
     answers = _Answers(options, began_ns, woken=connection.restarted)
     try:
         answers.prepare()
-    except Exception as error:  # noqa: BLE001 - whatever it is, Postfix must get its replies
+    except Exception as error:  # noqa: BLE001 - Postfix must get its replies after any exception
         restart.retry_if_being_replaced(connection)
         answers.give_up(error)
     try:
@@ -57,11 +57,11 @@ def serve(options: Options, connection: Connection, began_ns: int) -> int:
 
 
 class _Answers:
-    """Answers the requests of a connection, and tells the operator of them.
+    """Answers the requests of a connection, and reports them to the operator.
 
     Attributes:
-        mode: the protocol that is spoken, empty as long as nothing tells.
-        status: the exit status of the process; the connection ends when it is not EXIT_OK.
+        mode: the mode of the connection; empty while it is unknown.
+        status: the exit status of the process; the connection ends unless it is EXIT_OK.
     """
 
     __slots__ = (
@@ -79,19 +79,19 @@ class _Answers:
 
     def __init__(self, options: Options, began_ns: int, *, woken: bool) -> None:
         self._in_force = InForce(options)
-        self._began_ns = began_ns  # 0 behind the first request
+        self._began_ns = began_ns  # 0 after the first request
         self._woken = woken
         self._last: Answer | None = None
         self._excused = 0  # requests that the operator has not been told of
         self._reason = ""  # why there is no usable configuration, as the operator was told
         self._told_at = 0.0
-        self._is_sleepless = False  # starting over has turned out to be impossible
+        self._is_sleepless = False  # has starting over failed?
         self.mode = options.mode or ""
         self.status = EXIT_OK
 
     @property
     def hibernate_after(self) -> int | None:
-        """Seconds of idleness; None for never, as where there is little to free."""
+        """Seconds of idleness; None for never, as without an endpoint, when little can be freed."""
         endpoint = self._in_force.endpoint
         if endpoint is None or self._is_sleepless:
             return None
@@ -109,18 +109,18 @@ class _Answers:
             self.mode = self._in_force.endpoint.mode
 
     def give_up(self, error: Exception) -> None:
-        """Tell the operator of an exception that nobody expected; the next reply is the last."""
+        """Report an unexpected exception; the next reply is the last."""
         self.status = EXIT_SOFTWARE
         detail = log_entry.of_exception(error)
         journal.send(log_entry.of_trouble("", self.mode, model.INTERNAL_ERROR, detail))
 
     def speak(self, mode: str) -> None:
-        """Tell which protocol the client speaks, whatever the configuration may come to say."""
+        """Set the mode that the client speaks, which later configurations cannot change."""
         self.mode = mode
         self._in_force.restrict(mode)
 
     def answer(self, codec: Codec, request: model.Request) -> bytes | None:
-        """The bytes for Postfix; None for none at all, but the end of the connection."""
+        """The bytes for Postfix; None to close the connection without a reply."""
         self._last = None
         began_ns, self._began_ns = self._began_ns, 0
         try:
@@ -148,7 +148,7 @@ class _Answers:
         return answer.wire
 
     def record(self) -> None:
-        """Tell the operator of the last answer. Postfix has it by now and does not wait."""
+        """Report the last answer. Postfix has its reply by now and does not wait."""
         is_mended = self._in_force.endpoint is not None
         is_late = monotonic() - self._told_at > _COUNT_SEC
         if self._in_force.is_news or (self._excused and (is_mended or is_late)):
@@ -159,7 +159,7 @@ class _Answers:
             )
 
     def tell(self) -> None:
-        """Tell the operator what is wrong with the files, and what has come of it so far."""
+        """Report what is wrong with the files, and the number of requests affected so far."""
         problem, is_news = str(self._in_force.problem), self._in_force.is_news
         endpoint = self._in_force.endpoint
         if self._excused or (is_news and endpoint is None):
@@ -176,20 +176,20 @@ class _Answers:
         self._in_force.is_news = False
 
     def broken(self, error: ProtocolError) -> None:
-        """Tell the operator of a broken request."""
+        """Report a broken request."""
         endpoint = self._in_force.endpoint
         name, mode = ("", self.mode) if endpoint is None else (endpoint.name, endpoint.mode)
         journal.send(log_entry.of_trouble(name, mode, model.BROKEN_REQUEST, str(error)))
 
     def fall_asleep(self, connection: Connection) -> None:
-        """Start over, and leave behind what is in force; returns only if that is not possible."""
+        """Start over, and hand over what is in force; returns only if that is impossible."""
         self._in_force.hand_over()
         restart.restart(connection)  # the connection to the backend ends with this
         self._is_sleepless = True
 
 
 def _next_request(connection: Connection, codec: Codec, decoder: Decoder) -> model.Request | None:
-    """The next request; should the decoder itself break, the client gets its reply all the same."""
+    """The next request; if the decoder itself fails, the client still gets a reply."""
     try:
         return decoder.next_request()
     except ProtocolError:
@@ -200,7 +200,7 @@ def _next_request(connection: Connection, codec: Codec, decoder: Decoder) -> mod
 
 
 def _begin(connection: Connection, answers: _Answers) -> bytes:
-    """What has arrived first, and enough of it to tell the protocol."""
+    """The first input, enough of it to recognise the protocol."""
     data = connection.read()
     mode = answers.mode or recognise(data)
     while mode is None:
@@ -212,7 +212,7 @@ def _begin(connection: Connection, answers: _Answers) -> bytes:
 
 
 def _converse(connection: Connection, answers: _Answers) -> int:
-    """Answer what has arrived and what will, until one of the ends that the module names."""
+    """Answer requests until the connection ends in one of the ways that the module lists."""
     data = _begin(connection, answers)
     codec = codec_of(answers.mode)
     decoder = codec.Decoder()
@@ -238,9 +238,9 @@ def _converse(connection: Connection, answers: _Answers) -> int:
 
 
 def _wait(connection: Connection, answers: _Answers) -> bool:
-    """Wait between requests; False when the connection ends without another one."""
+    """Wait between requests; False if the connection ends without another one."""
     if not gc.isenabled():
-        # The start-up is spared the search for garbage. What it has loaded is none.
+        # The garbage collector was off during start-up. What was loaded is not garbage.
         gc.freeze()
         gc.enable()
     found = connection.wait(answers.hibernate_after)

@@ -43,23 +43,23 @@ if TYPE_CHECKING:
     from .deadline import Deadline
     from .marks import Mark
 
-# An editor that saves a file in place, or a shell with `>`, takes milliseconds for it.
+# An editor that saves a file in place, or a shell with `>`, takes milliseconds.
 SETTLE_SEC = 0.25
-# A file that is rewritten all the time never settles.
+# A file that is rewritten again and again never settles.
 MAX_WAIT_SEC = 1.0
 PAUSE_SEC = 0.02
 RETRY_SEC = 1.0
 KEPT_RETRY_SEC = 10.0
-# Longer than a tick of the clock with which the kernel stamps files.
+# Longer than a tick of the clock by which the kernel stamps files.
 _TICK_SEC = 0.05
 
 
 class Options:
-    """What the command line says.
+    """The options of the command line.
 
     Attributes:
         config: the path of the configuration.
-        mode, endpoint: what the choice of the endpoint is restricted to, None for no restriction.
+        mode, endpoint: restrict the choice of the endpoint; None for no restriction.
     """
 
     __slots__ = ("config", "endpoint", "mode")
@@ -72,7 +72,7 @@ class Options:
 
 
 class InForce:
-    """What answers the requests of one connection at the moment.
+    """The configuration by which the requests of one connection are answered at the moment.
 
     Attributes:
         endpoint: None as long as there has been nothing that could be used.
@@ -119,9 +119,9 @@ class InForce:
         self.is_news = False
 
     def look(self) -> None:
-        """Put into force what has changed since the last look; what is wrong is in `problem`.
+        """Put into force what has changed since the last look; sets `problem` if it is unusable.
 
-        Takes up to MAX_WAIT_SEC if there is nothing in force. Exceptions that nobody expects pass.
+        Takes up to MAX_WAIT_SEC if nothing is in force. Unexpected exceptions are not caught.
         """
         end = monotonic() + MAX_WAIT_SEC
         while self._is_due():
@@ -134,7 +134,7 @@ class InForce:
             sleep(PAUSE_SEC)
 
     def restrict(self, mode: str) -> None:
-        """Choose among the endpoints of this mode alone: the client speaks no other."""
+        """Restrict the choice to endpoints of this mode, which is that of the client."""
         self._options.mode = mode
 
     def load(self) -> None:
@@ -167,10 +167,10 @@ class InForce:
         return self._client
 
     def has_changed(self, deadline: Deadline) -> bool:
-        """Is something else in force by now? For when the backend has refused what was.
+        """Is something else in force by now? For a request that the backend has refused.
 
-        All files are read, whatever their marks say. One that has just changed may be half written:
-        up to MAX_WAIT_SEC it gets until SETTLE_SEC is over, if the deadline allows.
+        All files are read, whatever their marks are. A file that has just changed may be
+        incomplete, so SETTLE_SEC is waited for, at most MAX_WAIT_SEC, and within the deadline.
         """
         before, end = self._client, monotonic() + MAX_WAIT_SEC
         while True:
@@ -183,7 +183,7 @@ class InForce:
             sleep(PAUSE_SEC)
 
     def hand_over(self) -> None:
-        """Leave what is in force to the program that is about to take the place of this one."""
+        """Leave what is in force to the program that is about to replace this one."""
         if self.endpoint is not None and self._content is not None:
             mode, name = self.endpoint.mode, self.endpoint.name
             handover.leave(handover.State(mode, name, self._token, self._content))
@@ -194,7 +194,7 @@ class InForce:
         return any(mark_of(path) != mark for path, mark in self._marks.items())
 
     def _read(self) -> None:
-        """Put into force what the files hold, or else say in `problem` why not."""
+        """Put the content of the files into force, or set `problem`."""
         self._marks, self._is_fresh = {}, False
         self._watch(self._options.config)
         try:
@@ -205,11 +205,11 @@ class InForce:
             self._fall_back()
         else:
             self.problem, self._failures = None, 0
-            self._told, self.is_news = {}, False  # what is mended is told to nobody
+            self._told, self.is_news = {}, False  # a repaired file is not news
             handover.discard()
 
     def _fall_back(self) -> None:
-        """Go on with what there was; the files that it names may have changed all the same."""
+        """Continue with the previous configuration; the files that it names may have changed."""
         if self.endpoint is None:
             self._restore()
         else:
@@ -222,20 +222,20 @@ class InForce:
         self._retry_at = monotonic() + retry_sec
 
     def _restore(self) -> None:
-        """Go on with what there was before the handler started over, if it can still be used."""
+        """Continue with the configuration from before the handler started over, if still usable."""
         left = handover.take()
         try:
             if left is not None:
                 self._use(left.content, left.token)
         except ConfigError:
-            return  # a certificate that is not there any more, perhaps
+            return  # a certificate may be missing by now
 
     def _renew(self) -> None:
-        """Have the endpoint in force take a new token, or new certificates, if it can use them."""
+        """Put a new token or new certificates of the endpoint into force, if they are usable."""
         try:
             self._use(None)
         except ConfigError:
-            return  # the ones before stay
+            return  # the previous ones stay
 
     def _tell(self) -> None:
         if self._marks != self._told:
@@ -245,11 +245,11 @@ class InForce:
     def _use(self, content: bytes | None, token: bytes | None = None) -> None:
         """Put the content of a configuration file into force, all of it or nothing.
 
-        Without `content`, what is in force with the files as they are now; without `token`, the one
-        of the endpoint.
+        Without `content`, the endpoint in force is used, with the present content of its files.
+        Without `token`, the token of the endpoint is used.
 
         Raises:
-            ConfigError: it cannot be used for this connection.
+            ConfigError: it is unusable for this connection.
         """
         endpoint, user_agent = self.endpoint, self._user_agent
         digest = self._digest if content is None else hash(content)
@@ -263,8 +263,8 @@ class InForce:
         if token is None:
             token = credentials.auth_token_of(endpoint)
         if is_same and token == self._token and digests == self._digests:
-            return  # and the connection to the backend is kept
-        codec_of(endpoint.mode)  # here, where a failure can be mended
+            return  # the connection to the backend is kept
+        codec_of(endpoint.mode)  # if this fails here, the connection can still continue
         self._serve(endpoint, user_agent, token)
         self._digests = digests
         if content is not None:
@@ -307,11 +307,11 @@ class InForce:
 
     def _watch(self, path: str) -> None:
         mark = self._marks[path] = mark_of(path)
-        # Another change within the same tick would not be seen.
+        # Another change within the same tick would not change the mark.
         self._is_fresh = self._is_fresh or not has_settled(path, mark, _TICK_SEC)
 
     def _has_settled(self) -> bool:
-        # ext4 cuts a file off before it stamps it: one failure proves nothing.
+        # ext4 truncates a file before it stamps it, so one failure proves nothing.
         is_proved = self._failures != 1
         return is_proved and all(has_settled(p, mark_of(p), SETTLE_SEC) for p in self._marks)
 

@@ -44,15 +44,15 @@ if TYPE_CHECKING:
     from ..deadline import Deadline
     from .stream import Bounded
 
-# The way to the backend, its timers and ours.
+# For the way to the backend, and for the timers on both sides.
 MARGIN_SEC = 1
 POLICY_IDLE_SEC = 1
 
 _OK = 200
 _ERRORS = 400
 _REQUEST_TIMEOUT = 408
-# A body of one-byte chunks takes six times its size. With the largest head, this bounds what is
-# received, come what may.
+# A body in chunks of one byte takes six times its size. Together with the largest head, this limits
+# what is received in any case.
 _OVERHEAD = 6
 _MAX_HEAD_BYTES = 1024 * 1024
 _KEPT_HINT = "; it had been kept, and the backend ended it just when the request was on its way"
@@ -64,7 +64,7 @@ _HTTPConnection = http_connection()
 
 
 class _Connection(_HTTPConnection):  # type: ignore[misc, valid-type] # which class, http_connection.py knows
-    """A connection whose socket is made elsewhere, and whose responses are ours."""
+    """A connection that gets its socket from stream.py and its responses from response.py."""
 
     response_class = ResponseReader
 
@@ -81,7 +81,7 @@ class _Connection(_HTTPConnection):  # type: ignore[misc, valid-type] # which cl
 class _AgainError(UnreachableError):
     """The backend has closed a kept connection, and the request may be sent once more.
 
-    It has not read any of the request, or has answered a lookup with no more than a 408.
+    The backend has read nothing of the request, or has answered a lookup with a 408 only.
     """
 
 
@@ -112,8 +112,8 @@ class Client:
         self._resolver = Resolver(endpoint.target)
         self._connection = _Connection(endpoint.target.host, endpoint.target.port)
         self._stream: Bounded | None = None
-        self._until: float | None = None  # when the stream must not be used any more
-        self._is_hasty = False  # has the backend closed one earlier than that?
+        self._until: float | None = None  # from when on the stream must not be used
+        self._is_hasty = False  # has the backend closed a stream before that?
         self._poll = poll()
         self._trust = None
         if endpoint.target.tls:
@@ -141,13 +141,13 @@ class Client:
         return self._exchange(self._connect(deadline), request, request_id, is_kept=False)
 
     def close(self) -> None:
-        """Close the connection to the backend; the next request makes a new one."""
+        """Close the connection to the backend; the next request opens a new one."""
         self._stream = None
         self._poll = poll()
         self._connection.close()
 
     def _idle_stream(self) -> Bounded | None:
-        """The kept connection, if there is one and it is fit for use."""
+        """The kept connection, if there is one and it can be used."""
         if self._stream is not None and self._until is not None and monotonic() >= self._until:
             self.close()
         if self._stream is not None and self._poll.poll(0):
@@ -165,7 +165,7 @@ class Client:
     def _exchange(
         self, stream: Bounded, request: model.Request, request_id: str, *, is_kept: bool
     ) -> model.Response:
-        """One request and its response; the connection is closed unless both were complete."""
+        """One request and its response; the connection is closed unless both are complete."""
         limit, deadline = self._endpoint.max_response_bytes, stream.deadline
         stream.allowance = _OVERHEAD * limit + _MAX_HEAD_BYTES
         may_be_kept = False
@@ -222,7 +222,7 @@ class Client:
         if is_kept:
             kind = _AgainError if stream.ended and stream.is_untouched() else UnreachableError
             return kind(f"{what}{_KEPT_HINT}")
-        # With TLS 1.3 a refused client learns of it only after its own part of the handshake.
+        # With TLS 1.3, a client learns that it is refused after its own part of the handshake.
         is_refused = self._trust is not None and not self._endpoint.tls_cert_file
         return UnreachableError(f"{what}{_CERTIFICATE_HINT if is_refused else ''}")
 
@@ -251,14 +251,14 @@ class Client:
             response: ResponseReader = self._connection.getresponse()
         except (*_BROKEN, BackendError):
             raise error from None
-        # Neither an answer to half of a request, nor one to the wait for it.
+        # These are no response to a partial request, and none to the wait for it.
         if response.status < _ERRORS or response.status == _REQUEST_TIMEOUT:
             raise error
         return response
 
 
 def _classified(error: Exception, stage: str) -> str:
-    """What broke, without the words of the backend that an exception may repeat."""
+    """What failed, without texts of the backend that the exception may contain."""
     if isinstance(error, OSError) and error.strerror:
         return f"failed while {stage}: {error.strerror.partition(' (_ssl.c')[0]}"
     return f"failed while {stage}: the backend closed the connection"
