@@ -7,8 +7,8 @@ in it. Any other problem may affect other endpoints.
 
 from __future__ import annotations
 
-from .. import model
 from ..json_reader import Object
+from ..protocols import is_lookup
 from .address import LocalAddress
 from .endpoint import Endpoint
 from .fields import ENDPOINT_FIELDS, LOOKUPS, POLICY
@@ -105,7 +105,7 @@ def _contradictions(values: dict[str, Any], named: set[str]) -> Iterable[tuple[s
     """Problems with the combination of fields in an endpoint."""
     yield from _name_contradictions(named)
     if "mode" in values:
-        purpose = POLICY if values["mode"] == model.POLICY else LOOKUPS
+        purpose = LOOKUPS if is_lookup(values["mode"]) else POLICY
         for name in sorted(named):
             only_for = ENDPOINT_FIELDS[name].only_for
             if only_for not in ("", purpose):

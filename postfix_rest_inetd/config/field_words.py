@@ -7,11 +7,13 @@ are in fields.py.
 
 from __future__ import annotations
 
+from .. import model
+
 WORDS = {
     "user-agent": "The User-Agent header.",
     "endpoints": "The endpoints; there may be none.",
     "name": "A name for the journal; need not be unique.",
-    "mode": "tcp-lookup, socketmap-lookup or policy.",
+    "mode": f"{', '.join(model.MODES[:-1])} or {model.MODES[-1]}.",
     "target": "The URL of the backend.",
     "auth-token": "The X-Auth-Token header.",
     "auth-token-file": "A file that holds the token.",

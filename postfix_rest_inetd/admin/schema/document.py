@@ -17,6 +17,7 @@ from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.schema import actions, kinds
 from postfix_rest_inetd.config.field_words import WORDS
 from postfix_rest_inetd.config.fields import ENDPOINT_FIELDS, FILE_FIELDS, LOOKUPS, POLICY
+from postfix_rest_inetd.protocols import is_lookup
 
 if TYPE_CHECKING:
     from postfix_rest_inetd.config.fields import Field
@@ -82,7 +83,7 @@ def _endpoint() -> Schema:
                 },
             },
             {
-                "if": _has("mode", kinds.modes(model.POLICY)),
+                "if": _has("mode", kinds.modes(*_OTHERS)),
                 "then": _absent(*_only_for(LOOKUPS)),
             },
             {
@@ -101,7 +102,8 @@ def _endpoint() -> Schema:
     }
 
 
-_LOOKUPS = (model.TCP_LOOKUP, model.SOCKETMAP_LOOKUP)
+_LOOKUPS = [mode for mode in model.MODES if is_lookup(mode)]
+_OTHERS = [mode for mode in model.MODES if not is_lookup(mode)]
 
 
 def _only_for(purpose: str) -> list[str]:
