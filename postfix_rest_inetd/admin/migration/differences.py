@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.checks.finding import NOTE, Finding
 from postfix_rest_inetd.config.address import WILDCARDS
+from postfix_rest_inetd.config.fields import ENDPOINT_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,7 +29,8 @@ def findings(path: str, loaded: Config) -> Iterator[Finding]:
             NOTE, found, what, "If Postfix runs on this machine, set bind-address to 127.0.0.1."
         )
     if found := named(e for e in endpoints if e.json_path in silent):
-        what = "has no request-timeout; the default is 2000 ms for the whole request"
+        default = ENDPOINT_FIELDS["request-timeout"].default
+        what = f"has no request-timeout; the default is {default} ms for the whole request"
         yield Finding(
             NOTE, found, what, "In version 1.1.0 of the daemon, the default was no limit."
         )
