@@ -13,7 +13,7 @@ from postfix_rest_inetd.config.endpoint import Endpoint
 SOCKETMAP, POLICY, MODES, LOOKUPS = modes.SOCKETMAP, modes.POLICY, modes.MODES, modes.LOOKUPS
 
 
-def entry(**fields: object) -> dict[str, object]:
+def raw_endpoint(**fields: object) -> dict[str, object]:
     """One entry of `endpoints`, good unless FIELDS (with `_` for `-`) make it bad; ... removes."""
     values: dict[str, object] = {
         "name": "example",
@@ -28,6 +28,6 @@ def entry(**fields: object) -> dict[str, object]:
 
 def endpoint(mode: str = TCP, **fields: object) -> Endpoint:
     """A checked endpoint."""
-    document = {"endpoints": [entry(mode=mode, **fields)]}
+    document = {"endpoints": [raw_endpoint(mode=mode, **fields)]}
     (only,) = loading.parse(json.dumps(document).encode(), "config.json").endpoints
     return only

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from property.strategies import action_texts, documents
 
-from harness.endpoints import entry
+from harness.endpoints import raw_endpoint
 from postfix_rest_inetd.admin.schema.document import schema
 from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.errors import ConfigError
@@ -51,5 +51,5 @@ def test_same_verdict(content):
 def test_same_verdict_on_actions(text):
     """Both agree on a text as failure-action, and on its first word in allowed-actions."""
     fields = {"failure-action": text, "allowed-actions": text.split()[:1]}
-    document = {"endpoints": [{**entry(mode="policy"), **fields}]}
+    document = {"endpoints": [{**raw_endpoint(mode="policy"), **fields}]}
     assert_same_verdict(json.dumps(document).encode())

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 import postfix_rest_inetd
-from harness.endpoints import MODES, POLICY, SOCKETMAP, TCP, entry
+from harness.endpoints import MODES, POLICY, SOCKETMAP, TCP, raw_endpoint
 from harness.modes import FOUND, FOUND_BODY, REQUEST
 from harness.scripted_backend import ScriptedBackend, answer
 from postfix_rest_inetd.backend import http_connection
@@ -181,7 +181,9 @@ def test_a_plain_http_request(mode, tmp_path):
     """
     with ScriptedBackend() as backend:
         backend.script(answer(200, FOUND_BODY[mode]))
-        config = {"endpoints": [entry(mode=mode, target=f"http://127.0.0.1:{backend.port}/")]}
+        config = {
+            "endpoints": [raw_endpoint(mode=mode, target=f"http://127.0.0.1:{backend.port}/")]
+        }
         path = tmp_path / "config.json"
         path.write_text(json.dumps(config))
         modules, written = loaded_by(main(f"--config={path}", "--endpoint=example"), REQUEST[mode])

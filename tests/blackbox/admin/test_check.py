@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.endpoints import entry
+from harness.endpoints import raw_endpoint
 from harness.scripted_backend import ScriptedBackend, answer
 
 BAD = '{"endpoints": [\n  {"name": "e", "mode": "tcp-lookup", "bind-prot": 9}]}\n'
@@ -42,7 +42,7 @@ def write(directory: Path, *entries: dict[str, object]) -> Path:
 
 def test_good(tmp_path: Path) -> None:
     """A file of nobody's is checked, and what it names; nothing else of the machine is."""
-    done = check("--config", write(tmp_path, entry(name="é", auth_token="s3cret")))
+    done = check("--config", write(tmp_path, raw_endpoint(name="é", auth_token="s3cret")))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
         "ok       é: tcp-lookup on 127.0.0.1:9000, asks http://127.0.0.1:8080",
@@ -82,15 +82,15 @@ def test_bad(tmp_path: Path) -> None:
 )
 def test_what_a_problem_means(tmp_path: Path, keys: dict[str, object], meaning: str) -> None:
     """Who is served until a problem is mended is said beside it."""
-    faulty = entry(name="b", mode="policy", bind_port=9001, **keys)
-    done = check("--config", write(tmp_path, entry(name="a"), faulty))
+    faulty = raw_endpoint(name="b", mode="policy", bind_port=9001, **keys)
+    done = check("--config", write(tmp_path, raw_endpoint(name="a"), faulty))
     (advice,) = [line for line in done.stdout.splitlines() if "->" in line]
     assert meaning in advice
 
 
 def test_what_many_problems_mean(tmp_path: Path) -> None:
     """A few names are enough."""
-    faulty = [entry(name=f"n{n}", bind_port=9001 + n, log_keys=1) for n in range(7)]
+    faulty = [raw_endpoint(name=f"n{n}", bind_port=9001 + n, log_keys=1) for n in range(7)]
     done = check("--config", write(tmp_path, *faulty))
     assert "every request of n0, n1, n2, n3, n4 and 2 more on a new connection" in done.stdout
 
@@ -114,7 +114,7 @@ def test_json(tmp_path: Path) -> None:
 def test_files(tmp_path: Path) -> None:
     """A file that a key names, and that is not there, is told at the place of the key."""
     missing = tmp_path / "token"
-    path = write(tmp_path, entry(auth_token=..., auth_token_file=str(missing)))
+    path = write(tmp_path, raw_endpoint(auth_token=..., auth_token_file=str(missing)))
     column = path.read_text().index('"auth-token-file"') + 1
     done = check("--config", path)
     assert done.returncode == 1
@@ -136,7 +136,7 @@ def test_strict(tmp_path: Path) -> None:
     """A warning is no error, but with --strict it counts as one."""
     everything = answer(200, b'["x"]')
     with ScriptedBackend(everything, everything) as backend:
-        path = write(tmp_path, entry(target=backend.url(), request_timeout=30_000))
+        path = write(tmp_path, raw_endpoint(target=backend.url(), request_timeout=30_000))
         lenient = check("--config", path, "--probe")
         strict = check("--config", path, "--probe", "--strict")
     assert (lenient.returncode, strict.returncode) == (0, 1)
@@ -148,7 +148,9 @@ def test_nobody_reads_on(tmp_path: Path) -> None:
     ours, theirs = os.pipe()
     os.close(ours)
     given = {"stdout": theirs, "stderr": subprocess.PIPE, "timeout": 60}
-    done = subprocess.run(command("--config", write(tmp_path, entry())), check=False, **given)
+    done = subprocess.run(
+        command("--config", write(tmp_path, raw_endpoint())), check=False, **given
+    )
     os.close(theirs)
     assert (done.returncode, done.stderr) == (1, b"")
 

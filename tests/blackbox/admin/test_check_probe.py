@@ -17,7 +17,7 @@ import pytest
 
 from harness.activation import package_parent
 from harness.certificates import Authority
-from harness.endpoints import MODES, POLICY, SOCKETMAP, TCP, entry
+from harness.endpoints import MODES, POLICY, SOCKETMAP, TCP, raw_endpoint
 from harness.scripted_backend import (
     Connection,
     ScriptedBackend,
@@ -38,7 +38,7 @@ ABSENT = {TCP: b"[]", SOCKETMAP: b"[]", POLICY: b"DUNNO"}
 
 def probe(target: str, mode: str = TCP, map_name: str = "", **keys: object) -> list[list[str]]:
     """What is found for an endpoint with this target: severity, what, advice."""
-    document = {"endpoints": [entry(mode=mode, target=target, name="e", **keys)]}
+    document = {"endpoints": [raw_endpoint(mode=mode, target=target, name="e", **keys)]}
     loaded = loading.parse(json.dumps(document).encode(), "config.json")
     names = {loaded.endpoints[0]: map_name.split()} if map_name else {}
     found = list(probe_checks.findings(loaded.endpoints[0], loaded, "config.json", names))
@@ -195,7 +195,7 @@ def test_unknown_authority(authority: Authority) -> None:
 
 def test_unusable_files(tmp_path: Path) -> None:
     """Where files are missing, no backend is asked; `check` has told of the files."""
-    document = {"endpoints": [entry(auth_token=None, auth_token_file=str(tmp_path / "no"))]}
+    document = {"endpoints": [raw_endpoint(auth_token=None, auth_token_file=str(tmp_path / "no"))]}
     loaded = loading.parse(json.dumps(document).encode(), "config.json")
     assert list(probe_checks.findings(loaded.endpoints[0], loaded, "config.json", {})) == []
 
@@ -212,8 +212,8 @@ def test_namesakes(tmp_path: Path, *, is_good: bool) -> None:
         bad = f"http://127.0.0.1:{nobody.getsockname()[1]}"
         target, port = backend.url() if is_good else bad, broken.getsockname()[1]
         entries = [
-            entry(name="e", mode=TCP, target=bad, bind_port=nobody.getsockname()[1]),
-            entry(name="e", mode=POLICY, target=target, bind_port=port),
+            raw_endpoint(name="e", mode=TCP, target=bad, bind_port=nobody.getsockname()[1]),
+            raw_endpoint(name="e", mode=POLICY, target=target, bind_port=port),
         ]
         file = tmp_path / "config.json"
         file.write_text(json.dumps({"endpoints": entries}))

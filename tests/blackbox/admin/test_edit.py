@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.endpoints import entry
+from harness.endpoints import raw_endpoint
 
-GOOD = json.dumps({"endpoints": [entry()]}, indent=2)
-OTHER = json.dumps({"endpoints": [entry(bind_port=9009)]}, indent=2)
+GOOD = json.dumps({"endpoints": [raw_endpoint()]}, indent=2)
+OTHER = json.dumps({"endpoints": [raw_endpoint(bind_port=9009)]}, indent=2)
 BAD = GOOD.replace("bind-port", "bind-prot")
 
 
@@ -128,7 +128,7 @@ def test_problems(path, tmp_path, answers, contents, left, status):
 
 def test_missing_token_file(path: Path, tmp_path: Path) -> None:
     """What the file names is looked at, too."""
-    content = json.dumps({"endpoints": [entry(auth_token=..., auth_token_file="/nowhere")]})
+    content = json.dumps({"endpoints": [raw_endpoint(auth_token=..., auth_token_file="/nowhere")]})
     done = edit(path, editor(content, directory=tmp_path))
     assert (done.returncode, path.read_text()) == (1, GOOD)
     assert "/nowhere cannot be read" in done.stdout

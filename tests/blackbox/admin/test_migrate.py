@@ -17,7 +17,7 @@ import pytest
 from unit.config.test_loading import UPSTREAM
 
 from harness.advice import offences
-from harness.endpoints import POLICY, SOCKETMAP, entry
+from harness.endpoints import POLICY, SOCKETMAP, raw_endpoint
 from postfix_rest_inetd.admin.host import postconf as postfix_settings
 
 needs_postconf = pytest.mark.skipif(not postfix_settings.is_installed(), reason="no postconf(1)")
@@ -113,7 +113,7 @@ def failed(path: Path) -> tuple[int, str, str]:
 def test_problems(tmp_path: Path) -> None:
     """What must be mended is told first, and then there are no commands."""
     path = tmp_path / "c"
-    content = encoded(entry(threads=4))
+    content = encoded(raw_endpoint(threads=4))
     path.write_bytes(content)
     column = content.index(b'"threads"') + 1
     problem = (
@@ -135,7 +135,7 @@ def test_ports_in_use(tmp_path: Path) -> None:
     """Who holds an address is named."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        status, told, _ = migrate(tmp_path / "c", encoded(entry(bind_port=port)))
+        status, told, _ = migrate(tmp_path / "c", encoded(raw_endpoint(bind_port=port)))
     assert status == 0
     assert f"example (127.0.0.1:{port}): its address is held by " in told
 
@@ -144,11 +144,11 @@ def test_ports_in_use(tmp_path: Path) -> None:
 def test_names_and_places(tmp_path: Path) -> None:
     """Unix sockets, IPv6, names that must be escaped, and endpoints that are for other things."""
     content = encoded(
-        entry(name="Alias Maps", mode=SOCKETMAP, bind_path="/run/x", bind_port=...),
-        entry(name="transport", bind_address="::", bind_port=1),
-        entry(name="who knows", bind_port=2),
-        entry(name="mailbox-domain", mode=SOCKETMAP, bind_port=3),
-        entry(
+        raw_endpoint(name="Alias Maps", mode=SOCKETMAP, bind_path="/run/x", bind_port=...),
+        raw_endpoint(name="transport", bind_address="::", bind_port=1),
+        raw_endpoint(name="who knows", bind_port=2),
+        raw_endpoint(name="mailbox-domain", mode=SOCKETMAP, bind_port=3),
+        raw_endpoint(
             name="gate", mode=POLICY, bind_path="/run/y", bind_port=..., temporary_statuses=[401]
         ),
     )
@@ -169,13 +169,13 @@ def test_names_and_places(tmp_path: Path) -> None:
 
 
 EVERYTHING = encoded(
-    entry(name="domains", bind_port=1),
-    entry(name="aliases", bind_port=2),
-    entry(name="more-aliases", mode=SOCKETMAP, bind_port=3),
-    entry(name="transport", bind_port=4),
-    entry(name="relay", bind_port=5),
-    entry(name="login", bind_port=6),
-    entry(name="gate", mode=POLICY, bind_port=7),
+    raw_endpoint(name="domains", bind_port=1),
+    raw_endpoint(name="aliases", bind_port=2),
+    raw_endpoint(name="more-aliases", mode=SOCKETMAP, bind_port=3),
+    raw_endpoint(name="transport", bind_port=4),
+    raw_endpoint(name="relay", bind_port=5),
+    raw_endpoint(name="login", bind_port=6),
+    raw_endpoint(name="gate", mode=POLICY, bind_port=7),
 )
 PRESENT = """
 virtual_alias_maps = hash:/etc/postfix/virtual,
@@ -233,7 +233,7 @@ def value_of(text: str, parameter: str) -> str:
 def test_default_is_kept(tmp_path: Path) -> None:
     """What main.cf leaves to Postfix's default goes on to be in force."""
     etc = main_cf(tmp_path / "etc", "")
-    (command,) = settings(migrate(tmp_path / "c", encoded(entry(name="relay")), etc)[2])
+    (command,) = settings(migrate(tmp_path / "c", encoded(raw_endpoint(name="relay")), etc)[2])
     default = subprocess.check_output(
         ["postconf", "-hd", "relay_domains"],
         env={"PATH": f"{os.defpath}:/usr/sbin", "MAIL_CONFIG": str(etc)},
@@ -269,7 +269,7 @@ def test_no_command(tmp_path: Path, text: str, name: str, comment: str) -> None:
     """Where a command would not do what it seems to, there is a comment."""
     mode = {"mode": POLICY} if name == "gate" else {}
     etc = main_cf(tmp_path / "etc", text)
-    _, _, lines = run(tmp_path / "c", encoded(entry(name=name, **mode)), etc)
+    _, _, lines = run(tmp_path / "c", encoded(raw_endpoint(name=name, **mode)), etc)
     assert settings(lines) == []
     assert "postfix reload" not in lines
     assert [line for line in lines if comment in line and line.startswith("#")]
@@ -293,7 +293,7 @@ def test_open_relay_of_today(
     tmp_path: Path, text: str, keys: dict[str, object], *, warned: bool
 ) -> None:
     """An endpoint that is asked before the relay check, as the daemon's manual has it, is told."""
-    content = encoded(entry(name="gate", mode=POLICY, **keys))
+    content = encoded(raw_endpoint(name="gate", mode=POLICY, **keys))
     _, told, lines = run(tmp_path / "c", content, main_cf(tmp_path / "etc", text))
     assert ("gate is asked before the relay check" in told) is warned
     stays = [line for line in lines if line.startswith("# gate is used by smtpd_")]

@@ -25,7 +25,7 @@ from pathlib import Path
 import pytest
 
 from harness.command_line import options_of, subcommands
-from harness.endpoints import entry
+from harness.endpoints import raw_endpoint
 from harness.scripted_backend import Connection, ScriptedBackend
 from postfix_rest_inetd.admin import cli
 
@@ -92,7 +92,7 @@ def messages(errors: str) -> list[str]:
 @pytest.fixture(autouse=True)
 def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory with a good config.json, of which nobody is asked."""
-    (tmp_path / CONFIG).write_text(json.dumps({"endpoints": [entry(request_timeout=500)]}))
+    (tmp_path / CONFIG).write_text(json.dumps({"endpoints": [raw_endpoint(request_timeout=500)]}))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EDITOR", "true")
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # operators have output in blocks
@@ -365,7 +365,7 @@ def started(arguments: list[str], stdout: int) -> subprocess.Popen[bytes]:
 @rows({c: line for c, line in LINES.items() if c not in INTERRUPTED_ELSEWHERE})
 def test_interrupted(line: list[str]) -> None:
     """Ctrl-C while nobody reads what a command writes: no traceback, and status 130."""
-    endpoints = [entry(name=f"endpoint-{n}", bind_port=10000 + n) for n in range(300)]
+    endpoints = [raw_endpoint(name=f"endpoint-{n}", bind_port=10000 + n) for n in range(300)]
     Path(CONFIG).write_text(json.dumps({"endpoints": endpoints}))
     ours, theirs = os.pipe()
     fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)  # less than what it writes
@@ -388,7 +388,7 @@ def test_interrupted_while_a_backend_is_asked(line: list[str]) -> None:
         connection.backend.stopping.wait(60)
 
     with ScriptedBackend(silent) as backend:
-        document = {"endpoints": [entry(target=backend.url(), request_timeout=60_000)]}
+        document = {"endpoints": [raw_endpoint(target=backend.url(), request_timeout=60_000)]}
         Path(CONFIG).write_text(json.dumps(document))
         with started(line, subprocess.PIPE) as process:
             assert asked.wait(60)
@@ -400,7 +400,7 @@ def test_interrupted_while_a_backend_is_asked(line: list[str]) -> None:
 def test_interrupted_while_a_handler_is_asked() -> None:
     """The same while a handler is silent."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        document = {"endpoints": [entry(bind_port=listener.getsockname()[1])]}
+        document = {"endpoints": [raw_endpoint(bind_port=listener.getsockname()[1])]}
         Path(CONFIG).write_text(json.dumps(document))
         with started(LINES["query"], subprocess.PIPE) as process:
             listener.settimeout(60)

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from harness.endpoints import MODES, POLICY, SOCKETMAP, TCP, endpoint, entry
+from harness.endpoints import MODES, POLICY, SOCKETMAP, TCP, endpoint, raw_endpoint
 from harness.wire import table
 from postfix_rest_inetd.config import fields, loading
 from postfix_rest_inetd.config.endpoint import Endpoint
@@ -317,7 +317,7 @@ def test_bad(name, case):
     """A bad value is the file's only problem: its field, what is wrong, and what would be right."""
     value, text = case
     attribute = name.replace("-", "_")
-    document = {"endpoints": [entry(**{**ENVIRONMENT.get(name, {}), attribute: value})]}
+    document = {"endpoints": [raw_endpoint(**{**ENVIRONMENT.get(name, {}), attribute: value})]}
     with pytest.raises(ConfigError) as raised:
         loading.parse(json.dumps(document).encode(), "config.json")
     assert raised.value.problems == [(f"$.endpoints[0].{name}", text)]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import postfix_rest_inetd
-from harness.endpoints import LOOKUPS, MODES, POLICY, SOCKETMAP, TCP, entry
+from harness.endpoints import LOOKUPS, MODES, POLICY, SOCKETMAP, TCP, raw_endpoint
 from harness.wire import table
 from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.config.fields import ENDPOINT_FIELDS
@@ -134,7 +134,9 @@ def test_null_is_absent():
         "bind-port",
     }
     nulls = {name.replace("-", "_"): None for name in optional}
-    given, absent = (parse(encoded(e)).endpoints[0] for e in (entry(**nulls), entry()))
+    given, absent = (
+        parse(encoded(e)).endpoints[0] for e in (raw_endpoint(**nulls), raw_endpoint())
+    )
     ours = [name for name in given.__slots__ if name != "target"]
     assert [getattr(given, n) for n in ours] == [getattr(absent, n) for n in ours]
 
@@ -143,7 +145,7 @@ def test_null_is_absent():
 @pytest.mark.parametrize("value", [None, ...], ids=["null", "absent"])
 def test_required(name, value):
     """A required field that is absent, or null, is named."""
-    assert problems(encoded(entry(**{name: value}))) == [(f"{FIRST}.{name}", "is required")]
+    assert problems(encoded(raw_endpoint(**{name: value}))) == [(f"{FIRST}.{name}", "is required")]
 
 
 ALTERNATIVES = {
@@ -210,7 +212,7 @@ ALTERNATIVES = {
 @pytest.mark.parametrize("given, name, text", table(ALTERNATIVES))
 def test_contradiction(given, name, text):
     """Fields that need or exclude each other are checked together."""
-    assert problems(encoded(entry(**given))) == [(f"{FIRST}.{name}", text)]
+    assert problems(encoded(raw_endpoint(**given))) == [(f"{FIRST}.{name}", text)]
 
 
 @pytest.mark.parametrize("mode", LOOKUPS)
@@ -227,28 +229,30 @@ def test_contradiction(given, name, text):
 )
 def test_access_tables(mode, given):
     """An access table may have its actions, and no list-separator."""
-    (where,) = parse(encoded(entry(mode=mode, **given))).endpoints
+    (where,) = parse(encoded(raw_endpoint(mode=mode, **given))).endpoints
     assert where.access_table == bool(given["access_table"])
 
 
 def test_a_bad_access_table_is_the_only_problem():
     """What stands beside an access-table that is neither true nor false is not blamed too."""
-    bad = entry(access_table="yes", allowed_actions=["DUNNO"], list_separator=";")
+    bad = raw_endpoint(access_table="yes", allowed_actions=["DUNNO"], list_separator=";")
     assert problems(encoded(bad)) == [(f"{FIRST}.access-table", "must be true or false")]
 
 
 def test_authorization_alone():
     """An Authorization header is fine without user information, and other headers beside it."""
     good = [
-        entry(headers={"Authorization": "x"}),
-        entry(target="http://u:p@h/", headers={"X-Authorization": "x"}, bind_port=1),
+        raw_endpoint(headers={"Authorization": "x"}),
+        raw_endpoint(target="http://u:p@h/", headers={"X-Authorization": "x"}, bind_port=1),
     ]
     assert len(parse(encoded(*good)).endpoints) == 2
 
 
 def test_contradictions_are_found_beside_bad_values():
     """A field counts as given although its value is bad: it is not reported as missing too."""
-    bad = entry(auth_token=1, bind_port="x", target="https://h/", tls_key_file="", tls_cert_file=1)
+    bad = raw_endpoint(
+        auth_token=1, bind_port="x", target="https://h/", tls_key_file="", tls_cert_file=1
+    )
     assert problems(encoded(bad)) == [
         (f"{FIRST}.auth-token", "must be a string"),
         (f"{FIRST}.bind-port", "must be a whole number from 1 to 65535"),
@@ -270,7 +274,7 @@ MISSPELT = {
 @pytest.mark.parametrize("name, meant", table(MISSPELT))
 def test_misspelt_field(name, meant):
     """A misspelt field names the nearest known one, which is then not reported as missing."""
-    values = {**entry(), name: entry()[meant]}
+    values = {**raw_endpoint(), name: raw_endpoint()[meant]}
     del values[meant]
     text = f"is not a known key; did you mean {meant}?"
     assert problems(encoded(values)) == [(f"{FIRST}.{name}", text)]
@@ -288,7 +292,7 @@ def test_misspelt_endpoints():
 
 def test_unknown_field():
     """A field that is like none is a problem too, without a guess; null does not hide it."""
-    values = {**entry(), "zzz": None}
+    values = {**raw_endpoint(), "zzz": None}
     assert problems(encoded(values)) == [(f"{FIRST}.zzz", "is not a known key")]
 
 
@@ -315,12 +319,14 @@ REPEATED = {
     "three times": (b'{"endpoints": [], "endpoints": [], "endpoints": []}', ["$.endpoints"] * 2),
     "of an endpoint": (
         b'{"endpoints": [%s]}'
-        % json.dumps(entry()).encode().replace(b"{", b'{"name": "x", "name": "y", ', 1),
+        % json.dumps(raw_endpoint()).encode().replace(b"{", b'{"name": "x", "name": "y", ', 1),
         [f"{FIRST}.name"] * 2,
     ),
     "of the headers": (
         b'{"endpoints": [%s]}'
-        % json.dumps(entry(headers={"x": "X"})).encode().replace(b'"x"', b'"x": "secret", "x"'),
+        % json.dumps(raw_endpoint(headers={"x": "X"}))
+        .encode()
+        .replace(b'"x"', b'"x": "secret", "x"'),
         [f"{FIRST}.headers.x"],
     ),
     "with the same value": (
@@ -355,14 +361,16 @@ SHARED = {
 @pytest.mark.parametrize("one, other", table(SHARED))
 def test_shared_address(one, other):
     """Two endpoints on one address are a problem, however it is written, whatever their modes."""
-    ((path, text),) = problems(encoded(entry(**one), entry(bind_port=1), entry(**other)))
+    ((path, text),) = problems(
+        encoded(raw_endpoint(**one), raw_endpoint(bind_port=1), raw_endpoint(**other))
+    )
     assert path == "$.endpoints[2].bind-port"
     assert text in (f"{ip}:9000 is taken by {FIRST}" for ip in ("127.0.0.1", "[::1]"))
 
 
 def test_shared_path():
     """Two endpoints on one unix socket are a problem."""
-    unix = entry(bind_port=..., bind_path="/run/x")
+    unix = raw_endpoint(bind_port=..., bind_path="/run/x")
     expected = ("$.endpoints[1].bind-path", f"/run/x is taken by {FIRST}")
     assert problems(encoded(unix, unix)) == [expected]
 
@@ -372,12 +380,14 @@ def test_different_addresses():
     places = [{"bind_port": 1}, {"bind_port": 2}, {"bind_address": "127.0.0.2", "bind_port": 1}]
     places += [{"bind_address": ip, "bind_port": 1} for ip in ("::1", "0.0.0.0", "::")]
     places += [{"bind_port": ..., "bind_path": path} for path in ("/run/x", "/run/y")]
-    assert len(parse(encoded(*[entry(**place) for place in places])).endpoints) == len(places)
+    assert len(parse(encoded(*[raw_endpoint(**place) for place in places])).endpoints) == len(
+        places
+    )
 
 
 def test_shared_address_beside_another_problem():
     """An address that is taken is reported although something else is wrong with its endpoint."""
-    found = problems(encoded(entry(), entry(request_timeout=0)))
+    found = problems(encoded(raw_endpoint(), raw_endpoint(request_timeout=0)))
     assert found == [
         ("$.endpoints[1].request-timeout", "must be a whole number from 1 to 90000"),
         ("$.endpoints[1].bind-port", f"127.0.0.1:9000 is taken by {FIRST}"),
@@ -387,9 +397,9 @@ def test_shared_address_beside_another_problem():
 def test_an_address_that_is_wrong_is_nowhere():
     """An endpoint whose address is wrong does not count as one at the default address."""
     ip = "must be an IP address, as 127.0.0.1 or ::1, or localhost"
-    assert problems(encoded(entry(), entry(bind_address="x"), entry(bind_port=1))) == [
-        ("$.endpoints[1].bind-address", ip)
-    ]
+    assert problems(
+        encoded(raw_endpoint(), raw_endpoint(bind_address="x"), raw_endpoint(bind_port=1))
+    ) == [("$.endpoints[1].bind-address", ip)]
 
 
 def test_all_problems_at_once():
@@ -495,40 +505,40 @@ def test_byte_order_mark_and_a_bad_byte():
 SECRET = "hunter2-é"
 
 LEAKS = {
-    "a bad token": entry(auth_token=f"{SECRET}\n"),
-    "a token beside a file": entry(auth_token=SECRET, auth_token_file="/x"),
-    "a token of the wrong type": entry(auth_token=[SECRET]),
-    "a bad header value": entry(headers={"X": f"{SECRET}\n"}),
-    "a header value of the wrong type": entry(headers={"X": [SECRET]}),
-    "headers of the wrong type": entry(headers=f"X: {SECRET}"),
-    "a header twice": entry(headers={"X-A": SECRET, "x-a": SECRET}),
-    "a reserved header": entry(headers={"X-Auth-Token": SECRET}),
-    "user information with a bad port": entry(target=f"http://u:{SECRET}@h:x/"),
-    "user information with a blank": entry(target=f"http://u:{SECRET} @h/"),
-    "user information without host": entry(target=f"http://u:{SECRET}@/"),
-    "user information with a bad host": entry(target=f"http://u:{SECRET}@a,b/"),
-    "user information and a fragment": entry(target=f"http://u:{SECRET}@h/#x"),
-    "user information and a header": entry(
+    "a bad token": raw_endpoint(auth_token=f"{SECRET}\n"),
+    "a token beside a file": raw_endpoint(auth_token=SECRET, auth_token_file="/x"),
+    "a token of the wrong type": raw_endpoint(auth_token=[SECRET]),
+    "a bad header value": raw_endpoint(headers={"X": f"{SECRET}\n"}),
+    "a header value of the wrong type": raw_endpoint(headers={"X": [SECRET]}),
+    "headers of the wrong type": raw_endpoint(headers=f"X: {SECRET}"),
+    "a header twice": raw_endpoint(headers={"X-A": SECRET, "x-a": SECRET}),
+    "a reserved header": raw_endpoint(headers={"X-Auth-Token": SECRET}),
+    "user information with a bad port": raw_endpoint(target=f"http://u:{SECRET}@h:x/"),
+    "user information with a blank": raw_endpoint(target=f"http://u:{SECRET} @h/"),
+    "user information without host": raw_endpoint(target=f"http://u:{SECRET}@/"),
+    "user information with a bad host": raw_endpoint(target=f"http://u:{SECRET}@a,b/"),
+    "user information and a fragment": raw_endpoint(target=f"http://u:{SECRET}@h/#x"),
+    "user information and a header": raw_endpoint(
         target=f"http://u:{SECRET}@h/", headers={"Authorization": SECRET}
     ),
-    "user information that looks like a bad port": entry(target=f"http://u:{SECRET}/@h/"),
-    "user information with brackets": entry(target=f"http://u:{SECRET}@[::1/"),
-    "a host that changes its form": entry(target=f"http://u:{SECRET}@℀/"),
-    "a path": entry(target=f"ftp://h/{SECRET}"),
-    "a query": entry(target=f"http://h/?key={SECRET} "),
-    "a fragment": entry(target=f"http://h/#{SECRET}"),
-    "a target without scheme": entry(target=SECRET),
-    "a target of the wrong type": entry(target=[SECRET]),
-    "TLS files for plain http": entry(target=f"http://h/?{SECRET}", tls_ca_file="/x"),
-    "other problems": entry(auth_token=SECRET, mode=1, headers={"X": SECRET}, bind_port=0),
-    "an address that is taken": entry(auth_token=SECRET, bind_port=1),
+    "user information that looks like a bad port": raw_endpoint(target=f"http://u:{SECRET}/@h/"),
+    "user information with brackets": raw_endpoint(target=f"http://u:{SECRET}@[::1/"),
+    "a host that changes its form": raw_endpoint(target=f"http://u:{SECRET}@℀/"),
+    "a path": raw_endpoint(target=f"ftp://h/{SECRET}"),
+    "a query": raw_endpoint(target=f"http://h/?key={SECRET} "),
+    "a fragment": raw_endpoint(target=f"http://h/#{SECRET}"),
+    "a target without scheme": raw_endpoint(target=SECRET),
+    "a target of the wrong type": raw_endpoint(target=[SECRET]),
+    "TLS files for plain http": raw_endpoint(target=f"http://h/?{SECRET}", tls_ca_file="/x"),
+    "other problems": raw_endpoint(auth_token=SECRET, mode=1, headers={"X": SECRET}, bind_port=0),
+    "an address that is taken": raw_endpoint(auth_token=SECRET, bind_port=1),
 }
 
 
 @pytest.mark.parametrize("bad", table({reason: (value,) for reason, value in LEAKS.items()}))
 def test_no_problem_repeats_a_secret(bad):
     """Tokens, header values, and all of a target but its origin are never in a problem's text."""
-    found = problems(encoded(entry(bind_port=1), bad))
+    found = problems(encoded(raw_endpoint(bind_port=1), bad))
     shown = repr(found) + str(found)
     assert "hunter2" not in shown
 
@@ -559,7 +569,7 @@ def test_load(tmp_path):
 def test_targets_are_for_who_asks_them(tmp_path):
     """A target is checked, unless all that is wanted is to know where to listen."""
     path = tmp_path / "config.json"
-    path.write_bytes(encoded(entry(target="ftp://h/")))
+    path.write_bytes(encoded(raw_endpoint(target="ftp://h/")))
     with pytest.raises(ConfigError) as raised:
         loading.load(str(path))
     problem = ("$.endpoints[0].target", "a target begins with http:// or https://")

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from harness.endpoints import POLICY, TCP, entry
+from harness.endpoints import POLICY, TCP, raw_endpoint
 from postfix_rest_inetd.config import entries, loading
 from postfix_rest_inetd.config.address import LocalAddress
 from postfix_rest_inetd.config.endpoint import Endpoint, select
@@ -54,7 +54,7 @@ OF_THE_FILE = {
 
 def parse(*entries: object, tolerant: bool = True, **top: object) -> loading.Config:
     """A file with these entries, a good one on port 9001 in front of them."""
-    good = entry(name="good", bind_port=9001)
+    good = raw_endpoint(name="good", bind_port=9001)
     content = json.dumps({**top, "endpoints": [good, *entries]}).encode()
     return loading.parse(content, "config.json", tolerant=tolerant)
 
@@ -67,7 +67,7 @@ def test_each_field_has_a_case() -> None:
 @pytest.mark.parametrize("name", OF_REQUESTS)
 def test_of_one_endpoint(name: str) -> None:
     """The endpoint bears its problem and keeps its address; the others have nothing of it."""
-    faulty = entry(name="faulty", **OF_REQUESTS[name])
+    faulty = raw_endpoint(name="faulty", **OF_REQUESTS[name])
     loaded = parse(faulty)
     good, bad = loaded.endpoints
     assert (good.name, good.problems) == ("good", [])
@@ -84,10 +84,10 @@ def test_of_one_endpoint(name: str) -> None:
 def test_of_the_file(case: str) -> None:
     """What may be about an address is borne by nobody."""
     with pytest.raises(ConfigError):
-        parse(entry(**OF_THE_FILE[case]))
+        parse(raw_endpoint(**OF_THE_FILE[case]))
 
 
-@pytest.mark.parametrize("entries", [["x"], [{}], [entry(headers={"a": {"b": 1}}), 7]])
+@pytest.mark.parametrize("entries", [["x"], [{}], [raw_endpoint(headers={"a": {"b": 1}}), 7]])
 def test_no_endpoint(entries: list[object]) -> None:
     """Nor what is no endpoint."""
     with pytest.raises(ConfigError):
@@ -98,7 +98,7 @@ def test_beside_the_endpoints() -> None:
     """Nor what stands beside them, or stands twice."""
     with pytest.raises(ConfigError):
         parse(**{"user-agent": "\n"})
-    twice = json.dumps({"endpoints": [entry()]}).replace('"mode"', '"target": "x", "mode"')
+    twice = json.dumps({"endpoints": [raw_endpoint()]}).replace('"mode"', '"target": "x", "mode"')
     with pytest.raises(ConfigError, match="more than once"):
         loading.parse(twice.encode(), "config.json", tolerant=True)
 
@@ -106,7 +106,7 @@ def test_beside_the_endpoints() -> None:
 @pytest.mark.parametrize("mode", [TCP, POLICY])
 def test_failure_action(mode: str) -> None:
     """A wrong one is told, and taken for none: a temporary error is what a failure gets."""
-    loaded = parse(entry(mode=mode, failure_action="REJECT 5.7.1", hibernate_after=7))
+    loaded = parse(raw_endpoint(mode=mode, failure_action="REJECT 5.7.1", hibernate_after=7))
     endpoint = loaded.endpoints[1]
     assert (endpoint.problems, endpoint.hibernate_after) == ([], 7)
     if mode == POLICY:
@@ -117,8 +117,8 @@ def test_failure_action(mode: str) -> None:
 
 def test_the_wildcard_stays_away() -> None:
     """The connections of a faulty endpoint are not taken for those of another one."""
-    wildcard = entry(name="wildcard", bind_address="0.0.0.0")
-    loaded = parse(wildcard, entry(name="faulty", target="nonsense"))
+    wildcard = raw_endpoint(name="wildcard", bind_address="0.0.0.0")
+    loaded = parse(wildcard, raw_endpoint(name="faulty", target="nonsense"))
     chosen = select(loaded.endpoints, LocalAddress(LOCALHOST, 9000), TCP)
     assert isinstance(chosen, Endpoint)
     assert (chosen.name, len(chosen.problems)) == ("faulty", 1)
@@ -126,6 +126,6 @@ def test_the_wildcard_stays_away() -> None:
 
 def test_more_problems_than_are_told() -> None:
     """Endpoints whose problems are only counted are not taken for good ones."""
-    faulty = [entry(bind_port=1 + number, request_timeout=0) for number in range(60)]
+    faulty = [raw_endpoint(bind_port=1 + number, request_timeout=0) for number in range(60)]
     endpoints = parse(*faulty).endpoints
     assert [bool(each.problems) for each in endpoints] == [False] + [True] * 60

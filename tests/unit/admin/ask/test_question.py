@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from harness.endpoints import POLICY, SOCKETMAP, TCP, endpoint, entry
+from harness.endpoints import POLICY, SOCKETMAP, TCP, endpoint, raw_endpoint
 from postfix_rest_inetd.admin.ask import question
 from postfix_rest_inetd.admin.ask.question import UsageError
 from postfix_rest_inetd.admin.ask.record import Record, masked
@@ -19,9 +19,9 @@ LOADED = loading.parse(
     json.dumps(
         {
             "endpoints": [
-                entry(name="one", bind_port=9001),
-                entry(name="twin", bind_port=9002),
-                entry(name="twin", mode=POLICY, bind_port=9003),
+                raw_endpoint(name="one", bind_port=9001),
+                raw_endpoint(name="twin", bind_port=9002),
+                raw_endpoint(name="twin", mode=POLICY, bind_port=9003),
             ]
         }
     ).encode(),

@@ -11,7 +11,7 @@ import socket
 
 import pytest
 
-from harness.endpoints import POLICY, SOCKETMAP, TCP, entry
+from harness.endpoints import POLICY, SOCKETMAP, TCP, raw_endpoint
 from harness.wire import table
 from postfix_rest_inetd.admin.checks import capacity, postfix
 from postfix_rest_inetd.admin.host import references as postfix_references
@@ -201,7 +201,7 @@ def served():
         ports = [each.getsockname()[1] for each in (tcp, maps, gate)]
         yield endpoints(
             *(
-                entry(name=mode, mode=mode, bind_port=port)
+                raw_endpoint(name=mode, mode=mode, bind_port=port)
                 for mode, port in zip((TCP, SOCKETMAP, POLICY), ports, strict=True)
             )
         )
@@ -344,7 +344,7 @@ PATHS = {
 @pytest.mark.parametrize("bind_path, path, chroot, advice", table(PATHS))
 def test_chroot(bind_path, path, chroot, advice):
     """Where a path leads depends on the chroot of who asks (cleanup and trivial-rewrite here)."""
-    (endpoint,) = endpoints(entry(mode=SOCKETMAP, bind_path=bind_path, bind_port=...))
+    (endpoint,) = endpoints(raw_endpoint(mode=SOCKETMAP, bind_path=bind_path, bind_port=...))
     given = settings(header_checks=f"socketmap:unix:{path}:m", chroot=chroot)
     found = list(postfix.findings([endpoint], Listeners(), [given]))
     about_paths = [each for each in found if " and looks for " in each.what]
@@ -533,7 +533,9 @@ def test_symbolic_links_on_the_way(tmp_path):
     real, link = tmp_path / "run", tmp_path / "var-run"
     real.mkdir()
     link.symlink_to(real)
-    (endpoint,) = endpoints(entry(mode=SOCKETMAP, bind_path=str(real / "rest"), bind_port=...))
+    (endpoint,) = endpoints(
+        raw_endpoint(mode=SOCKETMAP, bind_path=str(real / "rest"), bind_port=...)
+    )
     nobody = "nobody-of-this-name"  # who may enter the directory is another matter
     asked = f"socketmap:unix:{link}/rest:m"
     given = settings(header_checks=asked, chroot=False, mail_owner=nobody)

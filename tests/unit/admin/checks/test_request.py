@@ -9,7 +9,7 @@ import shlex
 
 import pytest
 
-from harness.endpoints import MODES, POLICY, entry
+from harness.endpoints import MODES, POLICY, raw_endpoint
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.ask import question
 from postfix_rest_inetd.admin.checks import request
@@ -21,7 +21,7 @@ NAMES = ["plain", "two words", "it's", 'a"b', "back\\slash", "$(id)", "`id`", "Ã
 
 def test_policy_attributes() -> None:
     """A policy service sees all attributes that Postfix sends, as a backend may count on them."""
-    loaded = loading.parse(json.dumps({"endpoints": [entry(mode=POLICY)]}).encode(), "x")
+    loaded = loading.parse(json.dumps({"endpoints": [raw_endpoint(mode=POLICY)]}).encode(), "x")
     asked = request.request(loaded.endpoints[0], "")
     assert isinstance(asked, model.PolicyRequest)
     given = {name.decode(): value.decode() for name, value in asked.attributes}
@@ -36,8 +36,10 @@ def test_policy_attributes() -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_commands(mode: str, options: tuple[str, ...], path: str) -> None:
     """Whatever an endpoint is called, its command asks this one, and is ASCII for any terminal."""
-    entries = [entry(name=name, mode=mode, bind_port=9000 + i) for i, name in enumerate(NAMES)]
-    entries.append(entry(name="plain", mode=mode, bind_port=9999))
+    entries = [
+        raw_endpoint(name=name, mode=mode, bind_port=9000 + i) for i, name in enumerate(NAMES)
+    ]
+    entries.append(raw_endpoint(name="plain", mode=mode, bind_port=9999))
     loaded = loading.parse(json.dumps({"endpoints": entries}).encode(), "x")
     parser = argparse.ArgumentParser()
     query.add_arguments(parser)

@@ -12,7 +12,7 @@ from unit.config.test_fields import BAD, ENVIRONMENT, GOOD, HALF_PAIR, MODE_RULE
 from unit.config.test_loading import ALTERNATIVES, UPSTREAM
 from unit.test_action import SAFE, UNSAFE
 
-from harness.endpoints import POLICY, SOCKETMAP, TCP, entry
+from harness.endpoints import POLICY, SOCKETMAP, TCP, raw_endpoint
 from harness.wire import table
 from postfix_rest_inetd.admin import cli
 from postfix_rest_inetd.admin.schema import kinds
@@ -47,7 +47,7 @@ def by_parser(document: object) -> bool:
 def given(name, value, **others):
     """A file with an endpoint that has this value."""
     keys_given = {**ENVIRONMENT.get(name, {}), name.replace("-", "_"): value, **others}
-    return {"endpoints": [entry(**keys_given)]}
+    return {"endpoints": [raw_endpoint(**keys_given)]}
 
 
 INEXPRESSIBLE = [
@@ -135,7 +135,7 @@ def test_targets(target, is_good):
 @pytest.mark.parametrize("keys_given", [row[0] for row in ALTERNATIVES.values()], ids=ALTERNATIVES)
 def test_contradictions(keys_given):
     """Fields that need or exclude each other."""
-    document = {"endpoints": [entry(**keys_given)]}
+    document = {"endpoints": [raw_endpoint(**keys_given)]}
     assert (by_parser(document), by_schema(document)) == (False, False)
 
 
@@ -144,7 +144,7 @@ def test_contradictions(keys_given):
 @pytest.mark.parametrize("others", [{}, {"list_separator": ","}, {"allowed_actions": []}], ids=str)
 def test_access_table(mode, is_access_table, others):
     """What may stand beside access-table, in each mode."""
-    document = {"endpoints": [entry(mode=mode, access_table=is_access_table, **others)]}
+    document = {"endpoints": [raw_endpoint(mode=mode, access_table=is_access_table, **others)]}
     assert by_parser(document) == by_schema(document)
 
 
@@ -191,14 +191,17 @@ WHOLES = {
     "null": (None, False),
     "an endpoint that is no object": ({"endpoints": [1]}, False),
     "an unknown field": ({"endpoints": [], "port": 1}, False),
-    "an unknown field that is null": ({"endpoints": [entry(port=None)]}, False),
-    "null for a required field": ({"endpoints": [entry(name=None)]}, False),
-    "null for both tokens": ({"endpoints": [entry(auth_token=None, auth_token_file=None)]}, False),
-    "null for one": ({"endpoints": [entry(auth_token_file=None)]}, True),
-    "null for the path": ({"endpoints": [entry(bind_path=None)]}, True),
-    "null for the port": ({"endpoints": [entry(bind_port=None)]}, False),
-    "null beside a path": ({"endpoints": [entry(bind_path="/x", bind_port=None)]}, True),
-    "policy fields": ({"endpoints": [entry(mode=POLICY, method="GET")]}, True),
+    "an unknown field that is null": ({"endpoints": [raw_endpoint(port=None)]}, False),
+    "null for a required field": ({"endpoints": [raw_endpoint(name=None)]}, False),
+    "null for both tokens": (
+        {"endpoints": [raw_endpoint(auth_token=None, auth_token_file=None)]},
+        False,
+    ),
+    "null for one": ({"endpoints": [raw_endpoint(auth_token_file=None)]}, True),
+    "null for the path": ({"endpoints": [raw_endpoint(bind_path=None)]}, True),
+    "null for the port": ({"endpoints": [raw_endpoint(bind_port=None)]}, False),
+    "null beside a path": ({"endpoints": [raw_endpoint(bind_path="/x", bind_port=None)]}, True),
+    "policy fields": ({"endpoints": [raw_endpoint(mode=POLICY, method="GET")]}, True),
     "half of a pair": ({"endpoints": [], "user-agent": HALF_PAIR}, False),
     "the sample of postfix-rest-connector": (json.loads(UPSTREAM), True),
 }

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from harness.endpoints import POLICY, TCP, entry
+from harness.endpoints import POLICY, TCP, raw_endpoint
 from postfix_rest_inetd.admin import cli
 from postfix_rest_inetd.admin.statistics import known_endpoints
 
@@ -27,7 +27,11 @@ def written(tmp_path):
 
 def test_both_ends(written):
     """What `endpoints` writes is what is read; two endpoints of a name and mode are one."""
-    several = [entry(name="a", mode=TCP), entry(name="a", mode=POLICY), entry(name="é ü", mode=TCP)]
+    several = [
+        raw_endpoint(name="a", mode=TCP),
+        raw_endpoint(name="a", mode=POLICY),
+        raw_endpoint(name="é ü", mode=TCP),
+    ]
     several.append(several[0])
     status, file = written(*({**each, "bind-port": 9001 + n} for n, each in enumerate(several)))
     assert status == 0
@@ -37,8 +41,8 @@ def test_both_ends(written):
 
 def test_an_unusable_configuration(written, capsys):
     """While there is a mistake in the configuration, what was written before stays."""
-    _, file = written(entry(name="a", mode=TCP))
-    status, _ = written(entry(name="b", mode="smtp"))
+    _, file = written(raw_endpoint(name="a", mode=TCP))
+    status, _ = written(raw_endpoint(name="b", mode="smtp"))
     assert status == 78
     assert "mode" in capsys.readouterr().err
     assert known_endpoints.read(str(file)) == [("a", TCP)]
@@ -46,7 +50,7 @@ def test_an_unusable_configuration(written, capsys):
 
 def test_removed(written):
     """An endpoint that is gone is not known any longer."""
-    written(entry(name="a", mode=TCP))
+    written(raw_endpoint(name="a", mode=TCP))
     _, file = written()
     assert known_endpoints.read(str(file)) == []
 
@@ -54,7 +58,7 @@ def test_removed(written):
 def test_no_place(written, tmp_path, capsys):
     """An output that cannot be written is told, with status 1."""
     (tmp_path / "endpoints").mkdir()
-    assert written(entry(name="a", mode=TCP))[0] == 1
+    assert written(raw_endpoint(name="a", mode=TCP))[0] == 1
     assert f"{tmp_path}/endpoints" in capsys.readouterr().err
 
 
