@@ -69,15 +69,15 @@ class Answer:
         wire: the bytes for Postfix; None for none at all, but the end of the connection.
     """
 
-    __slots__ = ("began_ns", "endpoint", "measured", "reply", "request", "wire")
+    __slots__ = ("began_ns", "endpoint", "facts", "reply", "request", "wire")
 
     def __init__(self, endpoint: Endpoint, request: model.Request) -> None:
         """Nothing has been asked yet."""
         self.began_ns = monotonic_ns()
         self.endpoint = endpoint
         self.request = request
-        self.measured = log_entry.Measured()
-        self.measured.request_id = os.urandom(16).hex()
+        self.facts = log_entry.Facts()
+        self.facts.request_id = os.urandom(16).hex()
         self.reply = model.Reply(model.INTERNAL_ERROR, model.REPLY_TEMPORARY)
         self.wire: bytes | None = None
 
@@ -98,14 +98,14 @@ def answer(
         deadline = Deadline(made.endpoint.request_timeout / 1000, trace)
         made.reply, wire = _ask(in_force, client, made, codec, deadline)
     except ConfigError as error:
-        made.measured.detail = str(error)
+        made.facts.detail = str(error)
         made.reply = verdict.without_backend(error.outcome)
         wire = codec.encode(made.reply)
     except Exception as error:  # noqa: BLE001 - whatever it is, Postfix must get its reply
-        made.measured.detail = log_entry.of_exception(error)
+        made.facts.detail = log_entry.of_exception(error)
         made.reply = verdict.without_backend(model.INTERNAL_ERROR)
         wire = codec.encode(made.reply)
-    made.measured.elapsed_usec = (monotonic_ns() - made.began_ns) // 1000
+    made.facts.elapsed_usec = (monotonic_ns() - made.began_ns) // 1000
     made.wire = None if made.reply.kind == model.REPLY_NONE else wire
     return made
 
@@ -113,19 +113,19 @@ def answer(
 def _ask(
     in_force: Source, client: Client, made: Answer, codec: Codec, deadline: Deadline
 ) -> tuple[model.Reply, bytes]:
-    measured = made.measured
+    facts = made.facts
     try:
         response = _response(in_force, client, made, deadline)
-        measured.status = response.status
+        facts.status = response.status
         deadline.enter("reading what is in the response")
         is_outdated = in_force.problem is not None
         reply = verdict.of_response(made.endpoint, response, is_outdated=is_outdated)
         if is_outdated and reply.outcome == model.USER_ERROR:
-            measured.detail = _OUTDATED
+            facts.detail = _OUTDATED
         wire = codec.encode(reply)
         deadline.remaining_sec()
     except BackendError as error:
-        measured.detail = str(error)
+        facts.detail = str(error)
         reply = verdict.of_failure(made.endpoint, error.outcome)
         wire = codec.encode(reply)
     return reply, wire
@@ -134,7 +134,7 @@ def _ask(
 def _response(in_force: Source, client: Client, made: Answer, deadline: Deadline) -> model.Response:
     """What the backend answers; to a new token, say, if the one before is no longer right."""
     began = monotonic_ns()
-    request_id = made.measured.request_id
+    request_id = made.facts.request_id
     try:
         response = client.ask(made.request, request_id, deadline)
         # It was refused, not processed: so even a policy request may be sent again.
@@ -145,4 +145,4 @@ def _response(in_force: Source, client: Client, made: Answer, deadline: Deadline
             response = in_force.client().ask(made.request, request_id, deadline)
         return response
     finally:
-        made.measured.backend_usec = (monotonic_ns() - began) // 1000
+        made.facts.backend_usec = (monotonic_ns() - began) // 1000

@@ -140,8 +140,8 @@ class _Answers:
             self._excused += 1
             return answer.wire
         if began_ns:  # the first request; how long did the process take to be ready for it?
-            answer.measured.start_usec = max(1, (answer.began_ns - began_ns) // 1000)
-            answer.measured.woken = self._woken
+            answer.facts.start_usec = max(1, (answer.began_ns - began_ns) // 1000)
+            answer.facts.woken = self._woken
         if answer.reply.outcome == model.INTERNAL_ERROR:
             self.status = EXIT_SOFTWARE
         self._last = answer
@@ -154,9 +154,7 @@ class _Answers:
         if self._in_force.is_news or (self._excused and (is_mended or is_late)):
             self.tell()
         if (last := self._last) is not None:
-            journal.send(
-                log_entry.of_request(last.endpoint, last.request, last.reply, last.measured)
-            )
+            journal.send(log_entry.of_request(last.endpoint, last.request, last.reply, last.facts))
 
     def tell(self) -> None:
         """Report what is wrong with the files, and the number of requests affected so far."""

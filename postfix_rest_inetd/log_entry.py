@@ -84,7 +84,7 @@ _POLICY_FIELDS = (
 _NUMBERS = (b"recipient_count", b"size")
 
 
-class Measured:
+class Facts:
     """What is known about a request besides itself and its reply; times are in microseconds.
 
     Attributes:
@@ -121,26 +121,26 @@ class Measured:
 
 
 def of_request(
-    endpoint: Endpoint, request: model.Request, reply: model.Reply, measured: Measured
+    endpoint: Endpoint, request: model.Request, reply: model.Reply, facts: Facts
 ) -> dict[str, str]:
     """The entry for one request and its reply."""
     fields = {
         "ENDPOINT": endpoint.name,
         "MODE": endpoint.mode,
         "OUTCOME": reply.outcome,
-        "REQUEST_ID": measured.request_id,
-        "ELAPSED_USEC": str(measured.elapsed_usec),
-        "BACKEND_USEC": str(measured.backend_usec),
+        "REQUEST_ID": facts.request_id,
+        "ELAPSED_USEC": str(facts.elapsed_usec),
+        "BACKEND_USEC": str(facts.backend_usec),
     }
-    if measured.start_usec:
-        fields["START"] = "woken" if measured.woken else "cold"
-        fields["START_USEC"] = str(measured.start_usec)
-    if measured.status:
-        fields["HTTP_STATUS"] = str(measured.status)
+    if facts.start_usec:
+        fields["START"] = "woken" if facts.woken else "cold"
+        fields["START_USEC"] = str(facts.start_usec)
+    if facts.status:
+        fields["HTTP_STATUS"] = str(facts.status)
     subject = _describe(request, fields, log_keys=endpoint.log_keys)
     words = _OUTCOMES[reply.outcome][2]
-    if measured.status and reply.outcome not in (model.FOUND, model.NOT_FOUND, model.ACTION):
-        words += f" with status {measured.status}"
+    if facts.status and reply.outcome not in (model.FOUND, model.NOT_FOUND, model.ACTION):
+        words += f" with status {facts.status}"
     if reply.outcome == model.ACTION:
         verb = verb_of(reply.text)
         words += f" {verb or '(restrictions)'}"
@@ -148,10 +148,10 @@ def of_request(
             fields["ACTION"] = verb.upper()
     if reply.kind == model.REPLY_NONE:
         words += ", closing the connection"
-    if measured.detail:
-        fields["DETAIL"] = printable(measured.detail, MAX_FIELD_CHARACTERS)
-    detail = measured.detail or advice(reply.outcome, measured.status, measured.request_id)
-    message = f"{endpoint.name}: {subject}{words} ({measured.elapsed_usec / 1000:.1f} ms)"
+    if facts.detail:
+        fields["DETAIL"] = printable(facts.detail, MAX_FIELD_CHARACTERS)
+    detail = facts.detail or advice(reply.outcome, facts.status, facts.request_id)
+    message = f"{endpoint.name}: {subject}{words} ({facts.elapsed_usec / 1000:.1f} ms)"
     return _entry(reply.outcome, f"{message}: {detail}" if detail else message, fields)
 
 

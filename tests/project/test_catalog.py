@@ -66,15 +66,15 @@ def fields_of(outcome: str) -> tuple[str, set[str]]:
     """The MESSAGE_ID of an outcome, and the fields that each of its entries has."""
     made = [log_entry.of_trouble("", None, outcome, "detail")] if outcome in TROUBLES else []
     if outcome not in TROUBLES or outcome == model.INTERNAL_ERROR:
-        measured = log_entry.Measured()
-        measured.request_id = "an id"
-        measured.status = 418 if outcome in WITH_STATUS else 0
+        facts = log_entry.Facts()
+        facts.request_id = "an id"
+        facts.status = 418 if outcome in WITH_STATUS else 0
         reply = model.Reply(outcome, model.REPLY_VALUE, "DUNNO")
         for mode, request in (
             (TCP, model.LookupRequest(b"key")),
             (POLICY, model.PolicyRequest([])),
         ):
-            made.append(log_entry.of_request(endpoint(mode), request, reply, measured))
+            made.append(log_entry.of_request(endpoint(mode), request, reply, facts))
     (message_id,) = {fields["MESSAGE_ID"] for fields in made}
     return message_id, set.intersection(*(set(fields) for fields in made))
 

@@ -184,8 +184,8 @@ def test_outcomes() -> None:
 
 def journal_fields() -> set[str]:
     """The fields of entries: of requests of which everything is known, and of trouble."""
-    measured = log_entry.Measured()
-    measured.status, measured.start_usec, measured.detail = 200, 1, "why"
+    facts = log_entry.Facts()
+    facts.status, facts.start_usec, facts.detail = 200, 1, "why"
     attributes = [(attribute, b"1") for attribute, _ in log_entry._POLICY_FIELDS]
     requests = {
         "socketmap-lookup": model.LookupRequest(b"key", b"map"),
@@ -193,7 +193,7 @@ def journal_fields() -> set[str]:
     }
     reply = model.Reply(model.ACTION, model.REPLY_VALUE, "DUNNO")
     made = [
-        log_entry.of_request(endpoint(mode), request, reply, measured)
+        log_entry.of_request(endpoint(mode), request, reply, facts)
         for mode, request in requests.items()
     ]
     made.append(log_entry.of_unusable_config("policy", "why", 1))

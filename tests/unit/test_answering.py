@@ -137,7 +137,7 @@ def test_trace_of_a_failure(answered):
     made = answered(Source(endpoint(TCP, target="http://127.0.0.1:9/")), trace=trace)
     assert trace == [("stage", "connecting to 127.0.0.1 port 9")]
     assert made.reply.outcome == model.UNREACHABLE
-    assert "Connection refused" in made.measured.detail
+    assert "Connection refused" in made.facts.detail
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -149,8 +149,8 @@ def test_a_client_that_cannot_be_made(answered, tmp_path, mode):
     assert made.reply.outcome == model.UNUSABLE_CONFIG
     assert made.reply.kind == model.REPLY_TEMPORARY
     assert made.wire is not None
-    assert str(tmp_path / "missing") in made.measured.detail
-    assert "cannot be used: No such file" in made.measured.detail
+    assert str(tmp_path / "missing") in made.facts.detail
+    assert "cannot be used: No such file" in made.facts.detail
 
 
 def test_no_client_where_a_failure_is_an_action(answered, tmp_path):
@@ -177,8 +177,8 @@ def test_whatever_is_raised(answered, monkeypatch, error, outcome, wire):
     monkeypatch.setattr(Client, "ask", broken)
     made = answered(Source(endpoint(TCP)))
     assert (made.reply.outcome, made.wire) == (outcome, wire)
-    assert "s3cret" not in made.measured.detail
-    assert made.measured.detail
+    assert "s3cret" not in made.facts.detail
+    assert made.facts.detail
 
 
 def test_the_clock_begins_when_the_client_is_there(answered, monkeypatch):
@@ -194,7 +194,7 @@ def test_the_clock_begins_when_the_client_is_there(answered, monkeypatch):
     with ScriptedBackend(answer(200, b'["v"]')) as backend:
         made = answered(Slow(endpoint(TCP, target=backend.url())))
     assert made.began_ns == 6_000_000_000
-    assert (made.measured.elapsed_usec, made.wire) == (0, b"200 v\n")
+    assert (made.facts.elapsed_usec, made.wire) == (0, b"200 v\n")
 
 
 def test_no_reply(answered):

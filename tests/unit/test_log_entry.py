@@ -14,9 +14,9 @@ from postfix_rest_inetd import log_entry, model
 TOKEN, HEADER, PATH, QUERY, PASSWORD = "t0ken", "h3ader", "p4th", "qu3ry", "passw0rd"
 
 
-def measured(status=200, detail=""):
+def facts(status=200, detail=""):
     """A request that took 12.3 ms."""
-    result = log_entry.Measured()
+    result = log_entry.Facts()
     result.request_id = "0123456789abcdef0123456789abcdef"
     result.status = status
     result.elapsed_usec = 12_345
@@ -66,7 +66,7 @@ FOUND = model.Reply(model.FOUND, model.REPLY_VALUE, "the secret value")
 
 def test_lookup():
     """An entry of a lookup has all fields, and a message of what was asked and what came of it."""
-    assert log_entry.of_request(where(), LOOKUP, FOUND, measured()) == {
+    assert log_entry.of_request(where(), LOOKUP, FOUND, facts()) == {
         "MESSAGE": "example: a@b.example: found (12.3 ms)",
         "MESSAGE_ID": "c5f359ce65e943bbb7df6de99d996035",
         "PRIORITY": "5",
@@ -83,14 +83,14 @@ def test_lookup():
 
 def test_socketmap_lookup():
     """The name of the map is a field too."""
-    made = log_entry.of_request(where(SOCKETMAP), MAPPED, FOUND, measured())
+    made = log_entry.of_request(where(SOCKETMAP), MAPPED, FOUND, facts())
     assert (made["POSTFIX_REST_MAP"], made["POSTFIX_REST_KEY"]) == ("map", "a@b.example")
 
 
 def test_policy():
     """An entry of a policy request has who, from where and to whom, and the action's verb alone."""
     reply = model.Reply(model.ACTION, model.REPLY_VALUE, "REJECT x@y.example is blocked")
-    made = log_entry.of_request(where(POLICY), RCPT, reply, measured())
+    made = log_entry.of_request(where(POLICY), RCPT, reply, facts())
     assert made["MESSAGE"] == (
         "example: RCPT from=192.0.2.1 sender=<from@c.example> recipient=<to@b.example>: "
         "action REJECT (12.3 ms)"
@@ -109,7 +109,7 @@ def test_policy_with_less():
     """Attributes that are missing or empty make no fields, and the message stays readable."""
     request = model.PolicyRequest([(b"sender", b""), (b"recipient", b"to@b.example")])
     reply = model.Reply(model.ACTION, model.REPLY_VALUE, "DUNNO")
-    made = log_entry.of_request(where(POLICY), request, reply, measured())
+    made = log_entry.of_request(where(POLICY), request, reply, facts())
     assert made["MESSAGE"] == (
         "example: request sender=<> recipient=<to@b.example>: action DUNNO (12.3 ms)"
     )
@@ -126,7 +126,7 @@ def policy(state: bytes, **attributes: bytes) -> model.PolicyRequest:
 def test_policy_at_data():
     """At DATA it is the login that says who it is, and a number who gets it; both are fields."""
     reply = model.Reply(model.ACTION, model.REPLY_VALUE, "Defer_if_permit 30 a minute")
-    made = log_entry.of_request(where(POLICY), DATA, reply, measured())
+    made = log_entry.of_request(where(POLICY), DATA, reply, facts())
     assert made["MESSAGE"] == (
         "example: DATA login=al1ce from=192.0.2.1 sender=<from@c.example> recipients=3: "
         "action Defer_if_permit (12.3 ms)"
@@ -178,7 +178,7 @@ SUBJECTS = {
 def test_subject_of_a_policy_request(request_, subject):
     """What is known in a state is told, who it is first; what is not known takes no room."""
     reply = model.Reply(model.ACTION, model.REPLY_VALUE, "DUNNO")
-    made = log_entry.of_request(where(POLICY), request_, reply, measured())
+    made = log_entry.of_request(where(POLICY), request_, reply, facts())
     assert made["MESSAGE"] == f"example: {subject}: action DUNNO (12.3 ms)"
 
 
@@ -195,13 +195,13 @@ def test_subject_of_a_policy_request(request_, subject):
 def test_action_field(action, field):
     """Of an action the verb is a field, in upper case; what may be anything is none."""
     reply = model.Reply(model.ACTION, model.REPLY_VALUE, action)
-    made = log_entry.of_request(where(POLICY, log_keys=False), RCPT, reply, measured())
+    made = log_entry.of_request(where(POLICY, log_keys=False), RCPT, reply, facts())
     assert made.get("POSTFIX_REST_ACTION") == field
 
 
 def test_nothing_measured_yet():
     """What is not known of a request leaves no trace but zeros: no detail, no status."""
-    made = log_entry.of_request(where(log_keys=False), LOOKUP, FOUND, log_entry.Measured())
+    made = log_entry.of_request(where(log_keys=False), LOOKUP, FOUND, log_entry.Facts())
     assert made["MESSAGE"] == "example: found (0.0 ms)"
     assert "POSTFIX_REST_HTTP_STATUS" not in made
     assert [made[f"POSTFIX_REST_{name}_USEC"] for name in ("ELAPSED", "BACKEND")] == ["0", "0"]
@@ -210,11 +210,11 @@ def test_nothing_measured_yet():
 @pytest.mark.parametrize("woken, kind", [(False, "cold"), (True, "woken")])
 def test_first_request_of_a_process(woken, kind):
     """It has a time that the handler took to be ready, and whether it was started or woken."""
-    first = measured()
+    first = facts()
     first.start_usec, first.woken = 31_415, woken
     made = log_entry.of_request(where(), LOOKUP, FOUND, first)
     fields = {"POSTFIX_REST_START": kind, "POSTFIX_REST_START_USEC": "31415"}
-    assert made == log_entry.of_request(where(), LOOKUP, FOUND, measured()) | fields
+    assert made == log_entry.of_request(where(), LOOKUP, FOUND, facts()) | fields
 
 
 OUTCOMES = {
@@ -298,7 +298,7 @@ OUTCOMES = {
 def test_outcome(outcome, status, priority, words):
     """Each outcome has its words, its priority and, where the status tells enough, advice."""
     made = log_entry.of_request(
-        where(), LOOKUP, model.Reply(outcome, model.REPLY_TEMPORARY), measured(status)
+        where(), LOOKUP, model.Reply(outcome, model.REPLY_TEMPORARY), facts(status)
     )
     head, separator, advice = words.partition(": ")
     expected = f"example: a@b.example: {head} (12.3 ms){separator}{advice}"
@@ -324,9 +324,7 @@ def test_every_outcome_has_a_message_id():
 def test_detail():
     """What an error says stands at the end, in the place of general advice."""
     reply = model.Reply(model.UNREACHABLE, model.REPLY_TEMPORARY)
-    made = log_entry.of_request(
-        where(), LOOKUP, reply, measured(0, "cannot connect; is it running?")
-    )
+    made = log_entry.of_request(where(), LOOKUP, reply, facts(0, "cannot connect; is it running?"))
     assert made["MESSAGE"] == (
         "example: a@b.example: backend unreachable (12.3 ms): cannot connect; is it running?"
     )
@@ -347,7 +345,7 @@ DETAILS = {
 def test_detail_field(detail, field):
     """The reason is one printable line of a bounded length; the message has all of it."""
     reply = model.Reply(model.INTERNAL_ERROR, model.REPLY_TEMPORARY)
-    of_request = log_entry.of_request(where(), LOOKUP, reply, measured(0, detail))
+    of_request = log_entry.of_request(where(), LOOKUP, reply, facts(0, detail))
     of_trouble = log_entry.of_trouble("", None, model.INTERNAL_ERROR, detail)
     for made in (of_request, of_trouble):
         assert made["POSTFIX_REST_DETAIL"] == field
@@ -357,7 +355,7 @@ def test_detail_field(detail, field):
 def test_closing():
     """A request that gets no reply says that the connection is closed."""
     reply = model.Reply(model.TIMEOUT, model.REPLY_NONE)
-    made = log_entry.of_request(where(POLICY), RCPT, reply, measured(0))
+    made = log_entry.of_request(where(POLICY), RCPT, reply, facts(0))
     assert made["MESSAGE"].endswith(": timed out, closing the connection (12.3 ms)")
 
 
@@ -378,7 +376,7 @@ REPLIES = [
 @pytest.mark.parametrize("reply", REPLIES, ids=lambda reply: reply.outcome)
 def test_secrets(mode, request_, reply, log_keys):
     """No secret of the endpoint and no value is in an entry; without log-keys no address either."""
-    made = log_entry.of_request(where(mode, log_keys=log_keys), request_, reply, measured())
+    made = log_entry.of_request(where(mode, log_keys=log_keys), request_, reply, facts())
     shown = repr(made)
     assert [s for s in (TOKEN, HEADER, PATH, QUERY, PASSWORD, "the secret") if s in shown] == []
     if not log_keys:
@@ -387,14 +385,14 @@ def test_secrets(mode, request_, reply, log_keys):
 
 def test_without_keys():
     """Without log-keys a message still says which endpoint, what came of it, and how long."""
-    lookup = log_entry.of_request(where(SOCKETMAP, log_keys=False), MAPPED, FOUND, measured())
+    lookup = log_entry.of_request(where(SOCKETMAP, log_keys=False), MAPPED, FOUND, facts())
     assert lookup["MESSAGE"] == "example: found (12.3 ms)"
     assert lookup["POSTFIX_REST_MAP"] == "map"
     reply = model.Reply(model.ACTION, model.REPLY_VALUE, "DUNNO")
-    policy = log_entry.of_request(where(POLICY, log_keys=False), RCPT, reply, measured())
+    policy = log_entry.of_request(where(POLICY, log_keys=False), RCPT, reply, facts())
     assert policy["MESSAGE"] == "example: RCPT: action DUNNO (12.3 ms)"
     bare = model.PolicyRequest([(b"sender", b"from@c.example")])
-    policy = log_entry.of_request(where(POLICY, log_keys=False), bare, reply, measured())
+    policy = log_entry.of_request(where(POLICY, log_keys=False), bare, reply, facts())
     assert policy["MESSAGE"] == "example: action DUNNO (12.3 ms)"
 
 
@@ -402,7 +400,7 @@ def test_without_keys():
 def test_an_action_that_is_an_address(action):
     """Without log-keys an address that the backend puts in the place of an action is not shown."""
     reply = model.Reply(model.ACTION, model.REPLY_VALUE, action)
-    made = log_entry.of_request(where(POLICY, log_keys=False), RCPT, reply, measured())
+    made = log_entry.of_request(where(POLICY, log_keys=False), RCPT, reply, facts())
     assert [address for address in PEOPLE if address in repr(made)] == []
 
 
@@ -480,10 +478,10 @@ PRINTABLE = {
 @pytest.mark.parametrize("data, text", table(PRINTABLE))
 def test_text_of_a_client(data, text):
     """What a client sent is shown as one line that no terminal obeys, of a bounded length."""
-    made = log_entry.of_request(where(), model.LookupRequest(data), FOUND, measured())
+    made = log_entry.of_request(where(), model.LookupRequest(data), FOUND, facts())
     assert made["POSTFIX_REST_KEY"] == text
     request = model.PolicyRequest([(b"sender", data)])
-    made = log_entry.of_request(where(POLICY), request, FOUND, measured())
+    made = log_entry.of_request(where(POLICY), request, FOUND, facts())
     assert made["POSTFIX_REST_SENDER"] == text
 
 

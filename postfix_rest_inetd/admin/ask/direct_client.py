@@ -59,9 +59,9 @@ class DirectClient:
         finally:
             record.end()
             record.mask(self._names, self._secret)
-        if made.measured.detail:
-            record.note("failure", made.measured.detail)
-        record.note("request id", made.measured.request_id)
+        if made.facts.detail:
+            record.note("failure", made.facts.detail)
+        record.note("request id", made.facts.request_id)
         record.note("outcome", made.reply.outcome)
         record.outcome = made.reply.outcome
         if made.wire is None:

@@ -63,9 +63,9 @@ def findings(
         yield from _connect(endpoint, steps)
         for map_name in probe_request.map_names(endpoint, in_use):
             made = client.answer(probe_request.request(endpoint, map_name))
-            if made.measured.status:
-                usec = made.measured.backend_usec
-                steps.append(f"status {made.measured.status} ({usec / 1000:.0f} ms)")
+            if made.facts.status:
+                usec = made.facts.backend_usec
+                steps.append(f"status {made.facts.status} ({usec / 1000:.0f} ms)")
             if made.reply.outcome not in _JUDGED:
                 same = probe_request.command(endpoint, loaded.endpoints, path, map_name, "--direct")
                 yield _failed(endpoint, made, steps, same)
@@ -110,7 +110,7 @@ def _failed(endpoint: Endpoint, made: Answer, steps: list[str], same: str) -> Fi
     """There is no response that can be used; `same` is the command that asks as this has asked."""
     is_invalid = made.reply.outcome == model.INVALID_DATA
     advice = f"See what it sends:\n{commands(same)}" if is_invalid else ""
-    return Finding(ERROR, _where(endpoint), f"{_after(steps)}{made.measured.detail}", advice)
+    return Finding(ERROR, _where(endpoint), f"{_after(steps)}{made.facts.detail}", advice)
 
 
 def _after(steps: list[str]) -> str:
@@ -119,8 +119,8 @@ def _after(steps: list[str]) -> str:
 
 def _judged(made: Answer, map_name: str, steps: list[str], *, is_used: bool) -> Iterator[Finding]:
     """What the response means."""
-    endpoint, reply, measured = made.endpoint, made.reply, made.measured
-    elapsed_ms = measured.backend_usec / 1000
+    endpoint, reply, facts = made.endpoint, made.reply, made.facts
+    elapsed_ms = facts.backend_usec / 1000
     seen = f"{'; '.join(steps)}: "
     asked = probe_request.shown(endpoint, map_name)
     if reply.outcome in (model.NOT_FOUND, model.ACTION):
@@ -130,11 +130,11 @@ def _judged(made: Answer, map_name: str, steps: list[str], *, is_used: bool) -> 
         what = f"{seen}a value was found for {asked}, which cannot exist"
         advice = "If the backend finds every key, Postfix accepts mail for every address."
         yield Finding(WARNING, _where(endpoint), what, advice)
-    elif reply.outcome == model.USER_ERROR and measured.status not in _TOKEN and not is_used:
+    elif reply.outcome == model.USER_ERROR and facts.status not in _TOKEN and not is_used:
         what = f"{seen}refused, for {asked}, which Postfix does not use"
         yield Finding(NOTE, _where(endpoint), what)
     else:
-        advice = log_entry.advice(reply.outcome, measured.status, measured.request_id)
+        advice = log_entry.advice(reply.outcome, facts.status, facts.request_id)
         what = f"{seen}{reply.outcome.replace('-', ' ')}, for {asked}"
         yield Finding(ERROR, _where(endpoint), what, f"{advice[:1].upper()}{advice[1:]}")
     if elapsed_ms > _SLOW_PART * endpoint.request_timeout:

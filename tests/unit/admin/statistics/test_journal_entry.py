@@ -42,9 +42,9 @@ def fields_of(entry: dict[str, str]) -> dict[str, bytes]:
     return {name: value.encode() for name, value in entry.items()}
 
 
-def measured(status: int = 0, detail: str = "") -> handlers_entry.Measured:
-    """What was measured of a request."""
-    result = handlers_entry.Measured()
+def facts(status: int = 0, detail: str = "") -> handlers_entry.Facts:
+    """What is known about a request."""
+    result = handlers_entry.Facts()
     result.request_id = "0123456789abcdef" * 2
     result.status, result.detail = status, detail
     result.elapsed_usec, result.backend_usec = 1550, 1234
@@ -65,7 +65,7 @@ def test_a_success(mode, log_keys):
         endpoint(mode, name="x", log_keys=log_keys),
         REQUESTS[mode],
         model.Reply(outcome, model.REPLY_VALUE, "DUNNO"),
-        measured(200),
+        facts(200),
     )
     entry = parse(fields_of(fields), WHEN)
     assert entry is not None
@@ -89,7 +89,7 @@ def test_a_failure(mode, outcome, status, detail, cause):
     """A failure is counted with its cause, in which nothing of the single request is left."""
     reply = model.Reply(outcome, model.REPLY_TEMPORARY, "x")
     fields = handlers_entry.of_request(
-        endpoint(mode, name="x"), REQUESTS[mode], reply, measured(status, detail)
+        endpoint(mode, name="x"), REQUESTS[mode], reply, facts(status, detail)
     )
     entry = parse(fields_of(fields), WHEN)
     assert entry is not None
@@ -105,7 +105,7 @@ def test_a_failure_without_a_detail(mode, outcome, status, detail, cause):
     """The first versions did not write it: their failures have a cause by outcome and status."""
     reply = model.Reply(outcome, model.REPLY_TEMPORARY, "x")
     fields = handlers_entry.of_request(
-        endpoint(mode, name="x"), REQUESTS[mode], reply, measured(status, detail)
+        endpoint(mode, name="x"), REQUESTS[mode], reply, facts(status, detail)
     )
     fields.pop("POSTFIX_REST_DETAIL", None)
     entry = parse(fields_of(fields), WHEN)
@@ -168,7 +168,7 @@ def test_an_effect(action, effect):
         endpoint(POLICY, name="x", log_keys=False),
         REQUESTS[POLICY],
         model.Reply(model.ACTION, model.REPLY_VALUE, action),
-        measured(200),
+        facts(200),
     )
     entry = parse(fields_of(fields), WHEN)
     assert entry is not None
@@ -181,7 +181,7 @@ def test_an_effect(action, effect):
 @pytest.mark.parametrize("woken, kind", [(False, "cold"), (True, "woken")])
 def test_a_start(woken, kind):
     """The first request of a process has the time until it was ready."""
-    first = measured(200)
+    first = facts(200)
     first.start_usec, first.woken = 31_415, woken
     reply = model.Reply(model.FOUND, model.REPLY_VALUE, "x")
     fields = handlers_entry.of_request(endpoint(TCP, name="x"), REQUESTS[TCP], reply, first)
@@ -195,7 +195,7 @@ GOOD = fields_of(
         endpoint(TCP, name="x"),
         REQUESTS[TCP],
         model.Reply(model.FOUND, model.REPLY_VALUE, "x"),
-        measured(200),
+        facts(200),
     )
 )
 
