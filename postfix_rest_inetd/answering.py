@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""From a request to its answer: ask the backend, judge what it says, encode the reply.
+"""From a request to its answer: ask the backend, judge its response, encode the reply.
 
-A backend that fails, and a response that cannot be used, are answers. So is a client that cannot be
-made, because a file that the endpoint names cannot be used: a temporary error, with the reason. An
-exception that nobody expects is one as well, with the place where it was raised.
+Every request gets an Answer. A backend that fails and a response that cannot be used lead to one.
+So does a file of the endpoint that cannot be used: then no client can be made, and the answer is a
+temporary error with the reason. An unexpected exception leads to a temporary error as well, and the
+journal gets the place where it was raised.
 
-A handler asks by what is in force (in_force.py), and `query --direct` by what it has read. A Trace
-(deadline.py) sees what happens meanwhile.
+A handler passes the configuration in force (in_force.py); `query --direct` passes the endpoint that
+it has read. A Trace (deadline.py) observes what happens meanwhile.
 
-A backend may refuse what is in force because that is out of date. So after a 401 or 403 the request
-is sent again if something else is in force by then, and is answered by that. While the files cannot
-be used, and the handler goes on with what it had before, no refusal is permanent.
+A backend may refuse a request because the configuration in force is out of date. So after a 401 or
+403, if another configuration is in force by then, the request is sent again with that one. While
+the files cannot be used, and the handler continues with the previous configuration, no refusal is
+permanent.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from .protocols import Codec
 
     class Source(Protocol):
-        """Where a request finds the endpoint that it is for, and the client that asks for it."""
+        """Provides the endpoint of a request, and the client that asks its backend."""
 
         @property
         def endpoint(self) -> Endpoint | None:
@@ -43,17 +45,17 @@ if TYPE_CHECKING:
             """Why the endpoint, or its token, may be out of date; None if it is not."""
 
         def client(self) -> Client:
-            """What asks the backend of the endpoint; it is made when it is needed first.
+            """The client for the backend of the endpoint; the first call makes it.
 
             Raises:
-                ConfigError: it cannot be made, and there is none to go on with.
+                ConfigError: it cannot be made, and no other can be used in its place.
             """
 
         def has_changed(self, deadline: Deadline) -> bool:
             """Is there another endpoint, or another client, by now?"""
 
 
-# RFC 9110, 15.5.2 and 15.5.4: what a backend says of a token that it does not take (any more).
+# RFC 9110, 15.5.2 and 15.5.4: how a backend refuses a token, perhaps one that has expired.
 _REFUSED = (401, 403)
 # A new token may have been read while it was being written.
 _MAX_RESENDS = 2
@@ -61,12 +63,12 @@ _OUTDATED = "the changed configuration cannot be used, and the one before may be
 
 
 class Answer:
-    """The answer for Postfix, and what the operator may want to know about it.
+    """The answer for Postfix, and the facts about it for the operator.
 
     Attributes:
         began_ns: when the request could be sent, by the monotonic clock.
-        endpoint: the one that was in force for the request, when it was sent (again).
-        wire: the bytes for Postfix; None for none at all, but the end of the connection.
+        endpoint: the one in force when the request was sent, the last time if that was repeated.
+        wire: the bytes for Postfix; None if the connection ends without a reply.
     """
 
     __slots__ = ("began_ns", "endpoint", "facts", "reply", "request", "wire")
@@ -89,10 +91,10 @@ def answer(
     request: model.Request,
     trace: Trace | None = None,
 ) -> Answer:
-    """Answer a request by what is in force; `endpoint` is what `in_force` has."""
+    """Answer a request by the configuration in force; `endpoint` is the one of `in_force`."""
     made = Answer(endpoint, request)
     try:
-        client = in_force.client()  # what this takes is not a part of the request's time
+        client = in_force.client()  # its time does not count as the request's
         made.began_ns = monotonic_ns()
         made.endpoint = in_force.endpoint or endpoint
         deadline = Deadline(made.endpoint.request_timeout / 1000, trace)
@@ -132,12 +134,12 @@ def _ask(
 
 
 def _response(in_force: Source, client: Client, made: Answer, deadline: Deadline) -> model.Response:
-    """What the backend answers; to a new token, say, if the one before is no longer right."""
+    """The backend's response; after a refusal, that to a changed configuration, if there is one."""
     began = monotonic_ns()
     request_id = made.facts.request_id
     try:
         response = client.ask(made.request, request_id, deadline)
-        # It was refused, not processed: so even a policy request may be sent again.
+        # The backend refused it and did not process it: even a policy request may be sent again.
         for _ in range(_MAX_RESENDS):
             if response.status not in _REFUSED or not in_force.has_changed(deadline):
                 break

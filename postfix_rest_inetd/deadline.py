@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """A deadline: the point in time by which a request must have been answered.
 
-A timeout limits a single system call, and a backend that sends a byte now and then never exceeds
-it. So all code that waits asks the deadline for the remaining time just before it waits. A
-computation cannot be interrupted. Its input is limited (max-response-bytes), and the deadline is
-checked again when the reply is ready.
+The timeout of a socket limits a single system call, and a backend that sends a byte now and then
+never exceeds it. So code that waits asks the deadline for the remaining time just before each wait.
+A computation cannot be interrupted. So its input is limited (max-response-bytes), and the deadline
+is checked again when the reply is ready.
 
-All code that waits has the deadline at hand. So a caller that wants to see what happens meanwhile
-gives it a Trace. A handler does not.
+All code that waits has access to the deadline. A caller that wants to observe a request therefore
+attaches a Trace to its deadline. Handlers do not.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Trace(Protocol):
-        """Sees how a request is answered. What a method raises ends the request."""
+        """Observes how a request is answered. An exception in a method ends the request."""
 
         def stage(self, name: str) -> None:
-            """Something begins that takes time, such as `connecting to 127.0.0.1 port 80`."""
+            """A stage begins, such as `connecting to 127.0.0.1 port 80`."""
 
         def sent(self, data: bytes) -> None:
-            """A request goes to the backend, as it is without TLS; it may come to be sent again."""
+            """A request is sent to the backend, perhaps again; `data` is not encrypted."""
 
         def received(self, data: bytes) -> None:
-            """A piece of a response has come, as it is without TLS; at least one byte."""
+            """At least one byte of a response has arrived; `data` is not encrypted."""
 
         def status(self, status: int) -> None:
-            """A response is complete, and this is its HTTP status."""
+            """A response is complete and has this HTTP status."""
 
 
 class Deadline:
     """A point in time, `timeout_sec` seconds after its creation, on the monotonic clock.
 
     Attributes:
-        stage: what is being waited for; it is named in the error.
-        trace: what sees the stages, and what is sent and received; None for nothing.
+        stage: what the request is waiting for; the error names it.
+        trace: the observer of the request, or None.
     """
 
     __slots__ = ("_at", "_timeout_sec", "stage", "trace")

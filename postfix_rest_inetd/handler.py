@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""One connection, from its first byte to its end: the loop over its requests, and what is logged.
+"""One connection from its first byte to its end: answers its requests, and logs them.
 
 In all cases:
 
 - Each request gets exactly one reply, in order, and nothing else is written.
-- The handler does not close the connection first, except after a broken request, a failure that is
-  to close it (`failure-action`), SIGTERM between requests, or an internal error.
-- Each request is answered by the configuration in force when it arrives (in_force.py). Without a
-  usable one, now or before, every request gets a temporary error. The journal gets the reason once,
-  and the number of requests affected.
+- The handler does not close the connection first, except after a broken request, after a failure if
+  `failure-action` is `close`, on SIGTERM between requests, or after an internal error.
+- The configuration in force when a request arrives decides how it is answered (in_force.py).
+  Without a usable configuration, now or before, every request gets a temporary error. The journal
+  gets the reason once, and the number of affected requests.
 - After an unexpected exception, the request gets a temporary error, and the exit status is 70.
 
 The loop begins when the client has sent something. When the connection has been idle for
 `hibernate-after`, the handler starts over as a bare interpreter (restart.py), and the loop begins
-again when more arrives.
+again when more input arrives.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ class _Answers:
         self._began_ns = began_ns  # 0 after the first request
         self._woken = woken
         self._last: Answer | None = None
-        self._excused = 0  # requests that the operator has not been told of
-        self._reason = ""  # why there is no usable configuration, as the operator was told
+        self._excused = 0  # requests that have not been reported to the operator
+        self._reason = ""  # the reason of an unusable configuration that the operator was told
         self._told_at = 0.0
         self._is_sleepless = False  # has starting over failed?
         self.mode = options.mode or ""
@@ -91,17 +91,17 @@ class _Answers:
 
     @property
     def hibernate_after(self) -> int | None:
-        """Seconds of idleness; None for never, as without an endpoint, when little can be freed."""
+        """Seconds of idleness; None for never. Without an endpoint, little memory can be freed."""
         endpoint = self._in_force.endpoint
         if endpoint is None or self._is_sleepless:
             return None
         return endpoint.hibernate_after or None
 
     def prepare(self) -> None:
-        """Find out what is in force, and load what it takes to ask the backend.
+        """Find out what is in force, and load the modules that are needed to ask the backend.
 
-        Nothing of a request has been read yet: so another program can still take over from one that
-        cannot load it.
+        Nothing of a request has been read yet. So if loading fails, another program can still take
+        over.
         """
         self._in_force.look()
         self._in_force.load()
@@ -136,10 +136,10 @@ class _Answers:
             return codec.encode(verdict.without_backend(model.UNUSABLE_CONFIG))
         answer = answering.answer(self._in_force, endpoint, codec, request)
         is_unusable = answer.reply.outcome == model.UNUSABLE_CONFIG
-        if is_unusable and self._in_force.endpoint is None:  # nor is it any more
+        if is_unusable and self._in_force.endpoint is None:  # the previous one is not usable either
             self._excused += 1
             return answer.wire
-        if began_ns:  # the first request; how long did the process take to be ready for it?
+        if began_ns:  # the first request: how long did it take the process to be ready?
             answer.facts.start_usec = max(1, (answer.began_ns - began_ns) // 1000)
             answer.facts.woken = self._woken
         if answer.reply.outcome == model.INTERNAL_ERROR:

@@ -1,27 +1,30 @@
 # SPDX-License-Identifier: MIT
-"""What is in force for a connection: the endpoint that it belongs to, its token, and a client.
+"""The configuration in force for one connection: its endpoint, its token, and a client.
 
-config.json and the files that it names (token, certificate, key and CA) are looked at before each
-request, by their marks (marks.py). What they hold then is in force, on open connections as well.
+Before each request, the marks (marks.py) of config.json and of the files that it names (token,
+certificate, key and CA) are compared with those of the last look. Their present content is put into
+force, on open connections as well.
 
-- What cannot be used changes nothing: the connection goes on with what it had, and the operator is
-  told once per change. A connection that had nothing yet has no endpoint, and looks again at each
-  request. For reasons that no mark tells, what has failed is tried again after RETRY_SEC; by a
-  connection that has something to go on with after KEPT_RETRY_SEC, because there may be hundreds.
-- A file that changed less than SETTLE_SEC ago may be half written, or about to come back. A
-  connection that has something to go on with says nothing yet; one that has nothing waits. What
-  looks settled is looked at twice: ext4 cuts a file off a moment before it stamps it.
-- A client is made for the first request that needs it (client()). If that fails, the files cannot
-  be used, and are looked at once more. From then on, and when there is something to go on with, a
-  client is made before what is new is put into force: only that tells that it can be used.
-- A problem of another endpoint does not affect this connection (config/loading.py).
-- The endpoint is the one that listens at the connection's local address. If none does any more, it
-  is the one with the mode and the name that the connection's endpoint had: it has moved. If there
-  is none of that name either, the new configuration cannot be used for this connection.
-- A handler that wakes from hibernation, and finds nothing that it can use, goes on with what it had
-  before (handover.py).
+- If the new content cannot be used, the connection continues with the previous configuration, and
+  the operator is told once per change. A connection without a previous configuration has no
+  endpoint, and reads the files again for each request. A failure may have a reason that no mark
+  shows. So another attempt is made after RETRY_SEC, or after KEPT_RETRY_SEC if there is a previous
+  configuration, because there may be hundreds of such connections.
+- A file that changed less than SETTLE_SEC ago may be half written, or may be about to be replaced.
+  A connection with a previous configuration does not report a failure yet; one without waits. A
+  file that seems settled is read twice: ext4 truncates a file a moment before it stamps it.
+- client() makes a client for the first request that needs it. If that fails, the files cannot be
+  used, and are read once more. From then on, and whenever there is a previous configuration, the
+  client is made before a new configuration is put into force, because only that shows whether the
+  new configuration can be used.
+- A problem with another endpoint does not affect this connection (config/loading.py).
+- The endpoint is the one that listens at the local address of the connection. If that address has
+  no endpoint any more, the endpoint with the same mode and name is used: it has moved. If there is
+  none, the new configuration cannot be used for this connection.
+- A handler that wakes from hibernation, and cannot use the files, continues with the configuration
+  that it had before (handover.py).
 
-The system's trust store is read when a client is made: at a change of one of these files, or when
+The system's trust store is read when a client is made: when one of these files has changed, or when
 the handler wakes.
 """
 
@@ -45,12 +48,12 @@ if TYPE_CHECKING:
 
 # An editor that saves a file in place, or a shell with `>`, takes milliseconds.
 SETTLE_SEC = 0.25
-# A file that is rewritten again and again never settles.
+# The limit, because a file that is rewritten again and again never settles.
 MAX_WAIT_SEC = 1.0
 PAUSE_SEC = 0.02
 RETRY_SEC = 1.0
 KEPT_RETRY_SEC = 10.0
-# Longer than a tick of the clock by which the kernel stamps files.
+# Longer than a tick of the clock that the kernel stamps files with.
 _TICK_SEC = 0.05
 
 
@@ -72,12 +75,12 @@ class Options:
 
 
 class InForce:
-    """The configuration by which the requests of one connection are answered at the moment.
+    """The present configuration for the requests of one connection.
 
     Attributes:
-        endpoint: None as long as there has been nothing that could be used.
-        problem: why the files cannot be used as they are now, None if they can.
-        is_news: is `problem` to be told to the operator? Set to False by the caller who does.
+        endpoint: None as long as no configuration could be used.
+        problem: why the present files cannot be used; None if they can.
+        is_news: must the operator be told of `problem`? The caller that does so sets it to False.
     """
 
     __slots__ = (
@@ -100,15 +103,15 @@ class InForce:
     )
 
     def __init__(self, options: Options) -> None:
-        """Look at nothing yet."""
+        """Read nothing yet."""
         self._options = options
         self._marks: dict[str, Mark] = {}
         self._failures = 0  # in succession
         self._is_fresh = True  # may a mark stand for more than one content?
-        self._is_doubtful = False  # has it turned out that no client could be made?
+        self._is_doubtful = False  # has it failed to make a client?
         self._told: dict[str, Mark] = {}
         self._retry_at = 0.0
-        self._content: bytes | None = None  # for hand_over(), unless it is too large for that
+        self._content: bytes | None = None  # for hand_over(), unless it is too large
         self._digest = 0
         self._digests: list[int | None] = []
         self._user_agent = ""
@@ -119,7 +122,7 @@ class InForce:
         self.is_news = False
 
     def look(self) -> None:
-        """Put into force what has changed since the last look; sets `problem` if it is unusable.
+        """Put into force what has changed since the last call; set `problem` if it is unusable.
 
         Takes up to MAX_WAIT_SEC if nothing is in force. Unexpected exceptions are not caught.
         """
@@ -134,11 +137,11 @@ class InForce:
             sleep(PAUSE_SEC)
 
     def restrict(self, mode: str) -> None:
-        """Restrict the choice to endpoints of this mode, which is that of the client."""
+        """Restrict the choice to endpoints of this mode, which the client speaks."""
         self._options.mode = mode
 
     def load(self) -> None:
-        """Load the modules that a client takes, if there is an endpoint; make nothing yet."""
+        """Load the modules that a client needs, if there is an endpoint; do not make one yet."""
         if self.endpoint is None:
             return
         from .backend import client  # noqa: F401
@@ -147,12 +150,13 @@ class InForce:
             from .backend import tls  # noqa: F401
 
     def client(self) -> Client:
-        """What asks the backend of the endpoint in force, of which there must be one.
+        """The client for the backend of the endpoint in force, which must not be None.
 
-        Where it cannot be made, `endpoint` is what there is to go on with, if anything.
+        If it cannot be made, the files are read once more, and `endpoint` becomes one that can be
+        used, or None.
 
         Raises:
-            ConfigError: there is nothing to go on with; it is `problem`.
+            ConfigError: no endpoint can be used; the error is also `problem`.
         """
         if self._client is None:
             assert self.endpoint is not None  # noqa: S101
@@ -167,10 +171,11 @@ class InForce:
         return self._client
 
     def has_changed(self, deadline: Deadline) -> bool:
-        """Is something else in force by now? For a request that the backend has refused.
+        """Is another configuration in force now? For a request that the backend has refused.
 
         All files are read, whatever their marks are. A file that has just changed may be
-        incomplete, so SETTLE_SEC is waited for, at most MAX_WAIT_SEC, and within the deadline.
+        incomplete, so this waits until it has settled, for at most MAX_WAIT_SEC and within the
+        deadline.
         """
         before, end = self._client, monotonic() + MAX_WAIT_SEC
         while True:
@@ -183,7 +188,7 @@ class InForce:
             sleep(PAUSE_SEC)
 
     def hand_over(self) -> None:
-        """Leave what is in force to the program that is about to replace this one."""
+        """Hand the configuration in force over to the program that replaces this one."""
         if self.endpoint is not None and self._content is not None:
             mode, name = self.endpoint.mode, self.endpoint.name
             handover.leave(handover.State(mode, name, self._token, self._content))
@@ -228,7 +233,7 @@ class InForce:
             if left is not None:
                 self._use(left.content, left.token)
         except ConfigError:
-            return  # a certificate may be missing by now
+            return  # a certificate may have been removed
 
     def _renew(self) -> None:
         """Put a new token or new certificates of the endpoint into force, if they are usable."""
@@ -272,10 +277,10 @@ class InForce:
             self._content = content if len(content) <= handover.MAX_BYTES else None
 
     def _serve(self, endpoint: Endpoint, user_agent: str, token: bytes) -> None:
-        """Have an endpoint answer from now on, unless it is one that cannot.
+        """Use an endpoint from now on, unless its client cannot be made.
 
         Raises:
-            ConfigError: its client cannot be made, and the one before, if any, stays.
+            ConfigError: its client cannot be made; the previous one, if any, stays.
         """
         client, something = None, self.endpoint or handover.take()
         if something is not None or self._is_doubtful:
@@ -317,6 +322,6 @@ class InForce:
 
 
 def _client_of(endpoint: Endpoint, user_agent: str, token: bytes) -> Client:
-    from .backend import client  # dear, and of no use where the configuration is not
+    from .backend import client  # expensive, and of no use without a usable configuration
 
     return client.Client(endpoint, user_agent, token)

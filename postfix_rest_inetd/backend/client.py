@@ -1,25 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""Asking the backend of one target over HTTP/1.1: the connection, and what it may be used for.
+"""Asks the backend of one target over HTTP/1.1, and decides when its connection is used again.
 
-- One connection, without pool, retries, redirects, proxies or cookies. It is kept between the
-  requests of one handler as long as both sides like. One that has become readable while idle has
-  been closed by the backend (or holds bytes that nobody asked for) and is replaced.
+- There is one connection, without pool, retries, redirects, proxies or cookies. It is kept between
+  the requests of one handler while the backend allows that. If it becomes readable while idle, the
+  backend has closed it or sent unexpected bytes, and a new connection replaces it.
 - A backend may close a kept connection just when a request is on its way. A lookup that dies on a
   kept connection before the first byte of the response is sent once more on a new one. A policy
   request may have been counted already: it is sent once more only if no byte of it had reached the
   backend when that closed (RFC 9110, 9.2.2; Bounded.is_untouched).
-- A 408 with which a backend closes a kept connection is such a moment as well: it has waited for a
-  request, and ours is on its way (RFC 9110, 15.5.9). It is never the answer to the request, which
-  is sent once more under the same conditions.
-- As that can often not be proved, such a moment is avoided. A connection is not kept longer than
-  `Keep-Alive: timeout=N` allows, less MARGIN_SEC; without that, policy requests do not use one that
-  has been idle for POLICY_IDLE_SEC: less than any common server's own timeout (gunicorn has 2 s;
-  node, uvicorn and Apache 5 s; nginx 75 s). A backend that closes even earlier, or under a request,
-  gets a connection for each policy request from then on.
-- A backend may refuse a large request before it has read it all, and close. If sending fails, a
-  complete head with a 4xx or 5xx that is there is the answer; its body is not read.
-- The response is read by response.py, in the place of http.client's and urllib3's own classes,
-  which would guess, decode, pool and retry.
+- A backend may also close a kept connection with a 408, because it has waited for a request while
+  ours was on its way (RFC 9110, 15.5.9). Such a 408 is never the answer to the request, which is
+  sent once more under the same conditions.
+- Often these conditions cannot be proved, so the client avoids the situation. It keeps a connection
+  no longer than `Keep-Alive: timeout=N` allows, less MARGIN_SEC. Without that field, policy
+  requests do not use a connection that has been idle for POLICY_IDLE_SEC, which is less than the
+  timeout of any common server (gunicorn has 2 s; node, uvicorn and Apache 5 s; nginx 75 s). If a
+  backend closes even earlier, or during a request, each later policy request gets a new connection.
+- A backend may refuse a large request before it has read all of it, and close the connection. If
+  sending fails and a complete head with a 4xx or 5xx has arrived, that is the answer; its body is
+  not read.
+- response.py reads the response. It replaces the classes of http.client and urllib3, which would
+  guess, decode, pool and retry.
 - A response counts only when it is complete: a head that breaks off, or a body that is shorter than
   announced, is a lost connection, whatever the status. The bodies of statuses other than 200 are
   read and thrown away.
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from ..deadline import Deadline
     from .stream import Bounded
 
-# For the way to the backend, and for the timers on both sides.
+# Allows for the transfer to the backend, and for differences between the timers of both sides.
 MARGIN_SEC = 1
 POLICY_IDLE_SEC = 1
 
@@ -69,7 +70,7 @@ class _Connection(_HTTPConnection):  # type: ignore[misc, valid-type] # which cl
     response_class = ResponseReader
 
     def getresponse(self) -> ResponseReader:
-        """As http.client has it: what urllib3 does beyond that is for its pool."""
+        """Read a response as http.client does; what urllib3 adds is for its pool."""
         response: ResponseReader = super(_HTTPConnection, self).getresponse()  # type: ignore[arg-type]
         return response
 
@@ -101,7 +102,7 @@ class Client:
     )
 
     def __init__(self, endpoint: Endpoint, user_agent: str, token: bytes) -> None:
-        """Connect to nothing yet; read the files that TLS takes, in the case of https.
+        """Read the files for TLS, if the target is https; do not connect yet.
 
         Raises:
             ConfigError: a certificate or key file cannot be used.
@@ -112,7 +113,7 @@ class Client:
         self._resolver = Resolver(endpoint.target)
         self._connection = _Connection(endpoint.target.host, endpoint.target.port)
         self._stream: Bounded | None = None
-        self._until: float | None = None  # from when on the stream must not be used
+        self._until: float | None = None  # the stream must not be used after this
         self._is_hasty = False  # has the backend closed a stream before that?
         self._poll = poll()
         self._trust = None
@@ -202,7 +203,7 @@ class Client:
         )
 
     def _may_be_kept(self, response: ResponseReader) -> bool:
-        """May the connection be used again, as far as time goes? It also says until when."""
+        """Can the connection be used again? Also sets the time until which it can."""
         is_policy = not self._endpoint.is_lookup
         announced_sec = response.keep_alive_sec()
         if announced_sec is not None:
@@ -222,7 +223,7 @@ class Client:
         if is_kept:
             kind = _AgainError if stream.ended and stream.is_untouched() else UnreachableError
             return kind(f"{what}{_KEPT_HINT}")
-        # With TLS 1.3, a client learns that it is refused after its own part of the handshake.
+        # With TLS 1.3, a client learns of a refusal only after its own part of the handshake.
         is_refused = self._trust is not None and not self._endpoint.tls_cert_file
         return UnreachableError(f"{what}{_CERTIFICATE_HINT if is_refused else ''}")
 
@@ -251,7 +252,7 @@ class Client:
             response: ResponseReader = self._connection.getresponse()
         except (*_BROKEN, BackendError):
             raise error from None
-        # These are no response to a partial request, and none to the wait for it.
+        # Neither is a response to a partial request.
         if response.status < _ERRORS or response.status == _REQUEST_TIMEOUT:
             raise error
         return response

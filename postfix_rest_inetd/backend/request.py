@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""A request as HTTP/1.1 has it: its request line, its header fields and its body. No I/O.
+"""A request to HTTP/1.1: the request line, the header fields and the body. No I/O.
 
-Lookups are `GET target?key=K` or `?name=MAP&key=K`; policy requests are POST (or GET, when the
-endpoint says so) with all attributes, in order, as application/x-www-form-urlencoded. Everything
-but the unreserved characters of RFC 3986 is percent-encoded, byte by byte.
+A lookup is `GET target?key=K` or `?name=MAP&key=K`. A policy request is a POST, or a GET if the
+endpoint is configured so, with all attributes, in order, as application/x-www-form-urlencoded. All
+bytes except the unreserved characters of RFC 3986 are percent-encoded.
 
-http.client checks and writes it all, into a connection that only collects what is to be sent
-(stream.py). The fields that all requests of an endpoint share are written once, and put behind the
-request line of each.
+http.client checks and writes everything into an object that collects the bytes (stream.py). The
+header fields that all requests of an endpoint share are formatted once, and follow the request line
+of each request.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _BARE = {"skip_host": True, "skip_accept_encoding": True}
 def put(
     connection: HTTPConnection, endpoint: Endpoint, request: model.Request, request_id: str
 ) -> None:
-    """Put a request on a connection, but for the fields that all requests share."""
+    """Write a request to a connection, without the header fields that all requests share."""
     body = None
     if isinstance(request, model.PolicyRequest):
         body = form_of(request.attributes)
@@ -46,7 +46,7 @@ def put(
 
 
 def form_of(attributes: list[tuple[bytes, bytes]]) -> bytes:
-    """Attributes as application/x-www-form-urlencoded; a space is %20: all decoders know it."""
+    """Attributes as application/x-www-form-urlencoded; a space is %20, which all decoders know."""
     return "&".join(
         [
             f"{quote_from_bytes(name, safe='')}={quote_from_bytes(value, safe='')}"
@@ -58,8 +58,8 @@ def form_of(attributes: list[tuple[bytes, bytes]]) -> bytes:
 def shared_headers(endpoint: Endpoint, user_agent: str, token: bytes) -> dict[str, str]:
     """The header fields that are the same in each request, in the order in which they are sent.
 
-    A header of the configuration takes the place of one of ours. http.client encodes values as
-    ISO 8859-1; that is made to give UTF-8.
+    A header of the configuration replaces one of ours. http.client encodes values as ISO 8859-1, so
+    values are prepared such that the result is UTF-8.
     """
     is_policy = not endpoint.is_lookup
     headers = {
@@ -80,7 +80,7 @@ def shared_headers(endpoint: Endpoint, user_agent: str, token: bytes) -> dict[st
 
 
 def rendered(headers: dict[str, str]) -> bytes:
-    """Header fields as they are sent, checked by http.client once, instead of for each request."""
+    """Header fields as they are sent; http.client checks them once and not for each request."""
     connection = http_connection()("localhost")
     connection.sock = collector = _Collector()
     connection.putrequest("GET", "/", **_BARE)
@@ -91,7 +91,7 @@ def rendered(headers: dict[str, str]) -> bytes:
 
 
 class _Collector:
-    """Stands for a socket; keeps what is sent."""
+    """Takes the place of a socket, and collects what is sent."""
 
     def __init__(self) -> None:
         self.sent = b""
