@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The action firewall: which texts Postfix may get as an action.
 
-An action follows `action=` in a policy reply, or is the value of an access table. These are what
-Postfix (smtpd/smtpd_check.c, check_table_result) does with unsafe ones:
+An action follows `action=` in a policy reply, or is the value of an access table. Postfix
+(smtpd/smtpd_check.c, check_table_result) treats unsafe actions as follows:
 
 - It accepts the mail on an empty action, on one that has only digits (such results once meant
-  "OK"; `451` and `554` are no exception), and on an empty list of restrictions (`,`).
+  "OK"; `451` and `554` are not exceptions), and on an empty list of restrictions (`,`).
 - It reads the text up to the first newline and ignores the rest.
 - It ignores an action whose argument is missing, with a warning in its log, and continues as if
   there were no action.
@@ -40,7 +40,7 @@ def checked_action(text: str, allowed: list[str] | None = None) -> str:
     """
     action = text.strip(" \t\r\n\v\f")
     if not action:
-        raise ValueError("the action is empty, on which Postfix would accept the mail")
+        raise ValueError("the action is empty, and Postfix would accept the mail")
     if len(action.encode()) > MAX_ACTION_BYTES:
         raise ValueError(f"the action is longer than {MAX_ACTION_BYTES} bytes")
     if any(character < " " or "\x7f" <= character <= "\x9f" for character in action):
@@ -48,7 +48,7 @@ def checked_action(text: str, allowed: list[str] | None = None) -> str:
     if not (action[0].isascii() and action[0].isalnum()):
         raise ValueError("the action does not begin with a letter or a digit")
     if action.isascii() and action.isdigit():
-        raise ValueError("the action is only a number, on which Postfix would accept the mail")
+        raise ValueError("the action is only a number, and Postfix would accept the mail")
     if fault := fault_of(action):
         raise ValueError(fault)
     if allowed is not None and not _is_allowed(action, allowed):
@@ -90,7 +90,7 @@ def _fault_of_reply(text: str) -> str:
 
     if is_enhanced_status(text):
         return (
-            "there is no text behind the enhanced status code, for which Postfix would send what "
+            "there is no text after the enhanced status code, and Postfix would send what "
             "an earlier reply left in its memory"
         )
     return ""
@@ -104,7 +104,7 @@ def _fault_of_filter(text: str) -> str:
     transport, colon, _ = text.partition(":")
     if not colon or not transport or " " in transport:
         return (
-            "FILTER needs transport:destination behind it; Postfix ignores anything else, or finds "
+            "FILTER needs transport:destination after it; Postfix ignores anything else, or finds "
             "no such transport"
         )
     return ""
@@ -118,7 +118,7 @@ def _fault_of_address(text: str) -> str:
     local, _, domain = text.rpartition("@")
     if not local or not domain or any(character in text for character in " ,<>"):
         return (
-            "REDIRECT and BCC need one address behind them, user@domain; Postfix ignores anything "
+            "REDIRECT and BCC need one address after them, user@domain; Postfix ignores anything "
             "else, or takes it for an address to which mail bounces"
         )
     return ""
@@ -129,7 +129,7 @@ def _fault_of_header(text: str) -> str:
     name, colon, _ = text.partition(":")
     name = name.rstrip(" ")
     if not colon or not name or not name.isascii() or " " in name:
-        return "PREPEND needs a header field behind it, without which Postfix ignores it"
+        return "PREPEND needs a header field after it, or else Postfix ignores it"
     return ""
 
 

@@ -2,8 +2,8 @@
 """json.loads without regular expressions, for a process that starts to read one or two documents.
 
 json compiles several regular expressions when it is loaded, and importing re alone costs 22 million
-instructions, as much as starting the interpreter. The scanner that json is built on is in C and
-needs none of them. It is used here for good documents only: on any difficulty json itself is
+instructions, as much as starting the interpreter. The scanner in C that json is built on needs none
+of them. It is used here directly, but only its successes count: on any failure, json itself is
 loaded, and either reads the document or says what is wrong with it. So there is no second grammar.
 """
 
@@ -19,7 +19,7 @@ _WHITE_SPACE = " \t\n\r"  # RFC 8259 section 2
 
 
 def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is no JSON number")
+    raise ValueError(f"{constant} is not a JSON number")
 
 
 def loads(
@@ -47,12 +47,12 @@ def loads(
 
 
 class Object(dict[str, object]):
-    """A JSON object that remembers the names that stood in it more than once."""
+    """A JSON object that remembers the names that appeared in it more than once."""
 
     __slots__ = ("repeated",)
 
     def __init__(self, pairs: list[tuple[str, object]]) -> None:
-        """To be used as an object_pairs_hook, or by one."""
+        """Create it from pairs, as an object_pairs_hook does."""
         super().__init__(pairs)
         self.repeated = [] if len(self) == len(pairs) else _repeated(pairs)
 
@@ -68,7 +68,7 @@ def _repeated(pairs: list[tuple[str, object]]) -> list[str]:
 
 
 class _Context:
-    """The settings of the scanner, in the place of a json.JSONDecoder."""
+    """The settings of the scanner, in place of a json.JSONDecoder."""
 
     strict = True
     object_hook = None

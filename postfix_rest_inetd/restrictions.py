@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Lists of restrictions as actions: what Postfix would ignore in them.
+"""Lists of restrictions as actions: finds what Postfix would ignore or could not evaluate.
 
 To Postfix (smtpd/smtpd_check.c: check_table_result, generic_checks), an action that does not begin
 with one of access(5) or with a reply code is a list of restrictions, separated by blanks and
@@ -91,15 +91,15 @@ def fault_of(action: str) -> str:
 
 
 def _fault_at(word: str, argument: str, *, warns: bool) -> str:
-    """What is wrong with a restriction and the word behind it, which may be missing."""
+    """What is wrong with a restriction and the next word, which may be missing."""
     if word in NEED_TABLE:
         return f"{word} needs a lookup table or a service, which Postfix does not take in an action"
     if word in NEED_DOMAIN and (not argument or argument in RESTRICTIONS):
-        return f"{word} needs a domain name behind it, without which Postfix ignores it"
+        return f"{word} needs a domain name after it, or else Postfix ignores it"
     if word == SLEEP and not (argument.isascii() and argument.isdigit()):
-        return f"{word} needs a number of seconds behind it"
+        return f"{word} needs a number of seconds after it"
     if word == WARN_IF_REJECT and not argument:
-        return f"{word} needs a restriction behind it, without which it does nothing"
+        return f"{word} needs a restriction after it, or else it does nothing"
     if word in LAST and argument and (word == "permit" or not warns):
-        return f"there is something behind {word}, which Postfix ignores"
+        return f"there is something after {word}, which Postfix ignores"
     return ""

@@ -68,7 +68,7 @@ def of_response(
 
 
 def of_failure(endpoint: Endpoint, outcome: str) -> model.Reply:
-    """The reply without a usable response."""
+    """The reply if there is no usable response."""
     return _failed(endpoint, outcome, _FAILURES[outcome])
 
 
@@ -152,12 +152,12 @@ def _nothing(endpoint: Endpoint, response: model.Response) -> model.Reply:
     if response.ended_by_close:
         raise InvalidDataError(
             "the body of the response is empty, and only the end of the connection says so; did "
-            "the backend die behind its header?"
+            "the backend die after its header?"
         )
     if endpoint.empty_body == "temporary":
         raise InvalidDataError(
             "the body of the response is empty, which empty-body makes a temporary error; did the "
-            "backend die behind its header?"
+            "backend die after its header?"
         )
     return model.Reply(model.NOT_FOUND, model.REPLY_NOT_FOUND)
 

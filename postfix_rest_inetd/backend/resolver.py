@@ -124,4 +124,4 @@ def _reason(error: Exception) -> str:
         return error.strerror or "the resolver failed"
     if isinstance(error, OSError):
         return strerror(error.errno) if error.errno else ""
-    return "it is no valid host name"
+    return "it is not a valid host name"

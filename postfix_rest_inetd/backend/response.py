@@ -155,7 +155,7 @@ class ResponseReader:
         first, *lines = head.split(b"\n")
         status = first[9:12]
         if not first[7:8].isdigit() or first[8:9] != b" ":
-            _refuse("its first line is no status line")
+            _refuse("its first line is not a status line")
         is_number = len(status) == _STATUS_DIGITS and status.isdigit() and status >= b"100"
         if not is_number or first[12:13] not in (b"", b" "):
             _refuse("its status is not a number of three digits")
@@ -167,7 +167,7 @@ class ResponseReader:
         for line in lines:
             name, colon, value = line.partition(b":")
             if not colon or not name or name.translate(None, _TOKEN):
-                _refuse("there is a line in its header that is no field")
+                _refuse("a line in its header is not a field")
             name = name.lower()
             if name in _WANTED:
                 value = value.strip(b" \t")
@@ -233,7 +233,7 @@ class ResponseReader:
     def _chunk_size(self) -> int:
         digits = self._line().partition(b";")[0].rstrip(b" \t")
         if not digits or len(digits) > _MAX_DIGITS or digits.translate(None, _HEX_DIGITS):
-            _refuse("the length of a chunk is no number")
+            _refuse("the length of a chunk is not a number")
         return int(digits, 16)
 
     def _line(self) -> bytes:
@@ -250,7 +250,7 @@ class ResponseReader:
             return None
         first, *others = [each.strip(b" \t") for each in field.split(b",")]
         if not first.isdigit() or len(first) > _MAX_DIGITS or any(o != first for o in others):
-            _refuse("its Content-Length is no number")
+            _refuse("its Content-Length is not a number")
         return int(first)
 
     def _is_persistent(self) -> bool:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from .resolver import Resolver
     from .stream import BoundedSocket
 
-# X509_V_ERR_… of OpenSSL (openssl/x509_vfy.h) that more trusted certificates may mend.
+# X509_V_ERR_… of OpenSSL (openssl/x509_vfy.h) that more trusted certificates may solve.
 _CHAIN_FLAGS = ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_PARTIAL_CHAIN
 _UNEXPECTED_EOF = "UNEXPECTED_EOF_WHILE_READING"
 _UNKNOWN_ISSUER = (2, 18, 19, 20, 21)
@@ -215,12 +215,15 @@ def _locate(endpoint: Endpoint, key: str, name: str | None) -> str | None:
 
 
 def _no_password() -> str:
-    raise ValueError("the private key is encrypted, and no one is here to type its password")
+    raise ValueError("the private key is encrypted, and nobody can type its password")
 
 
 def _file_reason(error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
-        return f"it is no certificate or key in PEM format, or they do not match ({error.reason})"
+        return (
+            f"it is not a certificate or key in PEM format, or the two do not match "
+            f"({error.reason})"
+        )
     if isinstance(error, OSError):
         return f"{error.strerror}; the service's user needs to read it"
     return str(error)

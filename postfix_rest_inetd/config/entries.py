@@ -124,14 +124,14 @@ def _name_contradictions(named: set[str]) -> Iterable[tuple[str, str]]:
     if "auth-token" not in named and "auth-token-file" not in named:
         yield "auth-token", "is required, or else auth-token-file"
     if "auth-token" in named and "auth-token-file" in named:
-        yield "auth-token-file", "cannot stand beside auth-token"
+        yield "auth-token-file", "cannot be combined with auth-token"
     if "bind-path" in named:
         for name in sorted(named.intersection(("bind-address", "bind-port"))):
-            yield name, "cannot stand beside bind-path"
+            yield name, "cannot be combined with bind-path"
     elif "bind-port" not in named:
         yield "bind-port", "is required, or else bind-path"
     if "tls-key-file" in named and "tls-cert-file" not in named:
-        yield "tls-key-file", "needs tls-cert-file beside it"
+        yield "tls-key-file", "requires tls-cert-file"
 
 
 def _access_table_contradictions(
@@ -141,9 +141,9 @@ def _access_table_contradictions(
     # A bad value of access-table is one problem, and not the reason for a second one.
     is_access_table = values.get("access-table", "access-table" in named)
     if "allowed-actions" in named and not is_access_table:
-        yield "allowed-actions", "needs access-table beside it, in an endpoint for lookups"
+        yield "allowed-actions", "requires access-table in an endpoint for lookups"
     if "list-separator" in named and values.get("access-table"):
-        yield "list-separator", "has no meaning beside access-table: an action is one value"
+        yield "list-separator", "cannot be combined with access-table: an action is one value"
 
 
 def _target_contradictions(values: dict[str, Any], named: set[str]) -> Iterable[tuple[str, str]]:
@@ -153,7 +153,7 @@ def _target_contradictions(values: dict[str, Any], named: set[str]) -> Iterable[
             if ENDPOINT_FIELDS[name].needs_tls:
                 yield name, "has no meaning for a target that begins with http://"
     if values["target"].basic_auth is not None and _has_header(values, "authorization"):
-        yield "headers", "Authorization cannot stand beside user information in the target"
+        yield "headers", "Authorization cannot be combined with user information in the target"
 
 
 def _has_header(values: dict[str, Any], name: str) -> bool:

@@ -30,7 +30,7 @@ def find(value: object, problems: Problems, place: tuple[Any, ...] = ()) -> None
         if value.repeated:
             path = "" if problems.is_full else _path_of(place)
             for name in value.repeated:
-                problems.add(path, "stands here more than once", name)
+                problems.add(path, "appears here more than once", name)
         for name, inner in value.items():
             if isinstance(inner, (dict, list)):
                 find(inner, problems, (place, name))

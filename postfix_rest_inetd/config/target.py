@@ -47,7 +47,7 @@ class Target:
             parts = urlsplit(url)
             port = parts.port
         except ValueError as error:
-            raise ValueError("this is no URL: a bracket or the port is wrong") from error
+            raise ValueError("this is not a URL: a bracket or the port is wrong") from error
         if parts.scheme not in _DEFAULT_PORTS:
             raise ValueError("a target begins with http:// or https://")
         if parts.fragment:
@@ -84,9 +84,9 @@ def _host(host: str, netloc: str) -> str:
         before, _, rest = netloc.rpartition("@")[2].partition("[")
         after = rest.partition("]")[2]
         if parse_ip(host) is None or before or (after and not after.startswith(":")):
-            raise ValueError("this is no valid IPv6 address (zone indices are not supported)")
+            raise ValueError("this is not a valid IPv6 address (zone indices are not supported)")
     elif host.strip(_HOST_CHARACTERS) or len(host) > _MAX_HOST_CHARACTERS:
-        raise ValueError("this is no valid host name")
+        raise ValueError("this is not a valid host name")
     return host
 
 

@@ -46,7 +46,7 @@ def mode(value: object) -> str:
 
 def target(value: object) -> Target:
     """An http or https URL."""
-    from .target import Target  # loads urllib.parse, which nobody needs in order to listen
+    from .target import Target  # loads urllib.parse, which the generator does not need
 
     return Target(_string(value))
 
@@ -71,7 +71,7 @@ def headers(value: object, most: int) -> dict[str, str]:
         if not name or any(
             not (c.isascii() and c.isalnum()) and c not in _TOKEN_PUNCTUATION for c in name
         ):
-            raise ValueError(f"{name!r} is no valid header name")
+            raise ValueError(f"{name!r} is not a valid header name")
         if name.lower() in RESERVED_HEADERS:
             raise ValueError(f"{name} cannot be set here: it belongs to the request itself")
         if name.lower() in folded:
@@ -138,7 +138,7 @@ def capped_number(value: object, lowest: int, highest: int, useful: int) -> int:
 
 
 def separator(value: object) -> str:
-    """Any text without a NUL, at which Postfix would cut a reply off."""
+    """Any text without a NUL; Postfix would cut a reply off there."""
     result = _string(value)
     if "\0" in result:
         raise ValueError("must not have a NUL in it")

@@ -98,5 +98,5 @@ def test_the_journal(handler_for, backend):
     handler = handler_for(SOCKETMAP, access_table=True)
     assert handler.ask(SOCKETMAP, REQUEST[SOCKETMAP]) == INVALID[SOCKETMAP]
     _, _, log = handler.finish()
-    assert "FILTER needs transport:destination behind it" in log
+    assert "FILTER needs transport:destination after it" in log
     assert "nowhere" not in log

@@ -94,7 +94,7 @@ def test_status_only(setup: Setup, row: Row) -> None:
     postconf = ["postconf", "-d", "-h", "mail_version"]
     version = subprocess.run(postconf, capture_output=True, text=True, check=True).stdout
     assert setup.session.rcpt(row.action).endswith(status_only_reply(row, version))
-    with pytest.raises(ValueError, match="no text behind the enhanced status code"):
+    with pytest.raises(ValueError, match="no text after the enhanced status code"):
         checked_action(row.action)
     told = effect_of(row.action).text
     assert "left in Postfix's memory" in told

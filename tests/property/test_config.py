@@ -82,7 +82,7 @@ def test_json_reader(text):
     """The reader gives what json.loads gives, or an error where that does."""
 
     def refuse(constant):
-        raise ValueError(f"{constant} is no JSON number")
+        raise ValueError(f"{constant} is not a JSON number")
 
     assert result(json_reader.loads, text, dict) == result(
         json.loads, text, object_pairs_hook=dict, parse_constant=refuse

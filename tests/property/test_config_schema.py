@@ -21,9 +21,9 @@ VALIDATOR = jsonschema.Draft202012Validator(schema())
 
 # What a schema cannot tell; its description says so.
 EXCUSED = re.compile(
-    r".* is taken by .*|stands here more than once|.* appears twice; .*"
+    r".* is taken by .*|appears here more than once|.* appears twice; .*"
     r"|the action is longer than .*"
-    r"|(?:no action may be .*: )?(?:[a-z_]+ needs a|there is something behind) .*"
+    r"|(?:no action may be .*: )?(?:[a-z_]+ needs a|there is something after) .*"
 )
 
 

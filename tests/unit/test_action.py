@@ -14,32 +14,32 @@ from harness.wire import table
 from postfix_rest_inetd import restrictions
 from postfix_rest_inetd.action import checked_action, verb_of
 
-EMPTY = "the action is empty, on which Postfix would accept the mail"
-NUMBER = "the action is only a number, on which Postfix would accept the mail"
+EMPTY = "the action is empty, and Postfix would accept the mail"
+NUMBER = "the action is only a number, and Postfix would accept the mail"
 CONTROL = "the action has a line break or another control character in it"
 START = "the action does not begin with a letter or a digit"
 TOO_LONG = "the action is longer than 4096 bytes"
 STATUS = (
-    "there is no text behind the enhanced status code, for which Postfix would send what an "
+    "there is no text after the enhanced status code, and Postfix would send what an "
     "earlier reply left in its memory"
 )
 NO_CODE = "the action is an enhanced status code without a reply code before it"
 FILTER = (
-    "FILTER needs transport:destination behind it; Postfix ignores anything else, or finds no such "
+    "FILTER needs transport:destination after it; Postfix ignores anything else, or finds no such "
     "transport"
 )
 ADDRESS = (
-    "REDIRECT and BCC need one address behind them, user@domain; Postfix ignores anything else, or "
+    "REDIRECT and BCC need one address after them, user@domain; Postfix ignores anything else, or "
     "takes it for an address to which mail bounces"
 )
-HEADER = "PREPEND needs a header field behind it, without which Postfix ignores it"
-DOMAIN = "needs a domain name behind it, without which Postfix ignores it"
+HEADER = "PREPEND needs a header field after it, or else Postfix ignores it"
+DOMAIN = "needs a domain name after it, or else Postfix ignores it"
 TABLE = "needs a lookup table or a service, which Postfix does not take in an action"
 COLON = "the action names a lookup table, or is none: Postfix takes no colon in it"
 BRACES = "the action has braces in it, in which Postfix finds no restrictions"
-SECONDS = "needs a number of seconds behind it"
-NOTHING = "needs a restriction behind it, without which it does nothing"
-IGNORED, IGNORES = "there is something behind", "which Postfix ignores"
+SECONDS = "needs a number of seconds after it"
+NOTHING = "needs a restriction after it, or else it does nothing"
+IGNORED, IGNORES = "there is something after", "which Postfix ignores"
 
 SAFE = {
     "an action": ("DUNNO", "DUNNO"),

@@ -59,7 +59,7 @@ def test_bad(text):
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
 def test_constants(constant):
     """What json.loads takes for numbers although JSON has none such is refused."""
-    with pytest.raises(ValueError, match=f"^{constant} is no JSON number$"):
+    with pytest.raises(ValueError, match=f"^{constant} is not a JSON number$"):
         json_reader.loads(f"[{constant}]", dict)
 
 

@@ -310,7 +310,7 @@ def test_action(body, expected):
     "body, reason",
     table(
         {
-            "an empty body": (b"", "the action is empty, on which Postfix would accept the mail"),
+            "an empty body": (b"", "the action is empty, and Postfix would accept the mail"),
             "not UTF-8": (b"REJECT \xe9", "the action is not UTF-8"),
             "a line break": (b"OK\nX", "the action has a line break or another control character"),
         }
@@ -340,8 +340,8 @@ ACCESS = {
 }
 SEVERAL = "an access table has one action for a key, not several values"
 NO_ACCESS = {
-    "only a number": (b'["200"]', "the action is only a number, on which Postfix would accept"),
-    "a status code alone": (b'["REJECT 5.7.1"]', "there is no text behind the enhanced status"),
+    "only a number": (b'["200"]', "the action is only a number, and Postfix would accept"),
+    "a status code alone": (b'["REJECT 5.7.1"]', "there is no text after the enhanced status"),
     "an ignored argument": (b'["REDIRECT x"]', "REDIRECT and BCC need one address"),
     "braces": (b'["{}"]', "the action does not begin with a letter or a digit"),
     "a NUL": (rb'["OK\u0000"]', A_NUL),

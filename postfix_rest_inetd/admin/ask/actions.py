@@ -3,12 +3,11 @@
 
 The order and the words are those of check_table_result() in Postfix's smtpd/smtpd_check.c, which
 access(5) describes; the enhanced status codes are split off by global/dsn_util.c (dsn_split), and
-smtpd/smtpd_chat.c (smtpd_chat_reply) closes the connection after a 421 and a 521. The client's
-reply is that of smtpd_recipient_restrictions; in another list `<recipient>: Recipient address` is
-the client, the HELO name or the sender. A pure function.
+smtpd/smtpd_chat.c (smtpd_chat_reply) closes the connection after a 421 and a 521. The reply
+to the client is the one of smtpd_recipient_restrictions. In another list, the client, the HELO name
+or the sender replaces `<recipient>: Recipient address`. A pure function.
 
-An action that is none of these is a list of restrictions: whether Postfix knows them is not known
-here.
+Any other action is a list of restrictions; this module cannot tell whether Postfix knows them.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ GOOD, BAD, DOUBTFUL = "good", "bad", "doubtful"
 
 
 class Effect(NamedTuple):
-    """What becomes of the mail, and how the operator may like it.
+    """What happens to the mail, and whether that is good or bad for the operator.
 
-    `defers` tells whether Postfix defers the mail, whatever DEFER_IF_ makes that depend on.
+    `defers` is true if Postfix defers the mail; for DEFER_IF_, if it may defer it.
     """
 
     text: str
@@ -41,21 +40,21 @@ _CODE = re.compile(r"[45]\d\d", re.ASCII)
 _CLOSING = {"421", "521"}
 
 _LEFT_OVER = (
-    "(what an earlier reply has left in Postfix's memory, because there is no text behind the "
+    "(what an earlier reply has left in Postfix's memory, because there is no text after the "
     "enhanced status code; Postfix from 3.8.16, 3.9.10, 3.10.9 and 3.11.1 on says {})"
 )
 _ACCESS_DENIED = "Access denied"
 _REFUSALS = {"REJECT": ("554", "5.7.1"), "DEFER": ("450", "4.7.1")}
 _UNFINISHED = {"DEFER_IF_PERMIT": "would be accepted", "DEFER_IF_REJECT": "would be rejected"}
 
-# The other verbs; {} is the text behind the verb.
+# The other verbs; {} is the text after the verb.
 _NEXT = "then the next restriction is evaluated"
 _VERBS = {
     "DUNNO": (GOOD, "no decision: the next restriction is evaluated"),
     "INFO": (GOOD, f"a line is logged, {_NEXT}"),
     "WARN": (DOUBTFUL, f"a warning is logged, {_NEXT}"),
     "PREPEND": (GOOD, f"the header {{}} is put before the mail; {_NEXT}"),
-    "BCC": (GOOD, f"the mail, if it is accepted, goes to {{}} too; {_NEXT}"),
+    "BCC": (GOOD, f"the mail, if it is accepted, also goes to {{}}; {_NEXT}"),
     "HOLD": (DOUBTFUL, f"the mail, if it is accepted, waits in the hold queue; {_NEXT}"),
     "FILTER": (DOUBTFUL, f"the mail, if it is accepted, goes through {{}}; {_NEXT}"),
     "REDIRECT": (
@@ -97,7 +96,7 @@ def _other(action: str, verb: str, text: str, name: str) -> Effect:
 
 
 def _list(action: str) -> Effect:
-    """What becomes of a list of restrictions."""
+    """What Postfix does with a list of restrictions."""
     if ":" in action:
         text = f"the mail is deferred with {_MISTAKE}: an action may not name a table"
         return Effect(text, BAD, defers=True)
@@ -118,9 +117,9 @@ def _split(action: str) -> tuple[str, str]:
 
 
 def _status(code: str, default: str, text: str, instead: str) -> tuple[str, str]:
-    """The codes and the words of a reply, by a text that may begin with an enhanced status code.
+    """The codes and the words of the reply for a text that may begin with an enhanced status code.
 
-    `default` is the status, and `instead` are the words, where the text has none.
+    `default` is the status and `instead` are the words if the text has none.
     """
     found = _DSN.match(text)
     if found is None:

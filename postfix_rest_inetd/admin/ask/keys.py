@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""What Postfix asks a tcp: or socketmap: table for, by parameter: the one table of it.
+"""The keys that Postfix looks up in a tcp: or socketmap: table, by parameter.
 
-postfix-rest-inetd-keys(7) shows TABLE and FORMS as `shown()` draws them, `query` uses them to tell
-which parameters ask a key of a given form, and tests/integration/test_keys.py measures each line
-with the Postfix of each Debian release. Postfix asks such tables for whole addresses and names only
-because their dictionaries are pattern dictionaries: util/dict_tcp.c and util/dict_sockmap.c set
-DICT_FLAG_PATTERN, and global/mail_addr_find.c asks partial keys of fixed-string dictionaries alone.
+postfix-rest-inetd-keys(7) shows TABLE and FORMS in the form that `shown()` gives them. `query` uses
+them to tell which parameters look up a key of a given form. tests/integration/test_keys.py compares
+each line with the Postfix of each Debian release. Postfix looks up only whole addresses and names
+in such tables, because they are pattern dictionaries: util/dict_tcp.c and util/dict_sockmap.c set
+DICT_FLAG_PATTERN, and global/mail_addr_find.c looks up partial keys in fixed-string dictionaries
+only.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class Mail(NamedTuple):
-    """Envelope of a mail that makes Postfix ask."""
+    """The envelope of a mail that makes Postfix look up keys."""
 
     sender: str
     recipient: str
 
 
 class Question(NamedTuple):
-    """What one program asks the table of one parameter while it handles one of MAILS."""
+    """The keys that one program looks up in the table of one parameter for one of MAILS."""
 
     mail: str
     parameter: str
@@ -177,7 +178,7 @@ ADDRESS, NAME, PARENT, NETWORK, NEXTHOP, NULL, WILDCARD = FORMS_OF_KEYS = (
 
 
 def form_of(key: str) -> str:
-    """Which of FORMS_OF_KEYS a key has; whatever fits no other is a name."""
+    """Which of FORMS_OF_KEYS a key has; a key that fits no other form is a name."""
     return next((form for form, pattern in _PATTERNS if pattern.search(key)), NAME)
 
 
@@ -193,7 +194,8 @@ _PATTERNS = tuple(
     )
 )
 
-# The list of domains that is asked for an address literal's domain is not asked for next hops.
+# The domain of an address literal, which a list of domains may be asked for, has the form of a next
+# hop. But no list of domains is asked for next hops.
 _FORMS: dict[str, set[str]] = {}
 for _question in (*TABLE, *(row for row in FORMS if row.mail != "literal")):
     _FORMS.setdefault(_question.parameter, set()).update(form_of(key) for key in _question.keys)
@@ -211,12 +213,12 @@ def asks(parameter: str, key: str) -> bool:
 
 
 def notes(key: str) -> list[str]:
-    """What is to be known of a key: how it came about, and what Postfix asks beside or after it."""
+    """Notes on a key: its origin, and the other keys that Postfix looks up."""
     form = form_of(key)
     found = [] if form not in _NOTES else [_NOTES[form]]
     if form == NAME and "." in key:
         parents = [key[index:] for index, letter in enumerate(key) if letter == "." and index]
-        found.append(f"smtp_tls_policy_maps goes on with {', '.join(parents)}.")
+        found.append(f"smtp_tls_policy_maps continues with {', '.join(parents)}.")
     if form == ADDRESS:
         found += _address_notes(key)
     return found

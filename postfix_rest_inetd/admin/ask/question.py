@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""From the words of the command line to an endpoint and a request; wrong words are UsageErrors.
+"""From the command line to an endpoint and a request; wrong arguments are UsageErrors.
 
-A policy request has what Postfix always sends, so that a backend sees nothing unusual: the
-attributes of DEFAULTS, in Postfix's order (smtpd/smtpd_check.c, check_policy_service). Those that
-are given replace them, in their places; others are put behind. An empty value is one, too:
-`sender=` is a bounce.
+A policy request has all attributes that Postfix sends, so that a backend sees nothing unusual: the
+attributes of DEFAULTS, in Postfix's order (smtpd/smtpd_check.c, check_policy_service). A given
+attribute replaces the default in its place; an unknown one follows after the others. A value may be
+empty: `sender=` is a bounce.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.config.endpoint import Endpoint
     from postfix_rest_inetd.config.loading import Config
 
-# Those whose value is not empty for a mail without encryption and login.
+# The values for a mail without encryption and login.
 DEFAULTS = {
     "request": "smtpd_access_policy",
     "protocol_state": "RCPT",
@@ -58,7 +58,7 @@ DEFAULTS = {
 
 
 def endpoint_of(loaded: Config, name: str) -> Endpoint:
-    """The endpoint of that name, or that listens at that address.
+    """The endpoint that has this name, or that listens at this address.
 
     Raises:
         UsageError: there is none, or more than one.
@@ -71,7 +71,7 @@ def endpoint_of(loaded: Config, name: str) -> Endpoint:
         return choice
     namesakes = [str(e.address) for e in loaded.endpoints if e.name == name]
     if namesakes:
-        raise UsageError(f"{choice}; name one by its address: {', '.join(namesakes)}")
+        raise UsageError(f"{choice}; use one of these addresses: {', '.join(namesakes)}")
     known = ", ".join(endpoint.name for endpoint in loaded.endpoints) or "none"
     raise UsageError(f"{choice}; the configuration has: {known}")
 
@@ -80,19 +80,19 @@ def map_name_of(endpoint: Endpoint, map_name: str | None) -> bytes | None:
     """The name of the map for lookups.
 
     Raises:
-        UsageError: there must be one, or must not.
+        UsageError: it is missing, or the endpoint has no maps.
     """
     if has_maps(endpoint.mode):
         if map_name is None:
             raise UsageError(
-                f"{endpoint.name} is a socketmap: --map NAME is needed, the last part of "
+                f"{endpoint.name} is a socketmap: give --map NAME, the last part of "
                 f"socketmap:inet:HOST:PORT:NAME in main.cf"
             )
         if " " in map_name or "\0" in map_name:
-            raise UsageError("the name of a map ends at a blank: --map cannot have one")
+            raise UsageError("the name of a map cannot contain a blank or a NUL (--map)")
         return os.fsencode(map_name)
     if map_name is not None:
-        raise UsageError(f"{endpoint.name} is no socketmap: it has no map names (--map)")
+        raise UsageError(f"{endpoint.name} is not a socketmap, so it takes no --map")
     return None
 
 
@@ -104,19 +104,21 @@ def check_kind(endpoint: Endpoint, key: str | None, attributes: list[str]) -> No
     """
     if not endpoint.is_lookup and key is not None:
         raise UsageError(
-            f"{endpoint.name} is a policy endpoint: it has no keys, but --attribute NAME=VALUE"
+            f"{endpoint.name} is a policy endpoint: it takes --attribute NAME=VALUE, not a KEY"
         )
     if endpoint.is_lookup and attributes:
-        raise UsageError(f"{endpoint.name} answers lookups: it wants a KEY, and no --attribute")
+        raise UsageError(f"{endpoint.name} answers lookups: it takes a KEY, not --attribute")
     if endpoint.is_lookup and key is None:
-        raise UsageError(f"{endpoint.name} answers lookups: a KEY is needed, or - for many")
+        raise UsageError(
+            f"{endpoint.name} answers lookups: give a KEY, or - to read keys from standard input"
+        )
 
 
 def policy_request(given: Iterable[str]) -> model.PolicyRequest:
     """A request with these attributes (`NAME=VALUE`), and the defaults.
 
     Raises:
-        UsageError: one of them is no attribute.
+        UsageError: one of them is not an attribute.
     """
     values = dict(DEFAULTS)
     for text in given:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Where in a text the JSON paths of config/problems.py are: line and column, both counted from 1.
+"""The positions of JSON paths (config/problems.py) in a text: line and column, counted from 1.
 
-The parser of the handler knows no positions, and must not pay for them. So the places are looked
-for afterwards, by a second reading of a text that has turned out to have problems. `find` takes a
-document that is JSON; `syntax_error` says where one stops being JSON, or UTF-8.
+The parser of the handler does not record positions, because that would cost time. So a text with
+problems is read a second time to find them. `find` takes a document that is JSON; `syntax_error`
+finds the position where a text stops being JSON, or UTF-8.
 
-The place of a member of an object is that of its key, of a key that stands there twice the last
-one; the place of a key that is missing is that of its object.
+The position of a member of an object is that of its key; if the key appears twice, the last one
+counts. The position of a missing key is that of its object.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 class Position(NamedTuple):
-    """A place in a text."""
+    """A position in a text."""
 
     line: int
     column: int
 
 
 def find(content: bytes | None, paths: list[str]) -> dict[str, Position]:
-    """The places of JSON paths, as far as they can be found; none without a content."""
+    """The positions of JSON paths, as far as they can be found; none without `content`."""
     if content is None:
         return {}
     try:
@@ -44,7 +44,7 @@ def find(content: bytes | None, paths: list[str]) -> dict[str, Position]:
 
 
 def syntax_error(content: bytes | None) -> Position | None:
-    """Where a document stops being JSON, or UTF-8; None where that has no place."""
+    """The position where a document stops being JSON, or UTF-8; None if it has none."""
     if content is None:
         return None
     try:
@@ -62,16 +62,16 @@ def syntax_error(content: bytes | None) -> Position | None:
 
 
 class _Places(dict[str, int]):
-    """The offsets of paths, of those that are as long as the longest one that is looked for."""
+    """The offsets of paths; longer ones than the longest that is wanted are not recorded."""
 
     def __init__(self, longest: int) -> None:
         super().__init__()
         self._longest = longest
 
     def note(self, path: str, at: int) -> str:
-        """Note a place; returns the path, cut to a length at which nothing is looked for.
+        """Record a position; returns the path, cut to a length that no wanted path has.
 
-        Where a key is long, the paths of all that is in it would be.
+        After a long key, all paths below it would be long as well.
         """
         if len(path) > self._longest:
             return path[: self._longest + 1]
@@ -80,14 +80,14 @@ class _Places(dict[str, int]):
 
 
 def _nearest(path: str, places: dict[str, int]) -> int:
-    """The offset of a path or, where nothing is, of what would contain it."""
+    """The offset of a path or, if nothing is there, of the value that would contain it."""
     while path not in places and len(path) > 1:
         path = path[: max(path.rfind("."), path.rfind("["), 1)]
     return places.get(path, places["$"])
 
 
 def _value(text: str, start: int, path: str, places: _Places) -> int:
-    """Note the places in the value that begins at `start`; returns where it ends."""
+    """Record the positions in the value that begins at `start`; returns where it ends."""
     if text[start] == "{":
         return _object(text, start, path, places)
     if text[start] == "[":
@@ -118,7 +118,7 @@ def _array(text: str, start: int, path: str, places: _Places) -> int:
 def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
     match = pattern.match(text, start)
     if match is None:
-        raise ValueError("this is no JSON")
+        raise ValueError("this is not JSON")
     return match.end()
 
 

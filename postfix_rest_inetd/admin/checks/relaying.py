@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Endpoints that Postfix asks before its relay check, where an OK makes an open relay.
 
-For `check` and `migrate`. Each smtpd of master.cf is looked at with its own overrides, and
-restriction classes are looked into. A backend may be meant to decide about relaying; so this is a
-warning.
+`check` and `migrate` use this. Each smtpd of master.cf is examined with its own overrides, and
+restriction classes are expanded. A backend may be meant to decide about relaying, so the finding is
+a warning.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def findings(used: list[tuple[Reference, Endpoint]], settings: Settings) -> Iter
         for place in places(reference, used, settings):
             what = f"{endpoint.name} is asked before the relay check: if its backend "
             what += "answers OK, anyone may send mail anywhere"
-            advice = "Move it behind reject_unauth_destination, or into "
+            advice = "Move it after reject_unauth_destination, or into "
             advice += f"{restriction_lists.RECIPIENT} if {restriction_lists.RELAY} has the "
             advice += (
                 "relay check. If the backend is meant to decide about relaying, make sure that "
@@ -43,7 +43,7 @@ def findings(used: list[tuple[Reference, Endpoint]], settings: Settings) -> Iter
 def places(
     reference: Reference, used: list[tuple[Reference, Endpoint]], settings: Settings
 ) -> list[str]:
-    """The parameters in which a permission by what `reference` leads to can open the relay.
+    """The parameters in which a permission by the target of `reference` can open the relay.
 
     Args:
         reference: one of `used`.
@@ -63,7 +63,7 @@ def places(
 
 
 def lists_of(settings: Settings, service: str = "") -> dict[str, list[str]]:
-    """The lists that are in force for a service, with restriction classes looked into."""
+    """The lists that are in force for a service, with restriction classes expanded."""
     names = words(settings.value("smtpd_restriction_classes", service))
     classes = {name: settings.value(name, service) for name in names}
     return {
@@ -73,12 +73,12 @@ def lists_of(settings: Settings, service: str = "") -> dict[str, list[str]]:
 
 
 def _shown(parameter: str, service: str, settings: Settings) -> str:
-    """The parameter, with the service where that has any of the lists of its own."""
+    """The parameter, with the service if that overrides any of the lists."""
     has_own = any((service, name) in settings.overrides for name in restriction_lists.LISTS)
     return f"{service}: {parameter}" if has_own else parameter
 
 
 def _may_permit(endpoint: Endpoint) -> bool:
-    """May the answer be one that permits? Values of other tables are not looked at by a handler."""
+    """Can the answer be a permission? For other tables, a handler does not examine values."""
     allowed = endpoint.allowed_actions if endpoint.answers_actions else None
     return allowed is None or any(_PERMITTING.fullmatch(action) for action in allowed)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""`postfix-rest-inetd query`: ask an endpoint as Postfix does, and tell what Postfix makes of it.
+"""`postfix-rest-inetd query`: asks an endpoint, and shows what Postfix does with the reply.
 
-Exit status, after postmap(1) and sysexits.h, besides those that all commands have (cli.py):
+Exit status, as for postmap(1) and in sysexits.h, besides those that all commands share (cli.py):
 
     0   the key was found (with `-`, at least one was), or the policy service gave an action
     1   it was not found
@@ -9,11 +9,11 @@ Exit status, after postmap(1) and sysexits.h, besides those that all commands ha
         the socket, also an action with which Postfix defers the mail; or the question could not be
         asked
 
-When its backend fails, a policy service gives an action all the same, and nothing on the wire tells
-whether an action is the backend's or the handler's. So through the socket the status follows what
-Postfix does: a deferral is 75, whoever wants it, because a script that watches an endpoint must not
-miss a failure. Asked directly, the outcome is known: an action of the backend is 0, whatever it
-says, and a failure is 75, whatever action the handler gives in its place.
+If its backend fails, a policy service still replies with an action, and the reply does not show
+whether the action is the backend's or the handler's. So through the socket, the status follows what
+Postfix does: a deferral is 75 in both cases, because a script that monitors an endpoint must not
+miss a failure. With --direct, the outcome is known: any action of the backend is 0, and any failure
+is 75, even if a failure-action replaces it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 EXIT_FOUND = 0
 EXIT_NOT_FOUND = 1
 EXIT_TEMPFAIL = 75
-# Of whatever keeps it from asking: 1 would say that the key does not exist.
+# For all errors that prevent the question: 1 would mean that the key does not exist.
 EXIT_FAILED = EXIT_TEMPFAIL
 EXIT_STATUS = {
     EXIT_FOUND: "found (with -, at least one key), or an action",
@@ -57,7 +57,7 @@ EXIT_STATUS = {
 
 JOURNAL = "journalctl -t postfix-rest-inetd -n 1"
 
-# Of what has gone as it should; any other outcome is an error.
+# The outcomes of success; any other is an error.
 _STATUSES = {
     model.FOUND: EXIT_FOUND,
     model.ACTION: EXIT_FOUND,
@@ -75,7 +75,7 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command line knows."""
+    """Define the arguments."""
     parser.epilog = EPILOG
     parser.add_argument(
         "endpoint", metavar="ENDPOINT", help="name or listening address of the endpoint"
@@ -107,7 +107,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Ask, and print what happened; returns the exit status."""
+    """Ask, and print the result; returns the exit status."""
     loaded = loading.load(arguments.config, tolerant=True)  # as handlers do
     endpoint = _usable(question.endpoint_of(loaded, arguments.endpoint), arguments.config)
     question.check_kind(endpoint, arguments.key, arguments.attribute)
@@ -178,14 +178,14 @@ def _ask_one(
     status = _status(endpoint, answer, record.outcome)
     if not arguments.direct and len(record.steps) > 1:  # connected
         if answer is not None and socket_client.may_be_the_handlers(endpoint, answer):
-            screen.advice(f"The journal tells whether the backend says so: {JOURNAL}")
+            screen.advice(f"The journal tells whether this is the backend's answer: {JOURNAL}")
         elif status == EXIT_TEMPFAIL:
-            screen.advice(f"The journal knows why: {JOURNAL}")
+            screen.advice(f"The journal has the reason: {JOURNAL}")
     return status
 
 
 def _status(endpoint: Endpoint, answer: Answer | None, outcome: str) -> int:
-    """The exit status for an answer, and for its outcome where that is known."""
+    """The exit status for an answer, and for its outcome if that is known."""
     if answer is None:
         return EXIT_TEMPFAIL
     if outcome:

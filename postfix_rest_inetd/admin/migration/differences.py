@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is different for a configuration of postfix-rest-connector when handlers use it."""
+"""How handlers treat a configuration of postfix-rest-connector differently from that daemon."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BOUNCING = frozenset((401, 403, 404, 408, 429))
 
 
 def findings(path: str, loaded: Config) -> Iterator[Finding]:
-    """Notes on the endpoints of the configuration at `path`, which can be used."""
+    """Notes on the endpoints of the usable configuration at `path`."""
     endpoints = loaded.endpoints
     silent = _without_timeout(path)
     if found := named(e for e in endpoints if e.address.ip in WILDCARDS):
@@ -32,7 +32,7 @@ def findings(path: str, loaded: Config) -> Iterator[Finding]:
         default = ENDPOINT_FIELDS["request-timeout"].default
         what = f"has no request-timeout; the default is {default} ms for the whole request"
         yield Finding(
-            NOTE, found, what, "In version 1.1.0 of the daemon, the default was no limit."
+            NOTE, found, what, "In version 1.1.0 of the daemon, there was no limit by default."
         )
     bouncing = (e for e in endpoints if not e.is_lookup and not _defers(e))
     if found := named(bouncing):

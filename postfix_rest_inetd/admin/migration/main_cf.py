@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What `migrate` says about main.cf: where Postfix asks already, and how to ask new endpoints.
+"""The part of `migrate` about main.cf: which endpoints Postfix asks already, and how to add others.
 
-A command for a parameter has what stands there now (or Postfix's default), word for word, and ours
-behind it; one parameter has one command. Where that cannot be shown, or would not do what it seems
-to, there is a comment in place of the command. Nothing of ours comes before the relay check.
+There is one command for each parameter: it keeps the present value (or Postfix's default) word for
+word, and adds our element to the end. If the value cannot be shown, or if the command would not
+have its obvious effect, a comment replaces it. None of our elements precedes the relay check.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.admin.host.references import Reference
     from postfix_rest_inetd.config.endpoint import Endpoint
 
-# By a word in an endpoint's name: what it is probably for.
+# The probable purpose of an endpoint, by a word in its name.
 _PARAMETERS = {
     "domain": "virtual_mailbox_domains",
     "alias": "virtual_alias_maps",
@@ -49,7 +49,7 @@ def warnings(endpoints: list[Endpoint], settings: Settings | None) -> Iterator[F
 
 
 def _used(endpoints: list[Endpoint], settings: Settings) -> list[tuple[Reference, Endpoint]]:
-    """What Postfix asks already: the references, each with the endpoint that it leads to."""
+    """The references that Postfix has already, each with the endpoint that it leads to."""
     found = (
         (reference, postfix.endpoint_of(reference, endpoints, settings))
         for reference in references.find(settings)
@@ -58,7 +58,7 @@ def _used(endpoints: list[Endpoint], settings: Settings) -> list[tuple[Reference
 
 
 def lines(endpoints: list[Endpoint], settings: Settings | None) -> Iterator[str]:
-    """For each endpoint where Postfix asks it already, or how it would: commands and comments."""
+    """Commands and comments: for each endpoint where Postfix asks it, or how it can be made to."""
     asking: dict[Endpoint, list[str]] = {}
     relaying: dict[Endpoint, list[str]] = {}
     if settings is not None:
@@ -92,7 +92,7 @@ def lines(endpoints: list[Endpoint], settings: Settings | None) -> Iterator[str]
 
 
 def _parameter(endpoint: Endpoint) -> str | None:
-    """What an endpoint is probably for; None where its name tells nothing, or several things."""
+    """The probable purpose of an endpoint; None if its name suggests none, or several."""
     if not endpoint.is_lookup:
         return restriction_lists.RECIPIENT
     found = [name for word, name in _PARAMETERS.items() if word in endpoint.name.lower()]
@@ -104,7 +104,7 @@ def _command(parameter: str, endpoints: list[Endpoint], settings: Settings | Non
     ours = ", ".join(_element(endpoint) for endpoint in endpoints)
     behind = ""
     if parameter == restriction_lists.RECIPIENT:
-        behind = ", behind reject_unauth_destination if that stands there"
+        behind = ", after reject_unauth_destination if it is there"
     if settings is None:
         reason = "Postfix cannot be asked here for its settings"
         return f"# {reason}; add to the end of {parameter}{behind}: {ours}"
@@ -120,18 +120,18 @@ def _command(parameter: str, endpoints: list[Endpoint], settings: Settings | Non
         new = restriction_lists.added(now, ", ".join(elements), ours)
     if new is None:
         reason = f"the end of {parameter} is never passed"
-        return f"# {reason}; put this before it, but behind reject_unauth_destination: {ours}"
+        return f"# {reason}; put this before it, but after reject_unauth_destination: {ours}"
     return f"postconf -e {shlex.quote(f'{parameter} = {new}')}"
 
 
 def _element(endpoint: Endpoint) -> str:
-    """What asks an endpoint, as an element of a parameter."""
+    """The element of a parameter that makes Postfix ask an endpoint."""
     words = (word for word in _PARAMETERS if word in endpoint.name.lower())
     return SIDES[endpoint.mode].in_main_cf(_place(endpoint), next(words, "NAME"))
 
 
 def _place(endpoint: Endpoint) -> str:
-    """Where Postfix, on this machine, reaches an endpoint."""
+    """The address at which Postfix, on this machine, reaches an endpoint."""
     address = endpoint.address
     if address.path is not None:
         return f"unix:{address}"

@@ -47,7 +47,7 @@ def take(data: bytes) -> tuple[Answer, int] | None:
     try:
         payload = decoder.next_payload()
     except netstring.NetstringError as error:
-        raise ReplyError(f"the reply is no netstring: {error}") from None
+        raise ReplyError(f"the reply is not a netstring: {error}") from None
     if payload is None:
         return None
     word, _, text = payload.partition(b" ")

@@ -70,6 +70,6 @@ def _unquoted(quoted: bytes) -> bytes:
         except ValueError:
             octet = b""
         if not octet:
-            raise ReplyError("the reply has a % without two hexadecimal digits behind it")
+            raise ReplyError("the reply has a % without two hexadecimal digits after it")
         pieces += [octet, piece[2:]]
     return b"".join(pieces)

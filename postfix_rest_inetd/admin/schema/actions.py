@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Actions in the JSON schema of config.json, as patterns: what `action` and `restrictions` refuse.
+"""Actions in the JSON schema of config.json: patterns that refuse what action.py refuses.
 
-Of a list of restrictions, a pattern cannot tell whether each has what it needs behind it; the
-schema's description says so.
+In a list of restrictions, a pattern cannot tell whether each one has its argument; the description
+of the schema says so.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ from postfix_rest_inetd.action import MAX_ACTION_BYTES
 if TYPE_CHECKING:
     Schema = dict[str, Any]
 
-UNTELLABLE = (
-    "restrictions in an action that lack what they need behind them, or are ignored behind another"
-)
+UNTELLABLE = "restrictions in an action that lack their argument, or are ignored after another"
 
 _BLANKS = r"[ \t\r\n\v\f]*"
 _INNER = r"[^\u0000-\u001f\u007f-\u009f]"
@@ -38,10 +36,10 @@ _REPLIES = rf"(?:[45][0-9]{{2}}|{_verbs('reject defer defer_if_permit defer_if_r
 _OTHERS = _verbs("dunno info warn filter hold discard redirect bcc prepend ok relay")
 
 _UNUSABLE = (
-    # a status code alone behind a reply code or a verb, or without one
+    # a status code alone, after a reply code, after a verb, or by itself
     rf"^{_BLANKS}{_REPLIES} +{_STATUS}{_END}",
     rf"^{_BLANKS}{_STATUS}(?:[ ,]|{_END})",
-    # no transport:destination, no address, no header field
+    # without transport:destination, an address or a header field
     rf"^{_BLANKS}{_verbs('filter')}(?! +[^ :]+:)(?: |{_END})",
     rf"^{_BLANKS}{_verbs('redirect bcc')}(?! +[^ ,<>]+@[^ ,<>@]+{_END})(?: |{_END})",
     rf"^{_BLANKS}{_verbs('prepend')}(?! +[!-9;-~]+ *:)(?: |{_END})",
@@ -62,7 +60,7 @@ def action() -> Schema:
 
 
 def verb() -> Schema:
-    """The first word of an action: no number but a reply code, and no status code."""
+    """The first word of an action: not a status code, and not a number except a reply code."""
     return {
         "type": "string",
         "pattern": r"^[0-9A-Za-z][!-+\-.-9;-z|~]*$",

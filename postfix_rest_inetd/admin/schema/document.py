@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The JSON schema of config.json (draft 2020-12), as a document.
 
-For editors that complete and underline, and for programs that write the file. It takes what the
-parser takes and refuses what the parser refuses, as far as a schema can tell; what it cannot tell
-is said in its own description. `check` has the last word.
+Editors use it to complete and underline, and programs to write the file. It accepts and refuses the
+same files as the parser, as far as a schema can; its own description lists the differences. `check`
+is authoritative.
 
-A field that is `null` is one that is not given. So "is given" is here: has a value of the right
-type.
+A field that is `null` counts as not given. So "is given" means here that it has a value of the
+right type.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = (
     "The configuration of postfix-rest-inetd. A schema cannot tell, and `postfix-rest-inetd check` "
-    "does: a key that stands twice in an object, two endpoints on one address, whole numbers "
+    "does: a key that appears twice in an object, two endpoints on one address, whole numbers "
     "written as 2000.0, header names that differ in letter case only, lengths in bytes, characters "
     "beyond ASCII that cannot be printed, IPv6 addresses and international host names that are not "
     "valid, files that are missing or cannot be read, "
@@ -119,7 +119,7 @@ def _properties(known: dict[str, Field]) -> dict[str, Schema]:
 
 
 def _property(name: str, field: Field) -> Schema:
-    """What a field may be: null as well if it is optional; a default becomes the schema's."""
+    """The schema of a field, with null if it is optional, and with its default."""
     value = kinds.schema_of(field)
     if field.is_required:
         return {**value, "description": WORDS[name]}
@@ -131,7 +131,7 @@ def _property(name: str, field: Field) -> Schema:
     return result
 
 
-# -- what is said of an endpoint as a whole
+# -- rules for an endpoint as a whole
 
 
 def _has(name: str, value: Schema) -> Schema:

@@ -75,7 +75,7 @@ def test_sample(tmp_path: Path) -> None:
     add = "# Postfix cannot be asked here for its settings; add to the end of "
     tables = "tcp:127.0.0.1:9001, socketmap:inet:127.0.0.1:9002:domain"
     assert f"{add}virtual_mailbox_domains: {tables}" in lines
-    policy = "behind reject_unauth_destination if that stands there: "
+    policy = "after reject_unauth_destination if it is there: "
     policy += "check_policy_service inet:127.0.0.1:9003"
     assert f"{add}smtpd_recipient_restrictions, {policy}" in lines
     assert "listens at every address" in told

@@ -276,8 +276,9 @@ def test_the_cause_is_told(query):
 
 def test_the_journal_is_named(query):
     """Through the socket, the journal is where the cause is."""
-    assert "why: journalctl -t postfix-rest-inetd -n 1" in query("down-domains", "x").output
-    told = "whether the backend says so: journalctl -t postfix-rest-inetd -n 1"
+    reason = "has the reason: journalctl -t postfix-rest-inetd -n 1"
+    assert reason in query("down-domains", "x").output
+    told = "whether this is the backend's answer: journalctl -t postfix-rest-inetd -n 1"
     assert told in query("down-policy").text
     assert told in query("policy", "--attribute=sender=closed@example.org").text
     assert "journalctl" not in query("policy", "--attribute=sender=spam@example.org").text
@@ -341,10 +342,10 @@ def test_one_connection_for_many_keys(query, setup):
     "arguments, words",
     [
         ("nowhere x", "the configuration has: domains, maps, policy"),
-        ("maps x", "--map NAME is needed"),
-        ("domains x --map a", "is no socketmap"),
-        ("policy x", "has no keys"),
-        ("domains", "a KEY is needed"),
+        ("maps x", "give --map NAME"),
+        ("domains x --map a", "is not a socketmap"),
+        ("policy x", "not a KEY"),
+        ("domains", "give a KEY"),
         ("policy --attribute sender", "is not NAME=VALUE"),
         ("", "required: ENDPOINT"),
         ("domains x --frobnicate", "unrecognized arguments"),

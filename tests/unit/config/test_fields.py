@@ -107,13 +107,13 @@ STATUSES = "must be a list of HTTP statuses from 400 to 499, as in [401, 429]"
 VERBS = 'must be a list of actions without their texts, as in ["DUNNO", "REJECT", "450"]'
 EMPTY_BODY = "must be not-found or temporary"
 BOOLEAN = "must be true or false"
-ONLY_A_NUMBER = "the action is only a number, on which Postfix would accept the mail"
+ONLY_A_NUMBER = "the action is only a number, and Postfix would accept the mail"
 STATUS_ALONE = (
-    "there is no text behind the enhanced status code, for which Postfix would send what an "
+    "there is no text after the enhanced status code, and Postfix would send what an "
     "earlier reply left in its memory"
 )
 NO_CODE = "the action is an enhanced status code without a reply code before it"
-NO_DOMAIN = "reject_rbl_client needs a domain name behind it, without which Postfix ignores it"
+NO_DOMAIN = "reject_rbl_client needs a domain name after it, or else Postfix ignores it"
 NO_TABLE = (
     "check_client_access needs a lookup table or a service, which Postfix does not take in an "
     "action"
@@ -183,12 +183,12 @@ BAD = {
         ("X: y", OBJECT),
         ([], OBJECT),
         ([["X", "y"]], OBJECT),
-        ({"": "x"}, "'' is no valid header name"),
-        ({"X:": "x"}, "'X:' is no valid header name"),
-        ({"X Y": "x"}, "'X Y' is no valid header name"),
-        ({"X\r\nY": "x"}, r"'X\r\nY' is no valid header name"),
-        ({"é": "x"}, "'é' is no valid header name"),
-        ({"²": "x"}, "'²' is no valid header name"),
+        ({"": "x"}, "'' is not a valid header name"),
+        ({"X:": "x"}, "'X:' is not a valid header name"),
+        ({"X Y": "x"}, "'X Y' is not a valid header name"),
+        ({"X\r\nY": "x"}, r"'X\r\nY' is not a valid header name"),
+        ({"é": "x"}, "'é' is not a valid header name"),
+        ({"²": "x"}, "'²' is not a valid header name"),
         ({"X": 1}, "the value of X must be a string"),
         ({"X": None}, "the value of X must be a string"),
         ({"X": "a\r\nY: b"}, "the value of X must not have control characters in it"),
@@ -216,12 +216,12 @@ BAD = {
     "failure-action": [
         (1, STRING),
         ([], STRING),
-        ("", "the action is empty, on which Postfix would accept the mail"),
-        ("451", "the action is only a number, on which Postfix would accept the mail"),
+        ("", "the action is empty, and Postfix would accept the mail"),
+        ("451", "the action is only a number, and Postfix would accept the mail"),
         ("DUNNO\n\nx", "the action has a line break or another control character in it"),
         ("450 4.2.0", STATUS_ALONE),
         ("DEFER_IF_PERMIT 4.3.0 ", STATUS_ALONE),
-        ("PREPEND X", "PREPEND needs a header field behind it, without which Postfix ignores it"),
+        ("PREPEND X", "PREPEND needs a header field after it, or else Postfix ignores it"),
         ("reject_rbl_client", NO_DOMAIN),
         (HALF_PAIR, SURROGATE),
     ],
@@ -252,7 +252,7 @@ BAD = {
         (["5.7.1"], f"no action may be '5.7.1': {NO_CODE}"),
         (["Reject_RBL_client"], f"no action may be 'Reject_RBL_client': {NO_DOMAIN}"),
         (["check_client_access"], f"no action may be 'check_client_access': {NO_TABLE}"),
-        (["sleep"], "no action may be 'sleep': sleep needs a number of seconds behind it"),
+        (["sleep"], "no action may be 'sleep': sleep needs a number of seconds after it"),
         (["REJECT:"], f"no action may be 'REJECT:': {COLON}"),
         (["A"] * 1001, "has 1001 entries, and may have 1000"),
     ],

@@ -157,7 +157,7 @@ ALTERNATIVES = {
     "two tokens": (
         {"auth_token_file": "token"},
         "auth-token-file",
-        "cannot stand beside auth-token",
+        "cannot be combined with auth-token",
     ),
     "no place to listen": ({"bind_port": None}, "bind-port", "is required, or else bind-path"),
     "an address without a port": (
@@ -165,16 +165,20 @@ ALTERNATIVES = {
         "bind-port",
         "is required, or else bind-path",
     ),
-    "a path and a port": ({"bind_path": "/run/x"}, "bind-port", "cannot stand beside bind-path"),
+    "a path and a port": (
+        {"bind_path": "/run/x"},
+        "bind-port",
+        "cannot be combined with bind-path",
+    ),
     "a path and an address": (
         {"bind_path": "/run/x", "bind_port": ..., "bind_address": "::1"},
         "bind-address",
-        "cannot stand beside bind-path",
+        "cannot be combined with bind-path",
     ),
     "a key without its certificate": (
         {"target": "https://h/", "tls_key_file": "key"},
         "tls-key-file",
-        "needs tls-cert-file beside it",
+        "requires tls-cert-file",
     ),
     "a CA for plain http": (
         {"tls_ca_file": "ca"},
@@ -189,22 +193,22 @@ ALTERNATIVES = {
     "actions of a table that has none": (
         {"allowed_actions": ["DUNNO"]},
         "allowed-actions",
-        "needs access-table beside it, in an endpoint for lookups",
+        "requires access-table in an endpoint for lookups",
     ),
     "actions of what is said not to be an access table": (
         {"mode": SOCKETMAP, "allowed_actions": ["DUNNO"], "access_table": False},
         "allowed-actions",
-        "needs access-table beside it, in an endpoint for lookups",
+        "requires access-table in an endpoint for lookups",
     ),
     "an access table of lists": (
         {"access_table": True, "list_separator": ","},
         "list-separator",
-        "has no meaning beside access-table: an action is one value",
+        "cannot be combined with access-table: an action is one value",
     ),
     "two kinds of authorization": (
         {"target": "http://u:p@h/", "headers": {"authoriZation": "x"}},
         "headers",
-        "Authorization cannot stand beside user information in the target",
+        "Authorization cannot be combined with user information in the target",
     ),
 }
 
@@ -344,7 +348,7 @@ REPEATED = {
 @pytest.mark.parametrize("content, paths", table(REPEATED))
 def test_repeated_name(content, paths):
     """A name that stands twice in an object is a problem at any depth: no value is chosen."""
-    found = [path for path, text in problems(content) if text == "stands here more than once"]
+    found = [path for path, text in problems(content) if text == "appears here more than once"]
     assert found == paths
 
 
@@ -409,7 +413,7 @@ def test_all_problems_at_once():
         b'"target": "h", "request-timeout": 0, "foo": 1}, {"mode": "policy", "bind-port": 0}]}'
     )
     assert problems(content) == [
-        ("$.endpoints[1].name", "stands here more than once"),
+        ("$.endpoints[1].name", "appears here more than once"),
         ("$.user-agent", "must be a string"),
         ("$.Endpoints", "is not a known key; did you mean endpoints?"),
         ("$.endpoints[0]", "must be an object"),
@@ -446,8 +450,11 @@ DOCUMENTS = {
     "an endpoint is a list": (b'{"endpoints": [[]]}', [(FIRST, "must be an object")]),
     "an empty file": (b"", [("", "is not JSON: Expecting value: line 1 column 1")]),
     "a comment": (b"{}\n# x", [("", "is not JSON: Extra data: line 2 column 1")]),
-    "NaN": (b'{"endpoints": NaN}', [("", "is not JSON: NaN is no JSON number")]),
-    "infinity": (b'{"endpoints": -Infinity}', [("", "is not JSON: -Infinity is no JSON number")]),
+    "NaN": (b'{"endpoints": NaN}', [("", "is not JSON: NaN is not a JSON number")]),
+    "infinity": (
+        b'{"endpoints": -Infinity}',
+        [("", "is not JSON: -Infinity is not a JSON number")],
+    ),
     "not UTF-8": (b'{"\xe9": 1}', [("", "is not UTF-8: byte 3")]),
     "UTF-16": ("{}".encode("utf-16-le"), [("", "is not JSON: Expecting property name")]),
     "half a surrogate pair in a name": (

@@ -88,11 +88,11 @@ GOOD = {
 }
 
 BLANK = "a URL has no blanks and no control characters; write them as %XX"
-NO_URL = "this is no URL: a bracket or the port is wrong"
+NO_URL = "this is not a URL: a bracket or the port is wrong"
 SCHEME = "a target begins with http:// or https://"
-HOST = "this is no valid host name"
+HOST = "this is not a valid host name"
 MISSING = "the host is missing"
-IPV6 = "this is no valid IPv6 address (zone indices are not supported)"
+IPV6 = "this is not a valid IPv6 address (zone indices are not supported)"
 FRAGMENT = "the part from # on is never sent to a server; remove it or write %23"
 
 BAD = {

@@ -47,7 +47,7 @@ def test_form(key: str, form: str) -> None:
         (r'"a\"b"@example.org', 'ask without quotes: a"b@example.org. cleanup'),
         ("*", "an error defers all mail"),
         ("<>", "The sender of bounces"),
-        ("a.example.org", "smtp_tls_policy_maps goes on with .example.org, .org."),
+        ("a.example.org", "smtp_tls_policy_maps continues with .example.org, .org."),
     ],
 )
 def test_notes(key: str, words: str) -> None:

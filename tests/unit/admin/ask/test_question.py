@@ -41,7 +41,7 @@ def test_endpoint(name, port):
     "name, words",
     [
         ("none", "no endpoint with the name 'none'; the configuration has: one, twin, twin"),
-        ("twin", "name one by its address: 127.0.0.1:9002, 127.0.0.1:9003"),
+        ("twin", "use one of these addresses: 127.0.0.1:9002, 127.0.0.1:9003"),
     ],
 )
 def test_no_endpoint(name, words):
@@ -53,10 +53,10 @@ def test_no_endpoint(name, words):
 @pytest.mark.parametrize(
     "mode, key, attributes, words",
     [
-        (POLICY, "x", [], "has no keys"),
-        (TCP, None, ["a=b"], "wants a KEY"),
-        (TCP, "x", ["a=b"], "wants a KEY"),
-        (SOCKETMAP, None, [], "a KEY is needed"),
+        (POLICY, "x", [], "not a KEY"),
+        (TCP, None, ["a=b"], "takes a KEY"),
+        (TCP, "x", ["a=b"], "takes a KEY"),
+        (SOCKETMAP, None, [], "give a KEY"),
     ],
 )
 def test_wrong_kind(mode, key, attributes, words):

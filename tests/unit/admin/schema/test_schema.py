@@ -169,7 +169,7 @@ def test_safe_actions(action):
         pytest.param(action, id=name)
         for name, (action, reason) in UNSAFE.items()
         # What the schema's description excuses.
-        if not re.match("[a-z_]+ needs |there is something behind ", reason)
+        if not re.match("[a-z_]+ needs |there is something after ", reason)
         and name != "too long in UTF-8 only"
     ],
 )
