@@ -2,8 +2,8 @@
 """systemd.generator(7): from config.json to where the sockets listen.
 
 For each mode that has endpoints, the generator writes drop-ins with ListenStream= for the instances
-of its socket template (postfix-rest-tcp@.socket and so on). The modules of `units` say which these
-are. revive-postfix-rest@.service starts a failed socket unit again.
+of its socket template (postfix-rest-tcp@.socket and so on). The modules of `units` define
+them. revive-postfix-rest@.service starts a failed socket unit again.
 
 The generator does not block a boot. A problem with one endpoint or one file does not prevent the
 others from being written. It reports what it cannot write, and exits with status 1, which systemd

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The fields of a journal entry: what the operator is told about a request. A pure function.
+"""The fields of a journal entry about a request or a problem. Pure functions.
 
 Every entry has a MESSAGE for people, `ENDPOINT: SUBJECT: WHAT (N ms)[: why, or what to do]`, a
 MESSAGE_ID for each outcome, a PRIORITY, and POSTFIX_REST_ fields for programs. Tokens are not among
@@ -7,7 +7,7 @@ them. Keys, and what a policy request says about client, login and mail, are the
 endpoint has `log-keys` false. What a lookup found is not there, and of an action only the verb is.
 
 Priorities: 5 (notice) for success, 4 (warning) for what Postfix will try again, 3 (err) for what
-the operator has to mend.
+the operator has to correct.
 
 admin/statistics/journal_entry.py reads these fields.
 """
@@ -167,7 +167,7 @@ def advice(outcome: str, status: int, request_id: str) -> str:
 
 
 def of_trouble(name: str, mode: str | None, outcome: str, detail: str) -> dict[str, str]:
-    """The entry for trouble that is not about one request; `name` is the endpoint's, if known."""
+    """The entry for a problem that is not about one request; `name` is the endpoint's, if known."""
     words = _OUTCOMES[outcome][2]
     message = f"{name}: {words}: {detail}" if name else f"{words}: {detail}"
     return _entry(outcome, message, _trouble(name, mode, outcome, detail))
@@ -178,7 +178,7 @@ def of_unusable_config(
 ) -> dict[str, str]:
     """The entry for requests without a usable configuration, which is why no endpoint is known.
 
-    `count` is how many requests no entry has counted yet; an entry with 0 announces the trouble.
+    `count` is the number of requests that no entry has counted yet; 0 announces the problem.
     With `is_told`, the message of an earlier entry has the reason, and this one refers to it.
     """
     words = _OUTCOMES[model.UNUSABLE_CONFIG][2]
@@ -190,7 +190,7 @@ def of_unusable_config(
 
 
 def _trouble(name: str, mode: str | None, outcome: str, detail: str) -> dict[str, str]:
-    """The fields that are known."""
+    """Only the fields with a value."""
     fields = {"ENDPOINT": name, "MODE": mode or "", "OUTCOME": outcome}
     fields["DETAIL"] = printable(detail, MAX_FIELD_CHARACTERS)
     return {key: value for key, value in fields.items() if value}
@@ -269,7 +269,7 @@ def _client_text(data: bytes) -> str:
 
 
 def printable(text: str, limit: int | None = None) -> str:
-    """Text as one line that no terminal obeys and no log reader splits.
+    """Text as one line, without characters that control a terminal or split a line.
 
     Characters that are not printable are spelled out as in a Python literal. Text of more than
     `limit` characters is cut there, and ends with an ellipsis.

@@ -7,7 +7,7 @@ before its first reply. To import enum, dataclasses or typing costs more than al
 
 from __future__ import annotations
 
-# The modes of an endpoint, as they stand in config.json.
+# The modes of an endpoint, as written in config.json.
 TCP_LOOKUP = "tcp-lookup"
 SOCKETMAP_LOOKUP = "socketmap-lookup"
 POLICY = "policy"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reading a file whose name comes from the operator: without waiting, and within a limit.
+"""Reads a file whose name comes from the operator: without waiting, and within a limit.
 
 Such a name may lead to anything. A FIFO would block until somebody writes to it, and a device may
 have no end. So only regular files are read. They are opened with O_NONBLOCK, which regular files
@@ -37,6 +37,6 @@ def read(path: str, most: int) -> bytes:
 
 
 def require_regular(found: os.stat_result) -> None:
-    """Raise NotRegularError unless `found` is that of a regular file."""
+    """Raise NotRegularError unless `found` is the status of a regular file."""
     if not stat.S_ISREG(found.st_mode):
         raise NotRegularError

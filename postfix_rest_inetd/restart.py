@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Starting over: a fresh interpreter with the same process, connection and command line.
 
-exec(2) keeps what the client and systemd see of a handler, and frees everything else. A handler
-starts over
+exec(2) keeps the parts of a handler that the client and systemd see, and frees everything else. A
+handler starts over
 
 - when its connection has been idle for `hibernate-after`: an interpreter that has loaded very few
   modules waits then;

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The operator's side: the tools of postfix-rest-inetd(8). The handler never imports any of it."""
+"""The commands of postfix-rest-inetd(8), for operators. The handler imports nothing from here."""

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""The command `postfix-rest-inetd`: its subcommands, and how all of them fail.
+"""The command `postfix-rest-inetd`: its subcommands, and what happens when one fails.
 
 A subcommand is a module of `commands` that has
 
-- `add_arguments(parser)`: what its command line knows;
-- `run(arguments) -> int`: do it, and return the exit status;
-- `EXIT_STATUS`: what its exit statuses mean, besides those that all commands have;
-- `EXIT_FAILED`, if it fails with another status than 1;
+- `add_arguments(parser)`: defines its arguments;
+- `run(arguments) -> int`: runs it, and returns the exit status;
+- `EXIT_STATUS`: the meaning of its exit statuses, besides those that all commands share;
+- `EXIT_FAILED`, if its failures have another status than 1;
 
 and a line in COMMANDS. Only the module of the subcommand that is called is imported.
 
-A subcommand raises what keeps it from its work, and `_failure` is the one map from errors to
-messages and exit statuses. A message is one line on standard error that begins with
-`postfix-rest-inetd: `. An error that is not in the map is a fault of this program: a traceback.
+A subcommand raises an error if it cannot do its work. `_failure` maps all errors to messages and
+exit statuses. A message is one line on standard error that begins with
+`postfix-rest-inetd: `. Any other error is a fault of this program, and gives a traceback.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ COMMANDS = {
     "stats": ("stats", "count requests, failures and latencies in the journal"),
 }
 
-# The modules of others, and the packages of Debian and Fedora that have them.
+# Modules of other projects, and the Debian and Fedora packages that contain them.
 _PACKAGES = {"urllib3": "python3-urllib3", "systemd": "python3-systemd"}
-# What a file can do to a writer who has opened it; the error does not name the file then.
+# Errors of writing to an open file; they do not name the file.
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
             parsed = _parsed(sys.argv[1:] if arguments is None else arguments)
             terminal.tolerate()
             status: int = _module(parsed.command).run(parsed)
-        finally:  # after --help, argparse leaves by an exception
+        finally:  # argparse raises this after --help
             sys.stdout.flush()
     except (CommandError, ConfigError, ImportError, OSError, KeyboardInterrupt) as error:
         status, messages = _failure(error, parsed)
@@ -83,7 +83,7 @@ def _failure(error: BaseException, parsed: argparse.Namespace) -> tuple[int, lis
     """The exit status for an error, and the messages.
 
     Raises:
-        BaseException: the error, where it is a fault of this program.
+        BaseException: the error, if it is a fault of this program.
     """
     status, messages = EXIT_FAILED, [str(error)]
     if parsed.command:
@@ -91,7 +91,7 @@ def _failure(error: BaseException, parsed: argparse.Namespace) -> tuple[int, lis
     match error:
         case KeyboardInterrupt():
             status, messages = EXIT_INTERRUPTED, []
-        case BrokenPipeError():  # as in `... | head`, which has seen enough
+        case BrokenPipeError():  # as in `... | head`, which reads only the beginning
             messages = []
         case UsageError():
             status = EXIT_USAGE
@@ -127,12 +127,12 @@ def _replace_closed_streams() -> None:
     """Discard what is written to a stream that was closed at the start."""
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - to the end
-    if sys.stderr is None:  # otherwise print() takes standard output in its place
+    if sys.stderr is None:  # otherwise print() would use standard output instead
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def _discard_output() -> None:
-    """Keep the interpreter from writing, at its end, what could not be written or is unwanted."""
+    """Keep the interpreter from writing the rest of the output when it exits."""
     with contextlib.suppress(OSError):  # something in place of standard output, without a file
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -143,7 +143,7 @@ def _parsed(given: list[str]) -> argparse.Namespace:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that raises, as everything else does."""
+    """A parser that raises errors instead of exiting."""
 
     def error(self, message: str) -> NoReturn:
         """Show the usage.
@@ -156,7 +156,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser(complete: list[str]) -> argparse.ArgumentParser:
-    """The parser of the command line, with the arguments of the subcommands in `complete` only."""
+    """The parser of the command line; only the subcommands in `complete` have their arguments."""
     top = _Parser(
         prog="postfix-rest-inetd",
         description="The administrator's commands of postfix-rest-inetd, which answers Postfix's "

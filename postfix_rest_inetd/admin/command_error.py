@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How a command fails: the errors that it raises, and the exit statuses that all commands share.
+"""The errors that commands raise, and the exit statuses that all commands share.
 
 The text of an error is for the operator. `cli` prints it as one line and returns the exit status.
 It prints notes (PEP 678) below it, each as a line of its own.
@@ -10,11 +10,11 @@ from __future__ import annotations
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h
-EXIT_INTERRUPTED = 130  # as a shell has it for SIGINT
+EXIT_INTERRUPTED = 130  # the status that a shell reports for SIGINT
 
 
 class CommandError(Exception):
-    """The text says what is wrong, and what to do where that is known."""
+    """The text says what is wrong, and what to do if that is known."""
 
 
 class UsageError(CommandError):

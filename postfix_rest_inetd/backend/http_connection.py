@@ -8,7 +8,7 @@ HTTPConnection of urllib3 and of http.client.
 
 So while urllib3.connection is loaded, empty modules replace those in LEFT_OUT. Each attribute of an
 empty module is a class that has no instances. If a part that was left out is needed after all, the
-result is an error, which is temporary for Postfix, and not a wrong answer. Afterwards the empty
+result is an error, which is temporary for Postfix, and never a wrong answer. Afterwards the empty
 modules are removed, and an import of these names loads the real modules.
 
 This depends on internals of urllib3. It is done for the versions that the tests have run with. If

@@ -42,7 +42,7 @@ _PIECE_BYTES = 65536
 
 
 class Bounded(_Stream):
-    """A mixin that makes a socket class obey a deadline; it stands before that class.
+    """A mixin that makes a socket class obey a deadline; it is the first of the two bases.
 
     The output of http.client is collected until flush(). So head and body of a request are one
     packet, and the fields that all requests share are not formatted again for each request.

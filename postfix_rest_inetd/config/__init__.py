@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The configuration: config.json and the files that it names, as the handlers use them.
 
-    loading       config.json to Config, or a ConfigError with all of its problems
+    loading       from config.json to Config, or a ConfigError with all of its problems
     fields        the table of fields: what each may hold, and its default
-    field_words   what people are told of each field
+    field_words   a description of each field, for people
     values        the kinds of values, from JSON to what is in use
-    entries       an entry of `endpoints` to an Endpoint, all of its fields together
+    entries       from an entry of `endpoints` to an Endpoint: all of its fields together
     problems      what is wrong, and where: JSON paths
-    repeated      names that stand more than once in an object
+    repeated      names that appear more than once in an object
     address       where an endpoint listens
     target        the URL of its backend
     endpoint      the result; and which endpoint a connection belongs to

@@ -84,7 +84,7 @@ class Endpoint:
 
     @property
     def answers_actions(self) -> bool:
-        """Are the backend's answers actions, which have to pass the firewall of action.py?"""
+        """Are the backend's answers actions, which have to pass the action firewall (action.py)?"""
         return not self.is_lookup or self.access_table
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The protocols: what a mode of an endpoint decides, and a codec for each, without any I/O.
+"""The protocols: the differences between the modes, and a codec for each protocol. No I/O.
 
-MODES has a row for each mode. Whatever the package does differently from one mode to another, it
-reads there, or in `admin.protocols`, which has Postfix's side of it. A mode that has no row is a
+MODES has a row for each mode. All differences between modes are there, or in `admin.protocols`,
+which has Postfix's side. A mode that has no row is a
 KeyError everywhere.
 
 A codec is a module with
@@ -54,15 +54,15 @@ if TYPE_CHECKING:
 
 
 class Mode:
-    """What a mode decides.
+    """The properties of a mode.
 
     Attributes:
         codec: returns the codec; only the one that is asked for is imported.
         unit: the name of its unit templates, without the @ and what follows.
         is_lookup: are the requests LookupRequests, for which the backend has values? Otherwise they
             are PolicyRequests, and it has actions.
-        is_spoken: do the first bytes of a connection belong to it? None while there are too few
-            of them to tell.
+        is_spoken: do the first bytes of a connection belong to it? None while there are too few to
+            tell.
     """
 
     __slots__ = ("codec", "is_lookup", "is_spoken", "unit")
@@ -127,8 +127,8 @@ MODES = {
     model.POLICY: Mode(_policy, "postfix-rest-policy", _begins_with_anything, is_lookup=False),
 }
 
-# Spoken to a client that is gone before its first bytes tell the protocol: half of a policy request
-# gets no reply, and a client of any protocol can take silence.
+# The mode for a client that closes the connection before its first bytes tell the protocol. An
+# incomplete policy request gets no reply, and every client can handle that.
 OF_TOO_FEW_BYTES = model.POLICY
 
 

@@ -97,10 +97,10 @@ class Decoder:
 
 
 def encode(reply: model.Reply) -> bytes:
-    """Put a reply into the protocol's form; REPLY_NONE is no bytes at all.
+    """Put a reply into the protocol's form; the result for REPLY_NONE is empty.
 
     Raises:
-        InvalidDataError: the action is longer than any that Postfix is sent.
+        InvalidDataError: the action is longer than MAX_ACTION_BYTES.
     """
     if reply.kind == model.REPLY_NONE:
         return b""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How the operator is told of units: several names in a sentence, and commands to copy."""
+"""Parts of messages about units: several names in a sentence, and commands to copy."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ def listed(names: list[str]) -> str:
 
 
 def command(verb: str, *units: str) -> str:
-    r"""A command that a shell takes as it is.
+    r"""A command that can be copied to a shell.
 
-    Of what a name of a unit may have in it (systemd.unit(5)), only the backslash of an escape like
-    \x2d means something to a shell.
+    Among the characters of a unit name (systemd.unit(5)), only the backslash of an escape like \x2d
+    is special to a shell.
     """
     quoted = [f"'{name}'" if "\\" in name else name for name in units]
     return " ".join(["systemctl", *verb.split(), *quoted])

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What the units are called: a template for each mode, and its instances.
+"""The names of the units: a template for each mode, and its instances.
 
     @all    every endpoint of the mode
-    @NAME   the endpoints of that name. NAME is what systemd-escape(1) makes of it; a name like
-            domain-lookup, which systemd would take as it is, can be used as it is too
+    @NAME   the endpoints of that name. NAME is escaped by systemd-escape(1). A name like
+            domain-lookup, which systemd accepts unescaped, can also be used unescaped
 
 A mode that has no template is a KeyError.
 """
@@ -47,7 +47,7 @@ def instances_of(endpoints: Iterable[Endpoint]) -> dict[str, list[Endpoint]]:
 
 
 def escape(name: str) -> str:
-    """What systemd-escape(1) makes of a name."""
+    """A name as systemd-escape(1) escapes it."""
     escaped = []
     for index, octet in enumerate(name.encode()):
         character = chr(octet)
@@ -63,5 +63,5 @@ def escape(name: str) -> str:
 
 
 def _is_plain(name: str) -> bool:
-    """May the name stand in the name of a unit as it is?"""
+    """Can the name be used unescaped in the name of a unit?"""
     return name.isascii() and all(c.isalnum() or c in ":_.-" for c in name)

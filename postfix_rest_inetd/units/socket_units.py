@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The instances of the socket templates: where they listen, and what their drop-ins say.
+"""The instances of the socket templates: where they listen, and the text of their drop-ins.
 
 Instances that would listen at the same place exclude each other (Conflicts=). An instance @NAME
 with a unix socket is refused with a message: the handlers of two such units could get the same unit
@@ -57,7 +57,7 @@ class SocketUnit:
 
     @property
     def places(self) -> list[str]:
-        """Where it listens now, or after it was started."""
+        """Where it listens now, or would listen after a start."""
         return self.kept if self.is_refused else [*self.addresses, *self.kept]
 
 

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Postfix's side of a connection: requests to bytes, bytes to replies, and no I/O.
+"""Postfix's side of a connection: requests to bytes, bytes to replies, without I/O.
 
-What Postfix's own client would complain about is an error here as well, in its words where it has
-any; `admin.protocols` has them for each mode. One thing is stricter: bytes behind a reply, which
-nobody has asked for, are an error, because Postfix would take them for the reply to its next
-request.
+An error of Postfix's own client is an error here as well, with the same words if it has any; they
+are in `admin.protocols` for each mode. Only one thing is stricter: unexpected bytes after a reply
+are an error, because Postfix would take them for the reply to its next request.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class ReplyDecoder:
 
     @property
     def pending(self) -> bool:
-        """Have bytes arrived that belong to no reply that was taken?"""
+        """Have bytes arrived that are not part of a reply that was returned?"""
         return bool(self._buffer)
 
     def feed(self, data: bytes) -> None:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Asking the backend itself, without a socket and without a handler's process.
+"""Asks the backend itself, without a socket and without a handler's process.
 
-What answers is what answers in a handler (answering.py), so what comes out is what a handler would
-answer. It runs as the user who asks, outside of the handler's sandbox; so the two may differ in
-what they can reach and read. The endpoint is asked as it was read, whatever becomes of its files.
+The answer comes from the same code as in a handler (answering.py), so it is the one that a handler
+would give. But it runs as the present user, outside the handler's sandbox, so the two may differ in
+what they can reach and read. Later changes of the endpoint's files have no effect.
 
-The outcome tells whether an answer is the backend's, whatever words it has.
+The outcome shows whether an answer is the backend's, whatever its words are.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class DirectClient:
         self._client.close()
 
     def ask(self, request: model.Request, record: Record) -> Answer:
-        """Ask the backend, and turn its response into what Postfix would read.
+        """Ask the backend, and turn its response into the reply that Postfix would read.
 
         Raises:
             NoAnswerError: the endpoint's failure-action is to close the connection.
@@ -75,13 +75,13 @@ class DirectClient:
         return answer
 
     def answer(self, request: model.Request, trace: Trace | None = None) -> answering.Answer:
-        """What a handler would answer, and what it would know of that."""
+        """The answer of a handler, with the facts that it would log."""
         source, codec = _AsRead(self._endpoint, self._client), codec_of(self._endpoint.mode)
         return answering.answer(source, self._endpoint, codec, request, trace)
 
 
 class _AsRead:
-    """An endpoint and its client, which stay what they are: an answering.Source."""
+    """An endpoint and its client, which never change: an answering.Source."""
 
     problem = None
 
@@ -90,32 +90,32 @@ class _AsRead:
         self._client = client
 
     def client(self) -> Client:
-        """What asks the backend."""
+        """The client for the backend."""
         return self._client
 
     def has_changed(self, _deadline: Deadline) -> bool:
-        """It never has."""
+        """The endpoint and its client never change."""
         return False
 
 
 class _Recorder:
-    """Puts what happens into a record: a deadline.Trace."""
+    """Records what happens: a deadline.Trace."""
 
     def __init__(self, record: Record) -> None:
         self._record = record
 
     def stage(self, name: str) -> None:
-        """A step of its own."""
+        """Record a step."""
         self._record.begin(name)
 
     def sent(self, data: bytes) -> None:
-        """What -v shows."""
+        """Record the request, for -v."""
         self._record.saw("HTTP request", data, sent=True)
 
     def received(self, data: bytes) -> None:
-        """What -v shows."""
+        """Record a piece of the response, for -v."""
         self._record.saw("HTTP response", data, sent=False)
 
     def status(self, status: int) -> None:
-        """The operator may want to look it up in the backend's log."""
+        """Add a note, which helps to find the request in the backend's log."""
         self._record.note("response", f"HTTP status {status}")

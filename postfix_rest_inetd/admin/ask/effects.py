@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""What Postfix does with a reply, by the parameter that has the table. A pure function.
+"""What Postfix does with a reply, by the parameter that names the table. Pure functions.
 
-Where each rule comes from, in Postfix's source:
+The sources of the rules, in Postfix's source code:
 
-- util/dict_tcp.c: any trouble, and each code that begins with 4, is a temporary error; ten tries.
-- util/dict_sockmap.c: TEMP, TIMEOUT and whatever breaks are temporary errors, PERM is an error of
-  the configuration; after an end of file one more try, with no pause.
-- util/match_ops.c (match_string), global/domain_list.c: of a list of domains, any value is a match.
+- util/dict_tcp.c: any failure, and each code that begins with 4, is a temporary error; ten tries.
+- util/dict_sockmap.c: TEMP, TIMEOUT and any failure are temporary errors, PERM is an error of the
+  configuration; after an end of file there is one more try, without a pause.
+- util/match_ops.c (match_string), global/domain_list.c: in a list of domains, any value is a match.
 - smtpd/smtpd_check.c: check_mail_addr_find() and check_access() tell the two kinds of errors
   apart (reject_dict_retry, reject_server_error); check_rcpt_maps() and smtpd_check_rcpt() refuse
   unknown recipients; reject_auth_sender_login_mismatch() compares logins;
   check_policy_service() has the tries and the default action of a policy service.
 - trivial-rewrite/resolve.c and transport.c: an error of a list of domains or of transport_maps
-  makes the address fail (RESOLVE_FLAG_FAIL), whichever kind of error it was.
+  makes the address fail (RESOLVE_FLAG_FAIL), whatever kind of error it is.
 - cleanup/cleanup_map1n.c: values of virtual_alias_maps are addresses, separated by commas;
   cleanup_map11.c takes the first of several, cleanup_addr.c the whole text of a bcc map for one.
 - smtp/smtp_tls_policy.c: an error of smtp_tls_policy_maps defers the mail.
 
-smtpd(8)'s replies to RCPT are those that Postfix 3.7 was seen to give.
+The replies of smtpd(8) to RCPT were observed with Postfix 3.7.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ POLICY = "check_policy_service"
 
 
 class Rule(NamedTuple):
-    """What Postfix does where a table, or a policy service, stands."""
+    """What Postfix does with the reply of a table or a policy service in some parameters."""
 
     parameters: str
     text: str
@@ -109,7 +109,7 @@ def of_answer(mode: str, answer: Answer) -> list[Rule]:
 
 
 def for_key(rules: list[Rule], key: str) -> list[Rule]:
-    """The rules for the parameters that ask keys of this form (keys.py); all, if none does."""
+    """The rules for the parameters that look up keys of this form (keys.py), or else all rules."""
     found = []
     for rule in rules:
         kept = [name for name in rule.parameters.split(", ") if asks(name, key)]
@@ -119,10 +119,10 @@ def for_key(rules: list[Rule], key: str) -> list[Rule]:
 
 
 def of_silence(mode: str, *, close: bool = True) -> list[Rule]:
-    """What Postfix does without a reply, or with one that it cannot use.
+    """What Postfix does if it gets no reply, or one that it cannot use.
 
-    `close`: has the connection ended, or never begun? Otherwise the time has run out, or what came
-    is no reply.
+    `close`: has the connection ended, or could it not be made? Otherwise the time has run out, or
+    the data that arrived is not a reply.
     """
     side = SIDES[mode]
     tries = side.TRIES_AFTER_CLOSE if close else side.TRIES

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Many keys from standard input, one per line, as `postmap -q -` has it.
 
-`KEY<TAB>VALUE` is printed for each key that is found, and nothing for one that is not.
-Different from postmap(1), an error does not end the run: it is told on standard error, and the next
-key is asked. After MAX_ERRORS errors in a row without an answer between them, nothing better is to
-be expected, and the run ends.
+`KEY<TAB>VALUE` is printed for each key that is found, and nothing for a key that is not found.
+Unlike with postmap(1), an error does not end the run: it is printed on standard error, and the next
+key is asked. After MAX_ERRORS errors in a row without an answer between them, the run ends, because
+the next keys would very probably fail as well.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MAX_ERRORS = 10
 
 
 class Outcome:
-    """How many keys there were, were found, and had an error."""
+    """The numbers of keys that were asked, were found, and had an error."""
 
     def __init__(self) -> None:
         """None so far."""
@@ -78,7 +78,7 @@ def _ask(client: Asking, request: model.LookupRequest, outcome: Outcome) -> str:
         return str(error)
     if answer.kind == model.REPLY_VALUE:
         outcome.found += 1
-        # Bytes, as they are: what is written to a file or a pipe is for programs.
+        # The bytes are not changed: a file or a pipe is for programs.
         sys.stdout.buffer.write(b"%s\t%s\n" % (request.key, _one_line(answer.text)))
     elif answer.kind != model.REPLY_NOT_FOUND:
         outcome.errors += 1
@@ -87,7 +87,7 @@ def _ask(client: Asking, request: model.LookupRequest, outcome: Outcome) -> str:
 
 
 def _one_line(text: bytes) -> bytes:
-    """The value; on a terminal, without what it might obey."""
+    """The value; for a terminal, without control characters."""
     if sys.stdout.isatty():
         return printable(text.decode(errors="backslashreplace")).encode()
     return text.replace(b"\n", b"\\n")

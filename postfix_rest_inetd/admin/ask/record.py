@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What is remembered of a question while it is asked: the steps with their times, and the bytes.
+"""The record of one question: the steps with their times, and the bytes.
 
-A step lasts until the next one begins. mask() hides the secrets in what has been sent and received:
-the values of the header fields that may hold one, and the token wherever else it stands. It comes
-when all is there, because the pieces may cut a secret in two.
+A step lasts until the next one begins. mask() hides the secrets in the recorded bytes: the values
+of the header fields that may hold one, and the token wherever else it appears. It is called when
+the record is complete, because a secret may be split between two pieces.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import NamedTuple
 
 MASK = b"********"
 SHORTEST_SECRET = 6
-"""A shorter token would be found in words that are none; in its own header it is always masked."""
+"""A shorter token could be a part of ordinary words; in its own header it is always masked."""
 
 _HEAD_END = b"\r\n\r\n"
 
 
 class Step(NamedTuple):
-    """Something that took time."""
+    """A step, and how long it took."""
 
     name: str
     usec: int
 
 
 class Bytes(NamedTuple):
-    """Something that was sent or received; `name` says what, `sent` by whom."""
+    """Bytes that were sent or, if `sent` is false, received; `name` says what they are."""
 
     name: str
     sent: bool
@@ -37,7 +37,7 @@ class Record:
     """The course of one question.
 
     Attributes:
-        outcome: what became of it (model.py); empty where nothing but the reply is known.
+        outcome: one of model.py; empty if only the reply is known.
     """
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class Record:
         return sum(step.usec for step in self.steps)
 
     def saw(self, name: str, data: bytes, *, sent: bool) -> None:
-        """Bytes were sent or received; pieces of one thing are put together."""
+        """Bytes were sent or received; consecutive pieces of the same name are joined."""
         if self.traffic and self.traffic[-1][:2] == (name, sent):
             data = self.traffic.pop().data + data
         self.traffic.append(Bytes(name, sent, data))
@@ -78,7 +78,7 @@ class Record:
         ]
 
     def note(self, label: str, text: str) -> None:
-        """Something else that the operator wants to know."""
+        """Add something else that the operator may need to know."""
         self.notes.append((label, text))
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 r"""How one question and its answer are shown: at most 80 columns, colour on a terminal only.
 
-Bytes are shown as they are, with \n and the like for what cannot be seen; `>` is before what was
-sent and `<` before what came.
+Bytes are shown as they are, with escapes such as \n for invisible characters. `>` marks the bytes
+that were sent, and `<` those that were received.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _TONES = {
 
 
 def heading(endpoint: Endpoint, *, direct: bool) -> None:
-    """Who is asked, and by which way."""
+    """Which endpoint is asked, and how."""
     if direct:
         way = f"{endpoint.mode}, its backend {endpoint.target.origin} asked directly"
     else:
@@ -44,7 +44,7 @@ def heading(endpoint: Endpoint, *, direct: bool) -> None:
 
 
 def course(record: Record, *, verbose: bool) -> None:
-    """What happened, with its times."""
+    """The steps with their times."""
     if verbose:
         for piece in record.traffic:
             print(painted(f"{piece.name}:", LABEL))
@@ -67,12 +67,12 @@ def answered(answer: Answer) -> None:
 
 
 def unanswered(reason: str) -> None:
-    """There is no reply that Postfix could use."""
+    """Why there is no reply that Postfix could use."""
     _labelled("no reply", reason, terminal.BAD)
 
 
 def about_key(form: str, notes: Iterable[str]) -> None:
-    """Which form the key has, and what Postfix asks beside it."""
+    """The form of the key, and the other keys that Postfix looks up."""
     print()
     print(painted(f"The key is {form}", TITLE))
     for note in notes:
@@ -89,7 +89,7 @@ def consequences(rules: Iterable[Rule]) -> None:
 
 
 def advice(text: str) -> None:
-    """Something that the operator may do next."""
+    """What the operator may do next."""
     print()
     _paragraph(text, 0, "")
 

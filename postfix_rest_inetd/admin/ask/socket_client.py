@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Asking an endpoint as Postfix does: through the socket on which it listens.
+"""Asks an endpoint as Postfix does: through the socket on which it listens.
 
-One connection serves any number of questions, one at a time, as Postfix keeps it; when the other
-side has closed it, the next question makes a new one. Nothing is tried a second time: what Postfix
-would try again is said by `effects`.
+One connection serves any number of questions, one at a time, as with Postfix. When the other side
+has closed it, the next question opens a new one. No question is asked a second time; `effects` says
+when Postfix would do so.
 
 A wildcard address is asked at loopback. The longest wait is the endpoint's request-timeout, which
 the handler keeps, and GRACE_SEC for the start of a handler; Postfix itself waits for 100 s.
@@ -38,12 +38,12 @@ class NoAnswerError(Exception):
     """Postfix gets no reply that it can use.
 
     Attributes:
-        closed: did the connection end, or could none be made? Otherwise what came was no reply, or
-            nothing came in time.
+        closed: has the connection ended, or could it not be made? Otherwise nothing arrived in
+            time, or not a reply.
     """
 
     def __init__(self, text: str, *, closed: bool) -> None:
-        """`text` says why, and what to do where that is known."""
+        """`text` says why, and what to do if that is known."""
         super().__init__(text)
         self.closed = closed
 
@@ -129,10 +129,10 @@ class SocketClient:
 
 
 def may_be_the_handlers(endpoint: Endpoint, answer: Answer) -> bool:
-    """Could the handler have given this action by itself, because its backend has failed?
+    """Could this action be the handler's own, because its backend has failed?
 
-    Then it is a reply code with a text, or what failure-action says. Nothing on the wire tells
-    whether it has: the backend may have said the same. The journal does.
+    The handler's own action is a reply code with a text, or the failure-action. The reply does not
+    tell, because the backend may give the same action. The journal does.
     """
     action = answer.text.decode(errors="backslashreplace")
     is_failure = action[:1].isdigit() or action == endpoint.failure_action

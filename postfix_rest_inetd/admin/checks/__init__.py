@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The parts of `check`: modules that yield findings. `report` prints them; the others do not.
+"""The parts of `check`: modules that yield findings. Only `report` prints them.
 
-`parts` puts them together, `finding` is the shape that all of them yield, `positions` finds the
-lines of config.json that findings are about. `migrate` and `edit` use what fits them.
+`parts` combines them. All of them yield the type in `finding`. `positions` finds the lines of
+config.json that findings are about. `migrate` and `edit` use some of these modules.
 """

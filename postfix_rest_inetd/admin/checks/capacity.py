@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whether Postfix could open more connections to a socket unit than it accepts."""
+"""Checks whether Postfix could open more connections to a socket unit than the unit accepts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def findings(
     units: list[tuple[Unit, list[Endpoint]]], endpoints: list[Endpoint], instances: list[Settings]
 ) -> Iterator[Finding]:
-    """The units that accept too few; UNITS are those that listen, each with its endpoints."""
+    """The units that accept too few connections; `units` listen, each for some endpoints."""
     connections: Connections = {}
     for settings in instances:
         connections |= _connections(endpoints, settings)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A change of the configuration: is the new content good, and what follows from it?"""
+"""A change of the configuration: whether the new content can be used, and what follows from it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Change(NamedTuple):
     """What differs from one content to the next.
 
     Attributes:
-        new: by new address the name of its endpoint.
-        gone: the addresses that have no endpoint any more.
-        steps: what is still to be done, by the socket units of systemd; None where there are none.
+        new: the new addresses, each with the name of its endpoint.
+        gone: the addresses that no longer have an endpoint.
+        steps: the remaining steps for the socket units of systemd; None without systemd units.
     """
 
     new: dict[str, str]
@@ -32,7 +32,7 @@ class Change(NamedTuple):
 
 
 def errors(path: str, content: bytes) -> list[Finding]:
-    """The errors of what will be at `path`: of itself, and of the files that it names."""
+    """The errors in the future content of `path`, and in the files that it names."""
     loaded, found = configuration.load(path, content)
     if loaded is not None:
         if _has_units():
@@ -42,7 +42,7 @@ def errors(path: str, content: bytes) -> list[Finding]:
 
 
 def between(path: str, before: bytes, after: bytes) -> Change | None:
-    """What follows from a change that is saved; None where handlers cannot use the new content."""
+    """What follows from a saved change; None if handlers cannot use the new content."""
     old, new = _config(before), _config(after)
     if new is None:
         return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The configuration: all of its problems, as the handler's parser finds them, with their places."""
+"""The configuration: all problems that the handlers' parser finds, with their positions."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _AS_ROOT = "Run this as root, or as a member of the group that may read it."
 
 
 def load(path: str, content: bytes | None = None) -> tuple[loading.Config | None, list[Finding]]:
-    """The configuration, None where it cannot be used, and what was found in it.
+    """The configuration, or None if it cannot be used, and the findings about it.
 
-    With a `content`, that is what will be at `path`.
+    `content`, if given, is the future content of `path`.
     """
     try:
         loaded = loading.load(path) if content is None else loading.parse(content, path)
@@ -45,7 +45,7 @@ def load(path: str, content: bytes | None = None) -> tuple[loading.Config | None
 
 
 def described(path: str, loaded: loading.Config) -> list[Finding]:
-    """What a good configuration has."""
+    """The findings about a good configuration."""
     if not loaded.endpoints:
         what = "has no endpoints yet; nothing will listen"
         return [Finding(NOTE, path, what)]
@@ -80,7 +80,7 @@ def problems(
 
 
 def _consequence(path: str, content: bytes | None) -> str:
-    """What a file with problems means for mail."""
+    """What the problems of a file mean for mail."""
     try:
         content = loading.read(path) if content is None else content
         loaded = loading.parse(content, path, tolerant=True)
@@ -91,7 +91,7 @@ def _consequence(path: str, content: bytes | None) -> str:
 
 
 def _is_closed(path: str) -> bool:
-    """May this user not read the file? Handlers still may."""
+    """Is this user not allowed to read the file? Handlers may still be."""
     try:
         os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
     except PermissionError:
@@ -102,7 +102,7 @@ def _is_closed(path: str) -> bool:
 
 
 def _content(path: str) -> bytes | None:
-    """The file once more, None where it cannot be read: then there are no places in it."""
+    """The content of the file, or None if it cannot be read: then there are no positions."""
     try:
         if os.path.isfile(path):
             with open(path, "rb") as file:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PERIOD_SEC = 3600
 MAX_ENTRIES = 100_000
-_REASON_SEC = 2.0  # for an entry to get from a handler through journald to us
+_REASON_SEC = 2.0  # the time that an entry may take from a handler through journald to us
 _MORE = commands(
     "postfix-rest-inetd stats --since=-1h",
     "journalctl -x -t postfix-rest-inetd -p warning -S -1h",
@@ -114,7 +114,7 @@ def reason(endpoint: Endpoint, since: float) -> str | None:
 
 
 def _why(entry: JournalEntry) -> str:
-    """The cause. Without one, that is the outcome; of other entries than requests', it is both."""
+    """The cause; without one, the outcome. For entries that are not about a request, both."""
     outcome = entry.outcome.replace("-", " ")
     if entry.is_request:
         return entry.cause or outcome

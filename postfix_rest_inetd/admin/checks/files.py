@@ -39,7 +39,7 @@ class _File(NamedTuple):
 def usable(path: str, loaded: Config, content: bytes | None = None) -> Iterator[Finding]:
     """Whether the files that the endpoints name can be used by the user who runs this.
 
-    With a `content`, that is what will be at `path`. Without urllib3, nothing can be tried.
+    `content`, if given, is the future content of `path`. Without urllib3, nothing can be tried.
     """
     if not python.is_usable():
         return
@@ -62,7 +62,7 @@ def use_credentials(loaded: Config, settings: HandlerSettings) -> None:
 
 
 def installed(path: str, loaded: Config | None, settings: HandlerSettings) -> Iterator[Finding]:
-    """What is wrong with the permissions, seen from the user of systemd's handlers."""
+    """What is wrong with the permissions for the user of systemd's handlers."""
     endpoints = loaded.endpoints if loaded is not None else []
     has_secret = loaded is None or any(_has_secret(endpoint) for endpoint in endpoints)
     files = [_File(path, path, has_secret), *_named(endpoints)]
@@ -91,7 +91,7 @@ def _named(endpoints: list[Endpoint]) -> Iterator[_File]:
         for attribute in _FILE_KEYS:
             file = getattr(endpoint, attribute)
             if file is not None and "/" in file:
-                # Without a file of its own, the key is in the certificate's.
+                # Without tls-key-file, the key is in the certificate's file.
                 is_secret = attribute in ("auth_token_file", "tls_key_file") or (
                     attribute == "tls_cert_file" and endpoint.tls_key_file is None
                 )

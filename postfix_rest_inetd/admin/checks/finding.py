@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What `check` finds: the one shape that all of its parts yield and that is printed at the end.
+"""The findings of `check`, which all of its parts yield and which are printed at the end.
 
-A part is a module with generators of findings. What it misses or may not read is a finding as well,
-not an error.
+A part is a module with generators of findings. If something is missing or may not be read, that is
+a finding as well, and not an error.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 ERROR = "error"  # mail is deferred, or will be
 WARNING = "warning"  # a step is missing, or something will go wrong sooner or later
-NOTE = "note"  # what could not be seen, or is only worth knowing
+NOTE = "note"  # something could not be checked, or is only worth knowing
 GOOD = "ok"
 SEVERITIES = (ERROR, WARNING, NOTE, GOOD)
 
@@ -19,7 +19,7 @@ SEVERITIES = (ERROR, WARNING, NOTE, GOOD)
 class Finding(NamedTuple):
     """One thing that was found.
 
-    In `advice`, a line that begins with four blanks is a command to be typed as it is.
+    In `advice`, a line that begins with four blanks is a command that can be copied.
     """
 
     severity: str
@@ -29,5 +29,5 @@ class Finding(NamedTuple):
 
 
 def commands(*lines: str) -> str:
-    """Commands, as they stand in an advice."""
+    """Commands in the form for `advice`."""
     return "\n".join(f"    {line}" for line in lines)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What all socket units need of the machine: the generator, its addresses, services at rest."""
+"""What all socket units need on the machine: the generator, addresses, and no failed services."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RELOAD = "systemctl daemon-reload"
 
 
 def findings(endpoints: list[Endpoint] | None) -> Iterator[Finding]:
-    """What is wrong; the endpoints are None without a usable configuration."""
+    """The findings; `endpoints` is None without a usable configuration."""
     yield from _generator()
     if endpoints is not None:
         yield from _left_failed()
@@ -42,7 +42,7 @@ def _generator() -> Iterator[Finding]:
 
 
 def _left_failed() -> Iterator[Finding]:
-    """Failed services whose cause may be gone: systemd keeps them failed until they are reset."""
+    """Services that have failed. systemd keeps this state, even without a cause, until a reset."""
     for name in systemd.failed_services():
         what = "is still marked as failed, although the configuration is good now"
         if not name.endswith("-config.service"):

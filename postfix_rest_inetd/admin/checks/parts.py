@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The parts of `check` put together: which of them apply to a file, and what they find.
+"""Combines the parts of `check`: which of them apply to a file, and what they find.
 
     config      the configuration: all of its problems, with line and column; risks; urllib3
     files       the files that it names, and the rights of the handlers
     sockets     systemd's socket units, and the processes that listen
-    postfix     the tables and policy services of Postfix that lead here
-    probe       the backends, the endpoints as Postfix asks them, and recent failures
+    postfix     the tables and policy services of Postfix that connect to the endpoints
+    probe       the backends, the endpoints through their sockets, and recent failures
 
 The installed configuration, which systemd's handlers and the generator read, gets all but `probe`.
 Another file gets `config` and `files`.
@@ -55,7 +55,7 @@ def _is_installed(path: str) -> bool:
 
 
 def findings(path: str, parts: frozenset[str]) -> Iterator[Finding]:
-    """What these parts find, in their order."""
+    """The findings of these parts, in their order."""
     loaded, found = configuration.load(path)
     if "config" in parts or loaded is None:
         yield from found
@@ -76,7 +76,7 @@ def findings(path: str, parts: frozenset[str]) -> Iterator[Finding]:
 def _asked(
     path: str, loaded: loading.Config, parts: frozenset[str], listeners: Listeners
 ) -> Iterator[Finding]:
-    """What asks the endpoints, and what they answer."""
+    """The findings about Postfix and, with `probe`, about the answers of the endpoints."""
     in_use = _is_installed(path) or "sockets" in parts
     postfix, notes = postfix_checks.settings_and_notes()
     if "postfix" in parts:

@@ -45,7 +45,7 @@ def findings(
     instances: list[Settings],
     ours: frozenset[str] = frozenset(),
 ) -> Iterator[Finding]:
-    """What does not fit, of all instances; `ours` are the addresses of socket units of ours."""
+    """What does not fit, in all instances; `ours` are the addresses of our socket units."""
     asked: set[Endpoint] = set()
     for settings in instances:
         used = []
@@ -69,7 +69,7 @@ def findings(
 def endpoint_of(
     reference: Reference, endpoints: list[Endpoint], settings: Settings
 ) -> Endpoint | None:
-    """The endpoint that a reference leads to, whether that is of use or not."""
+    """The endpoint that a reference leads to, even if its mode does not fit."""
     for place in reference.addresses:
         found = endpoints_module.select(endpoints, place)
         if not isinstance(found, str):
@@ -97,7 +97,7 @@ def _strays(
     settings: Settings,
     ours: frozenset[str],
 ) -> Iterator[Finding]:
-    """References that lead to no endpoint, although they seem to be meant for one."""
+    """References that do not lead to an endpoint, although they seem to be meant for one."""
     for problem, meant in typos.readings(reference, settings):
         if endpoint_of(meant, endpoints, settings) is not None:
             what = f"{reference.text}: {problem}"
@@ -178,7 +178,7 @@ def _closed(where: str, endpoint: Endpoint, settings: Settings) -> Iterator[Find
 
 
 def _chroot(reference: Reference, endpoint: Endpoint, settings: Settings) -> Iterator[Finding]:
-    """An absolute path is another one for the services that are chrooted."""
+    """An absolute path means a different file to services that are chrooted."""
     path = reference.path or ""
     if not path.startswith("/"):
         return
@@ -223,7 +223,7 @@ def _timeout(reference: Reference, endpoint: Endpoint, settings: Settings) -> It
 
 
 def _refusing(reference: Reference, settings: Settings) -> Iterator[Finding]:
-    """local(8) and virtual(8) refuse tables that are asked over a network."""
+    """local(8) and virtual(8) refuse tables that are network services."""
     for program, (parameter, transport) in _REFUSING.items():
         in_use = settings.value(f"{program}_transport").partition(":")[0] == transport
         if in_use and parameter in reference.parameters:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Surprises of Postfix: what it does with tables and policy services, against expectation.
+"""Notes on what Postfix does with tables and policy services contrary to expectation.
 
 All findings are notes, because the administrator may want it so.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.config.endpoint import Endpoint
 
 CLOSE = "close"
-# Tables that are asked for mail addresses, in which the extension can stand.
+# Tables that are asked for mail addresses, which may have an extension.
 _OF_ADDRESSES = re.compile(
     r"(.*: )?(virtual_(alias|mailbox)|(sender_|recipient_)?canonical|(sender|recipient)_bcc"
     r"|(local|relay)_recipient|relocated|transport|smtpd_sender_login"

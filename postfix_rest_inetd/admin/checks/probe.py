@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""`check --probe`: does the backend of each endpoint answer, and as it should?
+"""`check --probe`: asks the backend of each endpoint, and judges its answers.
 
-Each step that a handler takes is taken one after the other and timed: resolving the name,
-connecting, TLS, and one request (request.py) for each map that Postfix uses, within the
-request-timeout of the endpoint.
+The steps of a handler are repeated here one by one, and timed: resolving the name, connecting, TLS,
+and one request (request.py) for each map that Postfix uses, within the request-timeout of the
+endpoint.
 
-This process asks, not a handler in its sandbox; questions.py asks handlers.
+This process asks the backend itself, outside the sandbox of handlers; questions.py asks handlers.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.config.loading import Config
 
 RENEWAL_DAYS = 14
-_TOKEN = (401, 403)  # about the token, whichever map
+_TOKEN = (401, 403)  # about the token: the same for every map
 _SLOW_PART = 0.5  # of the request-timeout
-# What a response that can be used comes to, be it good or not.
+# The outcomes of responses that can be used.
 _JUDGED = {
     *(model.FOUND, model.NOT_FOUND, model.ACTION),
     *(model.USER_ERROR, model.SERVER_ERROR, model.UNSPECIFIED_STATUS),
@@ -46,7 +46,7 @@ _JUDGED = {
 def findings(
     endpoint: Endpoint, loaded: Config, path: str, in_use: dict[Endpoint, list[str]]
 ) -> Iterator[Finding]:
-    """What the backend of one endpoint did.
+    """What the backend of one endpoint does.
 
     Args:
         endpoint: which one.
@@ -107,7 +107,7 @@ def _connect(endpoint: Endpoint, steps: list[str]) -> Iterator[Finding]:
 
 
 def _failed(endpoint: Endpoint, made: Answer, steps: list[str], same: str) -> Finding:
-    """There is no response that can be used; `same` is the command that asks as this has asked."""
+    """There is no usable response; `same` is the command that repeats the request."""
     is_invalid = made.reply.outcome == model.INVALID_DATA
     advice = f"See what it sends:\n{commands(same)}" if is_invalid else ""
     return Finding(ERROR, _where(endpoint), f"{_after(steps)}{made.facts.detail}", advice)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""urllib3, as handlers load it: is it installed, and do they load it the short way?"""
+"""Checks urllib3 as handlers load it: whether it is installed, and is loaded the short way."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SEC = 30
-# The module that is named last is one that only the long way loads.
+# Only the long way loads the module that is named last.
 _LOAD = """
 import sys
 from postfix_rest_inetd.backend import http_connection
@@ -51,8 +51,8 @@ def findings() -> Iterator[Finding]:
 
 def _loaded_in_a_new_process() -> tuple[str, bool]:
     """The version of urllib3, and whether a handler would load all of it."""
-    # The same directories of modules as here, and nothing of the working directory. What this shell
-    # has switched off is not switched off for handlers.
+    # The same module directories as here, but not the working directory. If this shell has
+    # switched the short way off, that does not apply to handlers.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     environment.pop(http_connection.PLAIN_IMPORT, None)
     try:

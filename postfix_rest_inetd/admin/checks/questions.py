@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """`check --probe`: one question through the socket of each endpoint, as Postfix asks it.
 
-That is the whole way: systemd, a handler in its sandbox with its rights and its files, the backend.
-A socketmap is asked for each map that Postfix uses. Of a failure, the journal says why; and of an
-action that a handler gives when its backend has failed, whether it has.
+This covers the whole path: systemd, a handler in its sandbox with its rights and its files, and the
+backend. A socketmap is asked for each map that Postfix uses. The journal gives the reason of a
+failure. It also tells whether an action is the handler's own, because its backend has failed.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Asked(NamedTuple):
         endpoints: all of the configuration.
         path: of the configuration.
         in_use: the maps that Postfix asks for, by endpoint.
-        failed: endpoints whose backend has failed already when it was asked directly: that a
-            handler fails likewise is not reported again.
+        failed: endpoints whose backend has failed already when it was asked directly. A failure of
+            the handler is not reported as well.
     """
 
     endpoints: list[Endpoint]
@@ -45,7 +45,7 @@ class Asked(NamedTuple):
 
 
 def findings(asked: Asked, listeners: Listeners) -> Iterator[Finding]:
-    """What Postfix would get from each endpoint."""
+    """The findings about what Postfix would get from each endpoint."""
     for endpoint in asked.endpoints:
         where = f"{endpoint.name}: socket"
         if listeners.at(endpoint.address) is None:
@@ -65,7 +65,7 @@ def findings(asked: Asked, listeners: Listeners) -> Iterator[Finding]:
 def _ask(
     endpoint: Endpoint, client: socket_client.SocketClient, map_name: str, known: Asked
 ) -> Iterator[Finding]:
-    """Ask, and judge what comes.
+    """Ask, and judge the answer.
 
     Raises:
         PermissionError: this user may not connect.

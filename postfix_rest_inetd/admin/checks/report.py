@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Findings on standard output: as a text or as JSON.
 
-A text for people is broken into lines within 80 columns; where it goes to a file, a pipe or the
-journal, a finding is one line, and so is each part of its advice.
+On a terminal, the text is wrapped at 80 columns. In a file, a pipe or the journal, each finding is
+one line, and each part of its advice is one line.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MIN_WIDTH = 40
 
 
 def as_text(findings: list[Finding]) -> None:
-    """Print findings in their order, and how many there are of what kind."""
+    """Print findings in their order, and the number of each kind."""
     width = 0
     if sys.stdout.isatty():
         columns = shutil.get_terminal_size((WIDTH, 24)).columns

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The requests of `check --probe`, which a backend can tell from those of real mail.
+"""The requests of `check --probe`, which a backend can distinguish from those of real mail.
 
 A lookup of a key that cannot exist, because its domain is in `.invalid` (RFC 2606), or a policy
 request for such a sender and recipient, from an address for documentation (RFC 5737). A backend may
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 DOMAIN = "postfix-rest-inetd.invalid"
 ADDRESS = f"check@{DOMAIN}"
-MAP_NAME = "check"  # where Postfix asks for no map
+MAP_NAME = "check"  # used if Postfix does not ask for any map
 _CLIENT = "192.0.2.1"  # RFC 5737
 
-# All that Postfix sends, because a backend may count on each attribute.
+# Everything that Postfix sends, because a backend may rely on each attribute.
 _POLICY = {
     **question.DEFAULTS,
     "helo_name": DOMAIN,
@@ -49,7 +49,7 @@ def request(endpoint: Endpoint, map_name: str) -> model.Request:
 
 
 def key(endpoint: Endpoint) -> str:
-    """A key that is neither a domain nor an address of anybody's, and could be either."""
+    """A key that could be a domain or an address, but is not in use as either."""
     return ADDRESS if has_maps(endpoint.mode) else DOMAIN
 
 
@@ -62,7 +62,7 @@ def shown(endpoint: Endpoint, map_name: str) -> str:
 
 
 def map_names(endpoint: Endpoint, in_use: dict[Endpoint, list[str]]) -> list[str]:
-    """The maps to ask for: those that Postfix uses, or one made up; one "" for other endpoints."""
+    """The maps to ask for: those that Postfix uses, or else MAP_NAME; "" without maps."""
     if not has_maps(endpoint.mode):
         return [""]
     return in_use.get(endpoint) or [MAP_NAME]
@@ -71,7 +71,7 @@ def map_names(endpoint: Endpoint, in_use: dict[Endpoint, list[str]]) -> list[str
 def command(
     endpoint: Endpoint, known: Iterable[Endpoint], path: str, map_name: str, *options: str
 ) -> str:
-    """The command that asks the same and shows each step, as a shell takes it.
+    """A shell command that asks the same question and shows each step.
 
     Args:
         endpoint: which one.
@@ -94,7 +94,7 @@ def command(
 
 
 def _named(endpoint: Endpoint, known: Iterable[Endpoint]) -> str:
-    """The name where it is unique and can be typed, or else the address."""
+    """The name if it is unique and can be typed, or else the address."""
     name = endpoint.name
     is_unique = sum(other.name == name for other in known) == 1
     can_be_typed = name.isascii() and name.isprintable() and not name.startswith("-")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the configuration allows and its administrator may not want.
+"""What the configuration allows, although its administrator may not want that.
 
 The findings are about clients that can connect, requests that others can read, and actions. None of
 them stops mail, and on a private network each may be harmless.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Tables and policy services that are meant for an endpoint, in a form that Postfix refuses.
 
-What Postfix says of them is `invalid transport name`, `valid hostname or network address required`
+Postfix reports them as `invalid transport name`, `valid hostname or network address required`
 or `garbage after numerical service`, in the log and a fatal error of each process.
 """
 
@@ -24,7 +24,7 @@ _TRANSPORTS = ("inet", "unix", "local")
 
 
 def readings(reference: Reference, settings: Settings) -> Iterator[tuple[str, Reference]]:
-    """What a reference may have been meant to be: what is wrong with it, and the right one."""
+    """What is wrong with a reference, and what it was probably meant to be."""
     yield from _READINGS[reference.mode](reference, settings)
 
 
@@ -63,14 +63,14 @@ _READINGS = {
 
 
 def _transports(place: str) -> tuple[str, ...]:
-    """The transport that is missing, judged by what there is instead."""
+    """The missing transport, derived from the rest of the reference."""
     if place.partition(":")[0] in _TRANSPORTS:
         return ()
     return ("unix",) if "/" in place else ("inet",)
 
 
 def _split(reference: Reference) -> tuple[str, str, str]:
-    """What stands around a table, its type, and what stands behind that."""
+    """The text around a table, its type, and the text after the type."""
     kind = SIDES[reference.mode].TABLE
     around, _, rest = reference.text.partition(f"{kind}:")
     return around, kind, rest

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The socket units: which should listen, which do, which processes hold their addresses.
+"""The socket units: which should listen, which do, and which processes hold their addresses.
 
-Compared are four states, each of which can be behind the one before it: config.json, the drop-ins
-that systemd has loaded, the addresses that are listened at, and what will be started at a boot.
+Four states are compared, each of which may lag behind the one before it: config.json, the drop-ins
+that systemd has loaded, the addresses that have listeners, and the units that a boot will start.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _RELOAD = "systemctl daemon-reload"
 
 
 def findings(endpoints: list[Endpoint] | None, listeners: Listeners) -> Iterator[Finding]:
-    """What is wrong with the socket units; without a usable configuration, which have failed."""
+    """What is wrong with the socket units; without a usable configuration, the failed ones."""
     instances = _instances(endpoints or [])
     names = sorted({*instances, *systemd.known_sockets()})
     units = systemd.units(names)
@@ -61,13 +61,13 @@ def serving(endpoints: list[Endpoint]) -> list[tuple[Unit, list[Endpoint]]]:
 
 
 def open_addresses() -> frozenset[str]:
-    """Where socket units listen, by what systemd has loaded."""
+    """Where socket units listen, according to what systemd has loaded."""
     units = systemd.units(systemd.known_sockets())
     return frozenset(address for unit in units if unit.is_active for address in unit.listen)
 
 
 def _instances(endpoints: list[Endpoint]) -> dict[str, list[Endpoint]]:
-    """By the name of a socket unit the endpoints that it is for, as the generator sees it."""
+    """The endpoints of each socket unit, by its name, as the generator assigns them."""
     return {
         socket_of(mode, instance): own
         for mode in model.MODES
@@ -130,7 +130,7 @@ def _refused(unit: Unit) -> Finding:
 
 
 def raising_max_connections(unit: Unit, number: int) -> str:
-    """The commands that give a unit more connections, whatever other drop-ins say."""
+    """The commands that allow a unit more connections, even if other drop-ins limit them."""
     directory = f"/etc/systemd/system/{unit.kind}@.socket.d"
     text = f"[Socket]\\nMaxConnections={number}\\n"
     return commands(
@@ -171,7 +171,7 @@ def _orphans(units: list[Unit], instances: dict[str, list[Endpoint]]) -> Iterato
 
 
 def _without_endpoint(unit: Unit, instances: dict[str, list[Endpoint]]) -> str:
-    """How to get rid of a unit; where another endpoint has its address, without closing it."""
+    """How to remove a unit; if another endpoint has its address, without closing that."""
     # @NAME rather than @all, and without escapes if there is such a name.
     for name in sorted(instances, key=lambda name: ("@all." in name, "\\" in name)):
         endpoints = instances[name]
@@ -186,7 +186,7 @@ def _without_endpoint(unit: Unit, instances: dict[str, list[Endpoint]]) -> str:
 def _stale(
     units: list[Unit], instances: dict[str, list[Endpoint]], listeners: Listeners
 ) -> Iterator[Finding]:
-    """Units that are active, but not as the files say."""
+    """Units that are active, but differ from the files."""
     for unit in units:
         endpoints = instances.get(unit.name)
         if not unit.is_active or endpoints is None:
@@ -220,7 +220,7 @@ def _stolen(unit: Unit, endpoints: list[Endpoint], listeners: Listeners) -> Iter
 
 
 def _is_extra(address: str, wanted: set[str]) -> bool:
-    """Is it the IPv4 that the generator adds to a [::]?"""
+    """Is it an IPv4 address that the generator adds for a [::]?"""
     return address.startswith("0.0.0.0:") and f"[::]:{address[8:]}" in wanted - {address}
 
 

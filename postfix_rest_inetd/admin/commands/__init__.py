@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The operator's commands, one module each: what its command line knows, and what it does.
+"""The operator's commands, one module each: the arguments of a command, and what it does.
 
-A command is thin: the domain is in the other packages of `admin`. Commands do not import each
+Commands are thin; the other packages of `admin` do most of the work. Commands do not import each
 other.
 """

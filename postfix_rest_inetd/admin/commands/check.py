@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""`postfix-rest-inetd check`: does all fit that has to work together, and what is to be done?
+"""`postfix-rest-inetd check`: finds problems of the installation, and says what to do about them.
 
-`checks/parts.py` has the parts. A problem of the configuration is an error that `check` reports:
-the exit status is 1 as for other errors, not the one of commands that need a configuration. A
-warning is about a step that is still to be taken, or a risk, and counts with --strict only, so that
-`check` can stand before these steps in a script.
+`checks/parts.py` lists the parts. `check` reports a problem of the configuration as an error, with
+exit status 1 as for other errors; commands that need a configuration have another status for it. A
+warning is about a step that is still to be taken, or about a risk. It affects the exit status only
+with --strict, so that a script can run `check` before these steps.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EXIT_STATUS = {EXIT_GOOD: "no errors", EXIT_BAD: "errors or, with --strict, warn
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command line knows."""
+    """Define the arguments."""
     parser.epilog = """\
 A warning is a step that is still to be taken, or a risk. Problems of the
 configuration are errors, with exit status 1.
@@ -44,7 +44,7 @@ configuration are errors, with exit status 1.
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check, and print what was found; returns the exit status."""
+    """Check, and print the findings; returns the exit status."""
     chosen = arguments.only or parts.parts_for(arguments.config)
     if arguments.probe:
         chosen |= {"probe"}

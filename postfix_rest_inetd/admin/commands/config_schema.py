@@ -17,7 +17,7 @@ EXIT_STATUS = {0: "printed", EXIT_FAILED: "the output cannot be written"}
 
 
 def add_arguments(_parser: argparse.ArgumentParser) -> None:
-    """There are none."""
+    """Define no arguments."""
 
 
 def run(_arguments: argparse.Namespace) -> int:

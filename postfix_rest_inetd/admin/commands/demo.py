@@ -21,7 +21,7 @@ DEFAULT_PORT = 9001
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command line knows."""
+    """Define the arguments."""
     parser.epilog = """\
 Without --once, the endpoints and the backend stay up afterwards, until
 interrupted.

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""`postfix-rest-inetd edit`: an editor on a copy, a check, and the copy takes the file's place.
+"""`postfix-rest-inetd edit`: edits a copy of the configuration, checks it, and replaces the file.
 
-While the new content has a problem, the operator decides whether it is saved. A saved file is in
-force from the next request on. Sockets at other addresses have to be opened: the commands for that
-are printed at the end.
+If the new content has problems, the operator decides whether it is saved. A saved file is in force
+from the next request on. If addresses have changed, the commands that open the sockets are printed
+at the end.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _QUESTION = "(e)dit again, e(x)it without saving, or (Q) save anyway? "
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command line knows."""
+    """Define the arguments."""
     parser.epilog = """\
 The editor is $VISUAL or $EDITOR. If the new content has problems, edit asks
 before it saves.
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _edited(path: str, draft: Draft) -> bytes | None:
-    """The content to be saved, None when there is none."""
+    """The content to be saved, or None."""
     while True:
         editor.run(draft.path)
         content = draft.edited()

@@ -2,9 +2,9 @@
 """`postfix-rest-inetd endpoints`: the endpoints of the configuration, for scripts and completion.
 
 One line for each, in the order of the file: name, mode and address, separated by tabs. A name has
-no control characters, so no line is ambiguous. Targets are not looked at, and not told.
+no control characters, so no line is ambiguous. Targets are neither checked nor printed.
 
-An output file stays as it is while the configuration cannot be used.
+If the configuration cannot be used, the output file is not changed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ EXIT_STATUS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command line knows."""
+    """Define the arguments."""
     parser.epilog = "Each endpoint is a line: name, mode and address, separated by tabs."
     add_config_option(parser)
     parser.add_argument(

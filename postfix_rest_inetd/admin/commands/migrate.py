@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""`postfix-rest-inetd migrate FILE`: from postfix-rest-connector, a daemon, to our sockets.
+"""`postfix-rest-inetd migrate FILE`: from the daemon postfix-rest-connector to our sockets.
 
-FILE is the daemon's configuration, which is used here as it is. Three things are printed: what
-differs here, which processes hold its addresses at the moment, and the commands that put it into
-service, in their order, as a text that a shell takes (everything else is a comment).
+FILE is the daemon's configuration, which is used unchanged. Three things are printed: the
+differences, the processes that hold its addresses now, and the commands that put it into service,
+in their order. The whole output can be run by a shell, because everything else is a comment.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ EXIT_STATUS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command line knows."""
+    """Define the arguments."""
     parser.epilog = "The commands are printed, not run."
     parser.add_argument("file", metavar="FILE", help="configuration of postfix-rest-connector")
 

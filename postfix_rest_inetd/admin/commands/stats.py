@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""`postfix-rest-inetd stats`: what the journal knows of requests, failures and latencies.
+"""`postfix-rest-inetd stats`: requests, failures and latencies, from the journal.
 
-Exit status: 0, also when there were no requests, and when --follow was interrupted, which ends so;
-otherwise those that all commands have (cli.py).
+The exit status is 0, also if there were no requests, or if --follow was interrupted, which is how
+it ends. The others are those that all commands share (cli.py).
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ systemctl enable --now export-postfix-rest-metrics.timer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command line knows."""
+    """Define the arguments."""
     parser.epilog = EPILOG
-    # So that `--since -1h` is a time and no option -1; argparse has no other word for that.
+    # This makes argparse take the -1h of `--since -1h` for a time and not for an option.
     parser._negative_number_matcher = re.compile(r"-\d")  # noqa: SLF001
     parser.add_argument("--since", metavar="TIME", help="count from TIME on")
     parser.add_argument("--until", metavar="TIME", help="count up to TIME")
@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _range(arguments: argparse.Namespace) -> tuple[float | None, float | None]:
-    """From when to when; None where that is not said.
+    """The begin and the end of the period; None for those that are not given.
 
     Raises:
         UsageError: options contradict one another, or a time cannot be read.
@@ -168,7 +168,7 @@ def _report(
         totals.add(entry)
     if arguments.follow:
         report = functools.partial(shown, totals, since, until)
-        with contextlib.suppress(KeyboardInterrupt):  # which is how it ends
+        with contextlib.suppress(KeyboardInterrupt):  # the usual end
             follow(journal, arguments.endpoint, totals, report, as_json=arguments.json)
         return
     _write(arguments.output, shown(totals, since, until), atomic_file.PRIVATE_MODE)
@@ -185,7 +185,7 @@ def _write(path: str | None, text: str, mode: int) -> None:
 
 
 def _hint(arguments: argparse.Namespace) -> None:
-    """Say why there may be nothing, unless this user can read everything."""
+    """Say that entries may be missing, unless this user can read the whole journal."""
     if os.geteuid() != 0 and arguments.directory is None:
         terminal.complain(
             "only root and members of the groups systemd-journal and adm can read the whole "

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""The REST backend of the demo: what a backend author writes, in its smallest form.
+"""The REST backend of the demo: the smallest form of what the author of a backend writes.
 
-Lookups answer 200 and a JSON array of strings, which is empty for an unknown key; 404 is for an
-unknown path or map. Keys are looked for in lower case, and an
-address without its extension as well, because Postfix leaves both to the backend. The policy route
-gets Postfix's attributes as a form and answers 200 with one line, the action. X-Auth-Token must be
-right (403 otherwise: Postfix then sees a configuration error).
+A lookup is answered with 200 and a JSON array of strings, which is empty for an unknown key; 404 is
+for an unknown path or map. Keys are looked up in lower case, and addresses also without their
+extension, because Postfix leaves both to the backend. The policy route gets Postfix's attributes as
+a form, and answers with 200 and one line, the action. X-Auth-Token must be right; otherwise the
+answer is 403, and Postfix sees a configuration error.
 
     GET  /domains?key=K                              tcp-lookup
     GET  /maps?name=domain|mailbox|alias&key=K       socketmap-lookup
     POST /policy                                     policy
 
-Everything that concerns the domain BROKEN is answered with 500, so that the failure side can
-be looked at as well. Each request is handed to `report` before the response leaves, so the report
-is there when the reply is.
+Requests that concern the domain BROKEN are answered with 500, to show what happens if a backend
+fails. Each request is passed to `report` before its response is sent, so the report is available
+when the reply arrives.
 """
 
 from __future__ import annotations
@@ -81,14 +81,14 @@ class _Server(ThreadingHTTPServer):
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing when a client goes away in the middle: the handler reports it."""
+        """Print nothing when a client closes the connection early: the handler reports it."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     """One connection of a handler, kept alive between requests as HTTP/1.1 does."""
 
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # header and body leave together
+    wbufsize = -1  # header and body are sent together
     server: _Server
 
     def do_GET(self) -> None:
@@ -98,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit()) or int(length) > MAX_BODY_BYTES:
-            self.close_connection = True  # the body stays unread
+            self.close_connection = True  # the body is not read
             self._respond(b"", lambda: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b""))
             return
         body = self.rfile.read(int(length))
@@ -152,7 +152,7 @@ def _policy(path: str, body: bytes) -> tuple[HTTPStatus, bytes]:
 
 @contextlib.contextmanager
 def serving(token: str, report: Callable[[Exchange], None]) -> Iterator[int]:
-    """Serve on a loopback port, which is yielded, for as long as the context lasts."""
+    """Serve on a loopback port, which is yielded, until the context ends."""
     with _Server(token, report) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
         thread.start()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the demo asks: its endpoints, and its questions with their right replies."""
+"""The endpoints of the demo, and its questions with their right replies."""
 
 from __future__ import annotations
 

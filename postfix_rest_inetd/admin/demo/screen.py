@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 r"""What the demo prints: at most 80 columns, coloured only on a terminal (and not with NO_COLOR).
 
-Bytes are shown as they are, with \n and the like for what cannot be seen, so nothing a
-backend or a client sends can do anything to the terminal. Tokens are masked.
+Bytes are shown as they are, with escapes such as \n for invisible characters, so no data of a
+backend or a client can control the terminal. Tokens are masked.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _say(text: str = "", style: str = "") -> None:
 
 
 def _row(label: str, lines: Iterable[str], style: str = "") -> None:
-    """Print lines beside a label; what is too long goes on in the next line."""
+    """Print lines beside a label; long lines are wrapped."""
     heading = f"  {label}".ljust(LABEL_WIDTH)
     for line in lines:
         for piece in pieces(line, TEXT_WIDTH):
@@ -54,7 +54,7 @@ def _wrapped(text: str) -> list[str]:
 
 
 def _readable(data: bytes) -> list[str]:
-    """Show bytes, one line for each line of them, a form broken at its ampersands."""
+    """Show bytes line by line; a form is broken at its ampersands."""
     lines = data.decode(errors="backslashreplace").split("\n")
     shown = [printable(line + "\n") for line in lines[:-1]] + [printable(lines[-1])] * bool(
         lines[-1]
@@ -103,7 +103,7 @@ def question(number: int, asked: Question, address: str) -> None:
 
 
 def answer(asked: Question, reply: bytes, elapsed: float, happened: Sequence[Event]) -> None:
-    """Show how the reply came about, and what it means."""
+    """Show what led to the reply, and what it means."""
     exchanges = [event for event in happened if isinstance(event, Exchange)]
     for exchange in exchanges:
         _row("HTTP request", _request(exchange), WIRE)
@@ -144,7 +144,7 @@ def _log(happened: Iterable[Event]) -> None:
 
 
 def summary(wrong: Sequence[int]) -> None:
-    """Say how the questions went."""
+    """Say whether the answers were right."""
     _say()
     if wrong:
         _say(f"WRONG: {', '.join(f'answer {number}' for number in wrong)}.", BAD)

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
 """One run of the demo: a REST backend, three endpoints, one question of each kind.
 
-Nothing is simulated but Postfix: systemd-socket-activate owns the sockets as .socket units
-would (sockets.py), it starts the real handler for each connection, and that asks a REST
-backend (backend.py). Everything is on loopback and in a private temporary directory, and is
-gone afterwards. Only the main thread prints (screen.py); what happens elsewhere reaches it as
-events through one queue.
+Only Postfix is simulated. systemd-socket-activate owns the sockets as .socket units would
+(sockets.py) and starts the real handler for each connection, which asks a REST backend
+(backend.py). Everything is on loopback and in a private temporary directory, which is removed
+afterwards. Only the main thread prints (screen.py); other threads send it events through a queue.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run(first_port: int, *, once: bool) -> bool:
-    """Show the demo; returns whether every answer was the right one, byte for byte.
+    """Show the demo; returns whether every answer was right, byte for byte.
 
     Without ONCE, it then stays up until one of STOP_SIGNALS comes.
 
@@ -69,7 +68,7 @@ def _run(first_port: int, events: Events, cleanup: contextlib.ExitStack, *, once
         port = ports[endpoint.name] = listen(endpoint, wanted, config, events, cleanup)
         if port != wanted:
             screen.port_taken(endpoint.name, wanted, port)
-    # In time: a handler reads it when a connection arrives.
+    # This is early enough: a handler reads it when a connection arrives.
     config.write_text(json.dumps(_config(ports, backend, token), indent=2) + "\n")
     screen.banner(ports, backend, config)
     wrong = [
@@ -106,7 +105,7 @@ def _config(ports: dict[str, int], backend: int, token: str) -> dict[str, object
 
 
 def _ask(number: int, question: Question, port: int, events: Events) -> bool:
-    """Ask, show each step, and tell whether the reply was the right one."""
+    """Ask, and show each step; returns whether the reply was right."""
     screen.question(number, question, f"{ADDRESS}:{port}")
     started = time.monotonic()
     reply = _reply(port, question.request)
@@ -123,7 +122,7 @@ def _ask(number: int, question: Question, port: int, events: Events) -> bool:
 
 
 def _reply(port: int, request: bytes) -> bytes:
-    """Send a request as Postfix does; return all that comes back.
+    """Send a request as Postfix does; returns all data that arrives.
 
     The half-close after the first bytes shows whether anything follows the reply.
     """

@@ -2,10 +2,10 @@
 """The sockets of the demo: systemd-socket-activate owns them, as a .socket unit would.
 
 `listen` starts one listener and returns when it listens; the listener starts the real handler
-for each connection. What a listener or its handlers write to standard error becomes `Line`
-events in the queue given to `listen`; `HANDLER_ENDED` is such a line. `stop` ends the handlers
-first, each by its process id, so that their parent collects them, then the listener. Every wait
-is a wait for an event, with a limit.
+for each connection. Each line that a listener or a handler writes to standard error becomes a
+`Line` event in the queue that `listen` was given; HANDLER_ENDED matches one such line. `stop`
+first ends the handlers, each by its process id, so that their parent collects them, and then the
+listener. All waits are for events, and have a limit.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ CHATTER = re.compile(
 )
 
 START_TIMEOUT_SEC = 10.0
-STOP_TIMEOUT_SEC = 5.0  # a handler finishes the request it is at: two seconds at most
+STOP_TIMEOUT_SEC = 5.0  # a handler finishes its present request: two seconds at most
 PORT_ATTEMPTS = 5
 
 
@@ -50,15 +50,15 @@ class SocketError(CommandError):
 
 
 class Line(NamedTuple):
-    """A line a listener or one of its handlers wrote to standard error; None: the end."""
+    """A line that a listener or one of its handlers wrote to standard error; None for the end."""
 
     endpoint: str
     text: str | None
 
 
 Event = Line | Exchange
-# None: somebody wants the demo to end. A signal handler puts it there instead of raising, which
-# could happen anywhere, as between the start of a listener and the note that it must be stopped.
+# None asks the demo to end. A signal handler puts it here. It does not raise an exception, which
+# could be raised anywhere, for example after the start of a listener and before it is recorded.
 Events = queue.SimpleQueue[Event | None]
 
 
@@ -84,7 +84,7 @@ def take(events: Events, timeout: float | None = None) -> Event:
 
 
 def collect(events: Events, last: Callable[[Event], bool], timeout: float) -> list[Event]:
-    """Take events until `last` is true for one; without it, those of `timeout` seconds."""
+    """Take events until `last` is true for one; without `last`, for `timeout` seconds."""
     deadline = time.monotonic() + timeout
     taken: list[Event] = []
     with contextlib.suppress(queue.Empty):
@@ -125,7 +125,7 @@ def _said_until_listening(events: Events) -> list[str]:
 def _start(endpoint: Endpoint, port: int, config: Path, events: Events) -> Listener:
     checkout = Path(__file__).parents[3]
     command = [COMMAND, "--accept", "--inetd", f"--listen={ADDRESS}:{port}"]
-    # A handler gets an almost empty environment; it must find the same code as this process.
+    # A handler gets an almost empty environment, and must find the same code as this process.
     command += [f"--setenv=PYTHONPATH={checkout}", sys.executable, "-m", "postfix_rest_inetd"]
     command += [f"--config={config}", f"--mode={endpoint.mode}"]
     environment = {"PATH": os.environ.get("PATH", os.defpath), "SYSTEMD_LOG_TARGET": "console"}
@@ -138,7 +138,7 @@ def _start(endpoint: Endpoint, port: int, config: Path, events: Events) -> Liste
             stderr=subprocess.PIPE,
             cwd=config.parent,  # `python3 -m` looks for modules here first: an empty directory
             env=environment,
-            start_new_session=True,  # Ctrl-C must reach the demo alone, which ends them in order
+            start_new_session=True,  # Ctrl-C must reach only the demo, which ends them in order
         )
     except FileNotFoundError:
         raise SocketError(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""This machine: what systemd, Postfix and the kernel tell about it, and files on it.
+"""This machine: information from systemd, Postfix and the kernel, and access to files.
 
-`atomic_file` replaces files, for `draft`, which the operator edits, and for what commands write.
+`atomic_file` replaces files, for `draft`, which the operator edits, and for the output of commands.
 """

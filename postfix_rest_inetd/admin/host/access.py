@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What another user may do with a path, found out by trying it as that user.
+"""What another user may do with a path; this is tried as that user.
 
-Mode bits alone would not tell: there are directories on the way, supplementary groups and ACLs.
+Mode bits alone are not enough: parent directories, supplementary groups and ACLs matter as well.
 Only root can run a program as another user. Otherwise the answer is None: unknown.
 """
 
@@ -32,7 +32,7 @@ def may(user: str, permission: str, path: str) -> bool | None:
     command = ["/usr/bin/test", f"-{permission}", path]
     try:
         done = subprocess.run(command, check=False, timeout=_SEC, **become)  # noqa: S603
-    except (OSError, subprocess.SubprocessError):  # root without all of its rights, as in a sandbox
+    except (OSError, subprocess.SubprocessError):  # root without all rights, in a sandbox
         return None
     return done.returncode == 0
 
@@ -47,7 +47,7 @@ def exists(user: str) -> bool:
 
 
 def obstacle(user: str, path: str) -> str:
-    """What on the way keeps a user from reading a file: a directory, or the file itself."""
+    """The part of a path that prevents a user from reading it: a directory, or the file itself."""
     parts = path.split("/")
     for end in range(2, len(parts)):
         directory = "/".join(parts[:end])
@@ -67,7 +67,7 @@ def rights(path: str) -> str:
 
 
 def user_name(uid: int) -> str:
-    """The name of a user, or the number where there is no name."""
+    """The name of a user, or the number if there is no name."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -20,7 +20,7 @@ PUBLIC_MODE = 0o644  # for programs that run as users of their own
 
 
 def write(path: str, text: str, mode: int) -> None:
-    """Put a file in its place. Of a symbolic link, the file that it leads to.
+    """Replace a file. If it is a symbolic link, replace the file that it leads to.
 
     Raises:
         OSError: it cannot be written, or it is a device, which must not be replaced.
@@ -39,7 +39,7 @@ def write(path: str, text: str, mode: int) -> None:
 def replace(path: str, content: bytes, new: str, give_rights: Callable[[int], None]) -> None:
     """Write `content` to the path `new`, and rename that to `path`.
 
-    Until `give_rights`, which is called with a descriptor of the new file, nobody else may read it.
+    Other users cannot read the new file until `give_rights` has been called with its descriptor.
 
     Raises:
         OSError: it cannot be written; `path` is as it was, and `new` does not exist.
@@ -60,7 +60,7 @@ def replace(path: str, content: bytes, new: str, give_rights: Callable[[int], No
 
 
 def _make_durable(directory: str) -> None:
-    """Have the renaming survive a power failure, where the file system can tell."""
+    """Make the renaming survive a power failure, if the file system supports that."""
     with contextlib.suppress(OSError):
         descriptor = os.open(directory or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

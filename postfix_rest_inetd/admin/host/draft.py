@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A file that one person at a time edits.
 
-`Draft` is a context manager: while somebody edits, it holds a lock, and a private directory beside
-the file, in which editors may leave what they like. The new content goes into a file that gets the
-owner, group, mode and extended attributes (ACLs, SELinux) of the old one and takes its place. Of a
+`Draft` is a context manager: it holds a lock, and has a private directory beside the file, in which
+editors may create other files. The new content is written to a file that gets the owner, group,
+mode and extended attributes (ACLs, SELinux) of the old one, and replaces it. If the path is a
 symbolic link, the file that it leads to is replaced.
 """
 
@@ -33,8 +33,8 @@ class Draft:
     """A file that is being edited.
 
     Attributes:
-        content: what the file held at the beginning.
-        path: of a copy of it, for the editor.
+        content: the content of the file at the beginning.
+        path: the path of a copy, for the editor.
     """
 
     def __init__(self, path: str) -> None:
@@ -71,12 +71,12 @@ class Draft:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        """Remove the copy and give the lock back."""
+        """Remove the copy and release the lock."""
         self._private.cleanup()
         os.close(self._lock)
 
     def edited(self) -> bytes:
-        """What the editor has left."""
+        """The content that the editor has saved."""
         try:
             with open(self.path, "rb") as file:
                 return file.read()
@@ -135,12 +135,12 @@ class Draft:
         os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
         with contextlib.suppress(OSError):  # a file system without them
             for name in os.listxattr(self._path):
-                with contextlib.suppress(OSError):  # some are the kernel's own
+                with contextlib.suppress(OSError):  # some belong to the kernel
                     os.setxattr(descriptor, name, os.getxattr(self._path, name))
 
 
 def _why(error: OSError) -> str:
-    """The words of an error, and what to do where that may help."""
+    """The text of an error, and what may help."""
     what = error.strerror or str(error)
     if isinstance(error, PermissionError) and os.geteuid() != 0:
         return f"{what}; run this as root"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The operator's editor: $VISUAL, $EDITOR or what the system has, run to its end."""
+"""Runs the operator's editor: $VISUAL, $EDITOR or the one of the system."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _EDITORS = ("sensible-editor", "editor", "vi", "nano")
 
 
 def run(path: str) -> None:
-    """Run the editor on a file; Ctrl-C meanwhile goes to the editor.
+    """Run the editor on a file; only the editor handles Ctrl-C meanwhile.
 
     Raises:
         CommandError: there is none, or it has failed.

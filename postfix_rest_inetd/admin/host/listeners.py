@@ -15,7 +15,7 @@ from typing import NamedTuple
 from postfix_rest_inetd.config.address import WILDCARDS, LocalAddress
 
 _TCP_LISTEN = "0A"
-_ACCEPTS_CONNECTIONS = 0x10000  # __SO_ACCEPTON, the flag of a unix socket that listens
+_ACCEPTS_CONNECTIONS = 0x10000  # __SO_ACCEPTON: the flag of a unix socket that listens
 _SOCKET_LINK = re.compile(r"socket:\[(\d+)\]")
 
 
@@ -43,7 +43,7 @@ class Holder(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        """As it is told to the operator."""
+        """The form for messages."""
         return f"{self.name} (pid {self.pid})"
 
 
@@ -51,7 +51,7 @@ class Listeners:
     """The sockets that listen at this moment."""
 
     def __init__(self, directory: str = "/proc") -> None:
-        """Read what /proc has."""
+        """Read /proc."""
         self._proc = directory
         self._inodes: dict[LocalAddress, str] = {}
         for name in ("tcp", "tcp6"):
@@ -60,19 +60,19 @@ class Listeners:
         self._holders: dict[str, Holder] | None = None
 
     def at(self, address: LocalAddress) -> LocalAddress | None:
-        """What listens at an address: itself, or a wildcard that takes it in."""
+        """The socket that listens at an address, or at a wildcard that covers it."""
         if address in self._inodes:
             return address
         if address.ip is None:
             real = resolved(address.path or "")
             sockets = (place for place in self._inodes if place.path is not None)
             return next((place for place in sockets if resolved(place.path or "") == real), None)
-        # [::] takes in IPv4 as well, unless it says otherwise, which /proc does not tell.
+        # [::] covers IPv4 as well, unless the socket is IPv6-only, which /proc does not show.
         wildcards = (LocalAddress(ip, address.port) for ip in WILDCARDS)
         return next((place for place in wildcards if place in self._inodes), None)
 
     def in_the_way_of(self, address: LocalAddress) -> LocalAddress | None:
-        """What keeps an address from being listened at: as `at`, and any other for a wildcard."""
+        """The socket that blocks an address: as `at`, or for a wildcard any socket on the port."""
         found = self.at(address)
         if found is None and address.ip in WILDCARDS:
             same_port = (place for place in self._inodes if place.port == address.port)
@@ -80,7 +80,7 @@ class Listeners:
         return found
 
     def holder(self, address: LocalAddress) -> Holder | None:
-        """The process that listens at an address, of several the oldest; None if unknown."""
+        """The process that listens at an address (the oldest of several); None if unknown."""
         if self._holders is None:
             self._holders = self._find_holders()
         return self._holders.get(self._inodes.get(address, ""))

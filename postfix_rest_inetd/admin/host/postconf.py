@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What Postfix is configured to do, as postconf(1) tells: parameters and services.
+"""The configuration of Postfix, as postconf(1) prints it: parameters and services.
 
-Values have their $parameters expanded, by Postfix itself. A parameter of the administrator's own is
-only a part of others' values; what Postfix looks up are its built-in parameters and the restriction
-classes. Overrides of single services (`-o` in master.cf) are apart.
+Postfix itself expands the $parameters in values. A parameter that the administrator has defined is
+only a part of other values; Postfix uses its built-in parameters and the restriction classes.
+Overrides of single services (`-o` in master.cf) are separate.
 
 There can be several instances of Postfix (postmulti(1)), each with settings of its own.
 """
@@ -35,12 +35,13 @@ class Service(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """All of one instance.
+    """The settings of one instance.
 
     Attributes:
-        parameters: what Postfix looks up, from main.cf or by default; restriction classes as well.
+        parameters: the parameters that Postfix uses, from main.cf or by default, and restriction
+            classes.
         overrides: by service and parameter.
-        unknown: what stands in main.cf and is used by nothing: names, and values as they stand.
+        unknown: the names and the unexpanded values of main.cf that nothing uses.
         instance: its name, or its configuration directory; empty for the default one.
         directory: the configuration directory; empty for the default one.
     """
@@ -63,7 +64,7 @@ class Settings(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """What the instance is called in a finding."""
+        """The name of the instance in findings."""
         return f"Postfix {self.instance}".rstrip()
 
 
@@ -80,9 +81,9 @@ def instances() -> list[tuple[str, str]]:
     """Name and configuration directory of each instance; both are empty for the default one."""
     try:
         lines = _output("postmulti", "-l")[0]
-    except PostfixError:  # one that cannot be used stops postmulti(1), and not postconf(1)
+    except PostfixError:  # an unusable instance stops postmulti(1), but not postconf(1)
         return [("", ""), *_listed_instances()]
-    # NAME GROUP ENABLED DIRECTORY, a - for what has no name; the default instance comes first.
+    # NAME GROUP ENABLED DIRECTORY, with - for a missing name; the default instance comes first.
     found = [line.split(maxsplit=3) for line in lines]
     others = [fields for fields in found if len(fields) == 4][1:]
     return [("", ""), *((name if name != "-" else path, path) for name, _, _, path in others)]
@@ -100,7 +101,7 @@ def read(instance: str = "", directory: str = "") -> Settings:
     """The settings of an instance of this machine's Postfix.
 
     Raises:
-        PostfixError: postconf(1) does not tell.
+        PostfixError: postconf(1) cannot print them.
     """
     lines, warnings = _postconf(directory, "-x", *_LOOKED_UP)
     parameters = dict(map(_pair, lines))
@@ -118,10 +119,10 @@ def read(instance: str = "", directory: str = "") -> Settings:
 
 
 def present(parameter: str) -> str | None:
-    """A parameter's value as it stands in main.cf, or its default: nothing in it is expanded.
+    """A parameter's unexpanded value in main.cf, or its default.
 
-    None where postconf(1) does not tell, or where the value has characters that would not survive
-    being shown and typed.
+    None if postconf(1) does not print it, or if the value has characters that cannot be copied
+    from a terminal.
     """
     try:
         _, value = _pair("".join(_output("postconf", parameter)[0]))
@@ -133,7 +134,7 @@ def present(parameter: str) -> str | None:
 
 
 def seconds(duration: str, default: int) -> int:
-    """A duration of Postfix's in seconds: `100s`, `5m`, or seconds without a unit."""
+    """The seconds of a duration in Postfix's form: `100s`, `5m`, or a number without a unit."""
     match = _DURATION.fullmatch(duration.strip())
     return int(match[1]) * _UNITS[match[2]] if match else default
 
@@ -141,7 +142,7 @@ def seconds(duration: str, default: int) -> int:
 def _overrides(
     directory: str, parameters: dict[str, str], own: dict[str, str]
 ) -> dict[tuple[str, str], str]:
-    """What services have of their own, directly or by way of a parameter of the administrator's."""
+    """The overrides of services, direct ones and those by way of an administrator's parameter."""
     overrides: dict[tuple[str, str], str] = {}
     indirect: dict[str, list[str]] = {}
     for line in _postconf(directory, "-Px")[0]:
@@ -176,7 +177,7 @@ def _service(fields: list[str], limit: int, *, chroot_default: bool) -> Service:
         f"{name}/{kind}",
         command,
         is_chrooted=chroot_default if chroot == "-" else chroot == "y",
-        # 0 is without a limit: those who are served by it have one.
+        # 0 means no limit here; the clients of the service have one.
         max_processes=_number(processes, limit) or limit,
     )
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Where Postfix asks: the tables and policy services of its settings that could be ours.
+"""The tables and policy services in Postfix's settings that may lead to our endpoints.
 
-A reference is a `tcp:` or `socketmap:` table, by way of `proxy:` or not, or what stands behind
-check_policy_service. One that stands in several parameters is one reference. What other hosts
-answer is left out: no name but localhost is looked up. Nor is a file that a list names, such as
-`mydestination = /etc/postfix/domains`, or a table's own configuration.
+A reference is a `tcp:` or `socketmap:` table, with or without `proxy:`, or the server that follows
+check_policy_service. One that appears in several parameters is one reference. References to other
+hosts are left out, and no host name except localhost is resolved. A file that a list names, such as
+`mydestination = /etc/postfix/domains`, and the configuration file of a table are not examined.
 
-Tables are taken apart as Postfix does: the name of a socketmap is what stands behind the last colon
-(util/dict_sockmap.c); `host:port` can be a port alone (util/host_port.c).
+Tables are parsed as Postfix does it: the name of a socketmap follows the last colon
+(util/dict_sockmap.c), and `host:port` can be a port alone (util/host_port.c).
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.admin.host.postconf import Service, Settings
 
 POLICY_SERVICE = "check_policy_service"
-_AROUND_ONE = ("proxy", "debug")  # tables around another table, and around several
+_AROUND_ONE = ("proxy", "debug")  # tables around another table, and around several tables
 _AROUND_SEVERAL = ("unionmap", "pipemap")
 _LISTS_OF_TABLES = ("proxy_read_maps", "proxy_write_maps")
-# What has another parameter's value unless it is set: not worth telling beside that.
+# Parameters whose default is another parameter's value. They are not reported besides that one.
 _BY_DEFAULT = re.compile(r"address_verify_.*|tlsproxy_.*|fast_flush_domains|virtual_alias_domains")
 _OPTION = re.compile(r"\{?\s*(\w+)\s*=\s*(.*?)\s*\}?", re.DOTALL)
 
 # Which of Postfix's programs look a parameter up (the tables of parameters at the end of their
-# sources); the first match counts, and else it is smtpd.
+# sources). The first match counts; without one, it is smtpd.
 _USERS = (
     (r"sender_dependent_.*|transport_maps|relocated_maps|address_verify_.*", ("trivial-rewrite",)),
     (r"smtp_", ("smtp",)),
@@ -59,14 +59,14 @@ class Reference(NamedTuple):
     """A table or a policy service.
 
     Attributes:
-        text: as it stands there, `proxy:` included.
+        text: the reference as written, with `proxy:`.
         addresses: where it connects to, for TCP; empty for another host.
-        path: the unix socket, as it stands there.
-        map_name: of a socketmap; None where it is missing.
+        path: the unix socket, as written.
+        map_name: of a socketmap; None if it is missing.
         timeout_sec: of a policy service.
         default_action: of a policy service.
-        parameters: where it stands: `virtual_alias_maps`, or `smtp/inet: smtpd_…` for an override;
-            without those that have only taken over the value of another.
+        parameters: where it appears: `virtual_alias_maps`, or `smtp/inet: smtpd_…` for an override;
+            without those that only have the value of another by default.
         askers: the services of Postfix that ask, unless proxymap(8) does so for them.
     """
 
@@ -83,7 +83,7 @@ class Reference(NamedTuple):
 
 
 def find(settings: Settings) -> list[Reference]:
-    """All references, each with every parameter that it stands in."""
+    """All references, each with every parameter in which it appears."""
     found: dict[Reference, Reference] = {}
     places = [("", name, value) for name, value in settings.parameters.items()]
     places += [(service, name, value) for (service, name), value in settings.overrides.items()]
@@ -112,7 +112,7 @@ def in_value(value: str, settings: Settings, service: str = "") -> list[Referenc
 
 
 def _askers(service: str, parameter: str, settings: Settings) -> list[Service]:
-    """The services that look a parameter up where it stands: in master.cf, or in main.cf."""
+    """The services that use a parameter of main.cf, or an override in master.cf."""
     if service:
         return [each for each in settings.services if each.name == service]
     programs = next((users for name, users in _USERS if re.match(name, parameter)), ("smtpd",))
@@ -121,7 +121,7 @@ def _askers(service: str, parameter: str, settings: Settings) -> list[Service]:
 
 
 def _inside(word: str) -> str | None:
-    """What stands in the braces of a word, None where it has none."""
+    """The text in the braces of a word; None without braces."""
     return word[1:-1] if word.startswith("{") and word.endswith("}") else None
 
 
@@ -141,7 +141,7 @@ def _tables(value: str, around: str = "") -> Iterator[Reference]:
 
 
 def table(text: str, kind: str, rest: str) -> Reference:
-    """The table `text`, of which `rest` is what stands behind `kind:`."""
+    """The table `text`; `rest` is the part after `kind:`."""
     mode = MODES_OF_TABLES[kind]
     transport, place, map_name = "inet", rest, None
     if has_maps(mode):
@@ -159,7 +159,7 @@ def _policies(value: str, settings: Settings, service: str) -> Iterator[Referenc
 
 
 def policy(specification: str, settings: Settings, service: str) -> Reference:
-    """What stands behind check_policy_service: a server, or in braces one and its options."""
+    """The argument of check_policy_service: a server, or braces with a server and its options."""
     inside = _inside(specification)
     server, *given = words(inside) if inside is not None else [specification]
     options = {match[1]: match[2] for each in given if (match := _OPTION.fullmatch(each))}
@@ -187,7 +187,7 @@ def _host_and_port(place: str) -> tuple[str, str]:
 
 
 def _addresses(host: str, service: str) -> tuple[LocalAddress, ...]:
-    """Where a host and a port of this machine are; nothing for another machine."""
+    """The addresses of a host and a port of this machine; none for another machine."""
     try:
         port = int(service) if service.isdecimal() else socket.getservbyname(service, "tcp")
     except OSError:

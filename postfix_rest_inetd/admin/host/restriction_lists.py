@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Postfix's lists of restrictions: what comes before the relay check, and where a new one belongs.
 
-The relay check is what keeps strangers from sending mail to anywhere by way of this server. It
-stands in smtpd_relay_restrictions or, where that is empty as it was before Postfix 2.10, in
+The relay check keeps strangers from sending mail to any destination through this server. It is in
+smtpd_relay_restrictions or, if that is empty as before Postfix 2.10, in
 smtpd_recipient_restrictions (postconf(5)). A `reject` in a list before these keeps strangers out as
-well; master.cf often has it for submission. A permission ends the list that it stands in, and no
-other: a stranger has to pass every list. So what is asked before the relay check can open the relay
-if no other list keeps strangers out. What is asked at the end of a list cannot, because whatever
-comes that far was to be permitted anyway.
+well; master.cf often has one for submission. A permission ends only the list that contains it, and
+a stranger has to pass every list. So a table or policy service that is asked before the relay check
+can open the relay if no other list keeps strangers out. At the end of a list it cannot, because
+mail that comes that far would be permitted anyway.
 
 All functions are pure; values are what postconf(1) shows.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 RELAY = "smtpd_relay_restrictions"
 RECIPIENT = "smtpd_recipient_restrictions"
-# In the order of smtpd(8); a stranger who sends mail to elsewhere has to pass all of them.
+# In the order of smtpd(8). A stranger's mail to other destinations has to pass all of them.
 LISTS = (
     "smtpd_client_restrictions",
     "smtpd_helo_restrictions",
@@ -56,8 +56,8 @@ def flattened(value: str, classes: Mapping[str, str]) -> list[str]:
 def can_open_relay(lists: Mapping[str, list[str]], permitting: Collection[str]) -> list[str]:
     """The lists in which a permission of PERMITTING lets strangers relay.
 
-    None where another list keeps strangers out whatever PERMITTING answers. Without any relay
-    check, such a permission is what Postfix takes for one.
+    None if another list keeps strangers out whatever `permitting` answers. Without any relay check,
+    Postfix takes such a permission for one.
 
     Args:
         lists: those of LISTS that an smtpd has, as flattened() gives them.
@@ -92,15 +92,15 @@ def _keeps_strangers_out(name: str, elements: list[str], permitting: Collection[
 
 
 def _asks(element: str, texts: Collection[str]) -> bool:
-    """Is an element one of these tables or policy services, or has it one of them in braces?"""
+    """Is an element one of these tables or policy services, or does it contain one in braces?"""
     return not set(texts).isdisjoint(_BETWEEN.split(element))
 
 
 def added(value: str, expanded: str, restriction: str) -> str | None:
-    """The list with one more restriction at its end; None where that would never be asked.
+    """The list with one more restriction at its end; None if that would never be evaluated.
 
     Args:
-        value: the list as it stands in main.cf, which is kept word for word.
+        value: the list in main.cf, which is kept word for word.
         expanded: the same with its $parameters and restriction classes expanded.
         restriction: with its argument.
     """
@@ -108,7 +108,7 @@ def added(value: str, expanded: str, restriction: str) -> str | None:
     if last in _LAST:
         return None
     if last == "permit":
-        # What gets there is permitted, so one more question before it opens nothing.
+        # Mail that gets there is permitted, so one more restriction before it opens nothing.
         match = re.fullmatch(r"(.*?)[\s,]*(permit)[\s,]*", value, re.IGNORECASE | re.DOTALL)
         if match is None:
             return None

@@ -26,7 +26,7 @@ command = advice.command
 
 _UNIT_PATH = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system")
 _GENERATOR = "postfix-rest-inetd-generator"
-# systemd.generator(7): the first one that is found counts, and a link to /dev/null is none.
+# systemd.generator(7): the first one that is found counts; a link to /dev/null masks it.
 _GENERATOR_PATH = (
     *(f"{top}/systemd/system-generators" for top in ("/run", "/etc", "/usr/local/lib", "/usr/lib")),
     "/lib/systemd/system-generators",
@@ -49,26 +49,26 @@ _TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - named, not used
 
 
 class Unit(NamedTuple):
-    """A socket unit as systemd has it in force."""
+    """A socket unit as systemd has loaded it."""
 
     name: str
     active: str
     file_state: str
-    listen: tuple[str, ...]  # as str(LocalAddress)
+    listen: tuple[str, ...]  # in the form of str(LocalAddress)
     needs_reload: bool
     refused: int
     max_connections: int
     files: tuple[str, ...]
-    started_usec: int = 0  # of the monotonic clock
+    started_usec: int = 0  # by the monotonic clock
 
     @property
     def kind(self) -> str:
-        """The template that it is made from, without the @."""
+        """The name of its template, without the @."""
         return self.name.partition("@")[0]
 
     @property
     def instance(self) -> str:
-        """What stands behind the @."""
+        """The part of the name after the @."""
         return self.name.partition("@")[2].removesuffix(".socket")
 
     @property
@@ -78,16 +78,16 @@ class Unit(NamedTuple):
 
     @property
     def is_active(self) -> bool:
-        """Does it listen, or will it in a moment?"""
+        """Does it listen, or is it about to?"""
         return self.active in ("active", "activating", "reloading")
 
 
 class HandlerSettings(NamedTuple):
-    """How systemd starts a handler, as far as files matter.
+    """The settings for handlers that concern files.
 
     Attributes:
-        user: whose rights it has.
-        hidden: directories that its sandbox hides.
+        user: the user that handlers run as.
+        hidden: directories that the sandbox hides.
         credentials: the names of LoadCredential= and their files.
     """
 
@@ -96,7 +96,7 @@ class HandlerSettings(NamedTuple):
     credentials: dict[str, str]
 
     def reads_as_root(self, path: str) -> bool:
-        """Is a file read by systemd, on behalf of the handler?"""
+        """Does systemd read a file on behalf of the handler?"""
         return path in self.credentials.values()
 
 
@@ -146,7 +146,7 @@ def _enabled_sockets() -> set[str]:
 
 
 def _has_drop_ins(name: str) -> bool:
-    """Has a unit drop-ins of its own? Without, a socket of ours has no address."""
+    """Does a unit have drop-ins of its own? Without them, our sockets have no address."""
     return any(os.path.isdir(f"{directory}/{name}.d") for directory in (GENERATED, *_UNIT_PATH))
 
 
@@ -186,9 +186,9 @@ def last_failure(unit: str) -> str:
 
 
 def is_refusing(unit: Unit) -> bool:
-    """Has a unit refused connections since it was started last?
+    """Has a unit refused connections since its last start?
 
-    systemd's own count is never set back, so the journal decides, if it can be read.
+    systemd never resets its own count, so the journal decides, if it can be read.
     """
     if not unit.refused:
         return False
@@ -201,7 +201,7 @@ def is_refusing(unit: Unit) -> bool:
 
 
 def unmasking(names: list[str]) -> list[str]:
-    """The commands that unmask units, or the templates that they are made from."""
+    """The commands that unmask units, or their templates."""
     templates = [re.sub("@.*", "@.socket", name) for name in names]
     return [
         command(f"unmask{option}", name)
@@ -212,14 +212,14 @@ def unmasking(names: list[str]) -> list[str]:
 
 
 def generator() -> tuple[str, bool]:
-    """The path of the generator, empty where there is none, and whether systemd can run it."""
+    """The path of the generator, empty if there is none, and whether systemd can run it."""
     paths = (f"{directory}/{_GENERATOR}" for directory in _GENERATOR_PATH)
     path = next((path for path in paths if os.path.lexists(path)), "")
     try:
         mode = os.stat(path).st_mode
     except OSError:
         return path, False
-    # Root may run what anybody may run.
+    # Root may run a file that any user may run.
     return path, stat.S_ISREG(mode) and bool(mode & 0o111)
 
 
@@ -258,7 +258,7 @@ def _number(text: str) -> int:
 
 
 def _output(*command: str) -> str:
-    """What a command prints; nothing where it cannot be run."""
+    """The output of a command; empty if it cannot be run."""
     try:
         done = subprocess.run(  # noqa: S603 - no shell
             command,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A value of Postfix's taken apart as Postfix does: mystrtokq() of util/mystrtok.c."""
+"""Splits a value as Postfix does: mystrtokq() of util/mystrtok.c."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ _SEPARATORS = ", \t\r\n"
 
 
 def words(value: str) -> list[str]:
-    """The words between commas and white space; what stands in braces is one, with its braces."""
+    """The words between commas and white space; a text in braces is one word, with its braces."""
     found, word, depth = [], "", 0
     for character in value:
         if depth == 0 and character in _SEPARATORS:

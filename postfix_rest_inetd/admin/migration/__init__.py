@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""From postfix-rest-connector, and from tables that Postfix has now, to our sockets."""
+"""From postfix-rest-connector, and from existing tables of Postfix, to our sockets."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def holders(
     loaded: Config, listeners: Listeners
 ) -> Iterator[tuple[Endpoint, tuple[str, str | None]]]:
-    """By endpoint the process that holds its address, and the unit of that process, if any."""
+    """For each endpoint, the process that holds its address, and its unit, if any."""
     for endpoint in loaded.endpoints:
         place = listeners.in_the_way_of(endpoint.address)
         if place is not None:
@@ -35,6 +35,6 @@ def _unit_of(pid: int) -> str | None:
             found = re.findall(r"/([^/\n]+\.service)\b", file.read())
     except OSError:
         return None
-    # Containers, and what somebody has started on a terminal, are not stopped by their service.
+    # To stop the service does not stop a container, or a process that was started on a terminal.
     own = [unit for unit in found if not unit.startswith(("docker.", "containerd.", "user@"))]
     return own[-1] if own and own == found else None

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The commands that put a configuration of postfix-rest-connector into service, in their order.
 
-A shell takes the text as it is: all but the commands is a comment.
+A shell can run the whole text: everything else is a comment.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _USER = "postfix-rest-inetd"
 
 
 def has_endpoints() -> bool:
-    """Is there a configuration that may be in use?"""
+    """Is there a configuration already that may be in use?"""
     try:
         return bool(loading.load(loading.DEFAULT_PATH).endpoints)
     except ConfigError:
@@ -65,7 +65,7 @@ def _single(loaded: Config) -> Iterator[str]:
 
 
 def _instance(endpoint: Endpoint, loaded: Config) -> str:
-    """What stands behind the @: the name as it is where that is possible, or else escaped."""
+    """The part after the @: the name itself if that is possible, or else escaped."""
     of_mode = [other for other in loaded.endpoints if other.mode == endpoint.mode]
     known = instances_of(of_mode)
     plain = endpoint.name

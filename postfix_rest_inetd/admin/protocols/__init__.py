@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""Postfix's side of each protocol: how it asks, what it understands, what main.cf calls it.
+"""Postfix's side of each protocol: its requests, the replies it accepts, and its form in main.cf.
 
 A side is a module with
 
-    TABLE               the type of the tables in main.cf; empty where Postfix has no table
-    HAS_MAPS            does a request name a map? All maps share one connection then
-    TRIES               what Postfix does, in words, before it takes a reply that it cannot use for
-                        what it is; empty for nothing
-    TRIES_AFTER_CLOSE   the same where the connection has ended, or could not be made
+    TABLE               the type of the tables in main.cf; empty if this is not a table
+    HAS_MAPS            does a request name a map? Then all maps share one connection
+    TRIES               the tries of Postfix, in words, before it treats an unusable reply as an
+                        error; empty if there are none
+    TRIES_AFTER_CLOSE   the same if the connection has ended, or could not be made
     in_main_cf(place, map_name)
-                        what asks at a place (`inet:127.0.0.1:9001`), as an element of a parameter
+                        the element of a parameter that asks at a place (`inet:127.0.0.1:9001`)
     encode(Request)     the bytes that Postfix sends
     take(bytes)         the Answer that the bytes begin with, and its length; None when it needs
-                        more; raises ReplyError for what Postfix cannot use
+                        more; raises ReplyError if Postfix cannot use them
 
-It does no I/O. SIDES has one for each mode; a mode that has none is a KeyError. What the handler
-does differently from one mode to another stands in the package of the same name in the core.
+It does no I/O. SIDES has one for each mode; a mode that has none is a KeyError. The differences
+between the modes on the handler's side are in the package of the same name in the core.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         TRIES_AFTER_CLOSE: str
 
         def in_main_cf(self, place: str, map_name: str) -> str:
-            """What asks at a place."""
+            """The element of a parameter that asks at a place."""
 
         def encode(self, request: model.Request) -> bytes:
             """The bytes that Postfix sends."""

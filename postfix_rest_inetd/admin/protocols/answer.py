@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What Postfix makes of a reply."""
+"""A reply as Postfix understands it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 
 class ReplyError(ValueError):
-    """It is no reply that Postfix could use; the text says why and repeats nothing of it."""
+    """Postfix cannot use a reply; the text says why, and does not repeat any part of it."""
 
 
 class Answer(NamedTuple):
-    """What Postfix understands: one of the REPLY_ kinds, and the text, decoded."""
+    """One of the REPLY_ kinds, and the decoded text."""
 
     kind: str
     word: str

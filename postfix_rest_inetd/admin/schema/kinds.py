@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The kinds of values in config.json as JSON schemas: what the functions of config/values.py take.
+"""The kinds of values in config.json as JSON schemas: one for each function of values.py.
 
-A schema of a kind is made with the same bounds and choices that the function is called with.
+A schema is made with the same bounds and choices that the function is called with.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _LINE_BREAK = {"pattern": r"\n"}
 
 
 def schema_of(field: Field) -> Schema:
-    """What a field may hold, besides null."""
+    """The values of a field, without null."""
     return _SCHEMAS[field.kind](*field.limits)
 
 
@@ -52,7 +52,7 @@ def in_any_case(word: str) -> Schema:
 
 
 def beginning(word: str) -> Schema:
-    """What begins with a word in any letter case."""
+    """A text that begins with a word, in any letter case."""
     return {"pattern": f"^{any_case(word)}"}
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is counted for Prometheus: plain counters, and histograms with the buckets of BOUNDS_USEC.
+"""The metrics for Prometheus: plain counters, and histograms with the buckets of BOUNDS_USEC.
 
 `to_state` and `from_state` convert everything to a JSON document and back, so that a run continues
 where the one before ended. The number of series is bounded: MAX_ENDPOINTS names, the known modes

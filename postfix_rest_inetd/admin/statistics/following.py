@@ -28,15 +28,15 @@ def follow(
     """Print what `shown` returns, again and again, until an exception ends it.
 
     Args:
-        journal: at the place up to which `totals` counts.
+        journal: positioned after the last entry that `totals` counts.
         endpoints: names; empty for all.
-        totals: what new entries are added to.
+        totals: new entries are added to these.
         shown: makes the report of `totals`.
         as_json: the report is one line of JSON.
 
     Raises:
         JournalError: the journal cannot be read.
-        KeyboardInterrupt: the operator has seen enough.
+        KeyboardInterrupt: the operator has interrupted it.
     """
     screen = sys.stdout.isatty() and not as_json
     while True:
@@ -47,7 +47,7 @@ def follow(
         drawn = time.monotonic()
         while not _add_new(journal.entries(), endpoints, totals):
             journal.wait(REDRAW_SEC)
-        # However many entries come, wait; those of the meantime count before the next report.
+        # Wait, however many entries arrive; they are counted before the next report.
         time.sleep(max(0.0, drawn + REDRAW_SEC - time.monotonic()))
         _add_new(journal.entries(), endpoints, totals)
 

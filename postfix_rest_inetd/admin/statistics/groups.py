@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Who was limited: requests of policy endpoints by sender, client or login, and their effects.
+"""Requests of policy endpoints by sender, client or login, and how many were refused or deferred.
 
 Memory is bounded: there is one counter of the most frequent (heavy.py) for all requests, and one
 each for refused, deferred and failed ones. So a sender that is often refused is not lost among many
-senders that are not. A number is not too high, and too low by at most `missed`.
+senders that are not. A number is never too high, and is too low by at most `missed`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Groups:
 
     Attributes:
         kind: one of GROUPS.
-        without: how many requests of policy endpoints have none.
+        without: the number of requests of policy endpoints that have none.
     """
 
     def __init__(self, kind: str) -> None:

@@ -3,7 +3,7 @@
 
 At most `capacity` things have a counter. When one more is needed, all counters and the number of
 the new thing are lowered by the smallest of them, and counters that reach zero are removed.
-`missed` adds up these reductions. So a counter is not too high, and too low by at most `missed`,
+`missed` adds up these reductions. So a counter is never too high, and too low by at most `missed`,
 which is at most 1/(capacity + 1) of everything that was counted. A thing that occurred more often
 than that has a counter. As long as every thing has a counter, all are exact and `missed` is 0.
 """

@@ -28,11 +28,11 @@ class JournalError(CommandError):
 
 
 class Journal:
-    """A place in the journal, and what comes after it.
+    """A position in the journal, and the entries after it.
 
     Attributes:
-        alien: how many entries had our identifier and were not written by handlers: the units'
-            other programs write some, and any user can forge one.
+        alien: how many entries had our identifier, but were not written by handlers. Other
+            programs of the units write some, and any user can forge one.
     """
 
     def __init__(self, directory: str | None = None) -> None:
@@ -79,7 +79,7 @@ class Journal:
         self._reader._previous()  # noqa: SLF001 - see the module
 
     def seek_cursor(self, cursor: str) -> None:
-        """Go to the place after the entry that `cursor` names.
+        """Go to the position after the entry that `cursor` names.
 
         Raises:
             JournalError: that is not a cursor.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From the fields of a journal entry (log_entry.py) to what is counted of it. A pure function.
+"""From the fields of a journal entry (log_entry.py) to the data that is counted. A pure function.
 
 Any local user can write entries with these fields, so nothing in them is trusted. An entry counts
 only if its mode, its outcome and its start are known ones and its numbers are numbers. Texts are
@@ -51,7 +51,7 @@ _GOOD = frozenset(GOOD_OUTCOMES)
 
 
 class JournalEntry(NamedTuple):
-    """What is counted of an entry. Times are in microseconds; a number that it lacks is 0."""
+    """The data of an entry that is counted. Times are in microseconds; a missing number is 0."""
 
     when_usec: int
     endpoint: str
@@ -63,7 +63,7 @@ class JournalEntry(NamedTuple):
     backend_usec: int
     status: int
     cause: str
-    """Why a request failed, in the same words for all that failed alike; empty for a success."""
+    """Why a request failed, in the same words for the same cause; empty for a success."""
     subjects: tuple[tuple[str, str], ...]
     """What the request was about, if that is logged: pairs of a kind (`key`) and a text."""
     number: int = 1
@@ -76,7 +76,7 @@ class JournalEntry(NamedTuple):
 
     @property
     def failed(self) -> bool:
-        """Did Postfix get something else than an answer of the backend?"""
+        """Did Postfix get something other than an answer of the backend?"""
         return self.outcome not in _GOOD
 
 
@@ -89,7 +89,7 @@ _SUBJECTS = (
 
 
 def parse(fields: Fields, when_usec: int) -> JournalEntry | None:
-    """The entry, or None if no handler writes such a one."""
+    """The entry, or None if no handler writes such an entry."""
     try:
         outcome = _text(fields, "OUTCOME")
         mode = _text(fields, "MODE")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The state between two runs of `stats --prometheus`, which keeps counters from falling.
+"""The state that `stats --prometheus` keeps between two runs, so that counters never fall.
 
 If each run counted the whole journal, counters would fall when journald removes old entries, and
 Prometheus takes that for a restart. So a state file keeps the counters, and the cursor of the last
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class StateError(CommandError):
-    """The state file holds something else."""
+    """The state file cannot be used."""
 
 
 def update(

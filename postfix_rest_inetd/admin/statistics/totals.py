@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What `stats` adds up, entry by entry, in memory that does not grow with their number.
+"""The totals of `stats`, in memory that does not grow with the number of entries.
 
 Percentiles come from histograms with a relative error of at most 1/64 (histogram.py), the most
 frequent keys and causes from counters that may be too low by a known number (heavy.py), the

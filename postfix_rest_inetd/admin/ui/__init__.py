@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""What commands share for the terminal: colour, progress, numbers as bars, common options."""
+"""Shared by commands, for the terminal: colour, progress, numbers as bars, common options."""

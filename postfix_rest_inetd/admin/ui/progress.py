@@ -2,7 +2,7 @@
 """A progress bar on standard error, if that is a terminal.
 
 It appears when the work has taken a second, and is drawn at most five times a second. When the work
-is done, it is erased, so that it does not stand among the results.
+is done, it is erased, so that it does not remain among the results.
 """
 
 from __future__ import annotations

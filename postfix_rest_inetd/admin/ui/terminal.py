@@ -25,12 +25,12 @@ def is_colourful() -> bool:
 
 
 def painted(text: str, style: str) -> str:
-    """Text for standard output, in one of the styles above if that gets colours."""
+    """Text for standard output, in one of the styles above if standard output gets colours."""
     return f"\x1b[{style}m{text}\x1b[0m" if style and is_colourful() else text
 
 
 def tolerate() -> None:
-    """Have standard output escape characters that its encoding lacks, instead of failing."""
+    """Make standard output escape characters that its encoding lacks, instead of failing."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 

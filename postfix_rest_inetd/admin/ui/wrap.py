@@ -17,8 +17,8 @@ def wrapped(
         text: without line breaks.
         width: of a line with its indentation.
         first: what the first line begins with.
-        others: what all others begin with.
-        breaks_words: whether a word that is too long goes on in the next line.
+        others: what all other lines begin with.
+        breaks_words: whether a word that is too long continues in the next line.
     """
     lines = textwrap.wrap(
         text,
