@@ -188,10 +188,10 @@ def _tell_gone(name: str, addresses: list[str], others: list[str]) -> None:
     text = f"{name} listens at {listed(addresses)}, but config.json has no such endpoint any more. "
     if others:
         new = _nicest(others)
-        text += f"It goes on until it is stopped. In its place: {command('disable', name)}; "
+        text += f"It continues until it is stopped. To replace it: {command('disable', name)}; "
         text += f"{command('enable', new)}; {command('start', new)}"
     else:
-        text += "Nobody is answered there, but by temporary errors. To close it: "
+        text += "All requests there get temporary errors. To close it: "
         text += f"{command('disable --now', name)}; systemctl daemon-reload"
     _tell(text, _GONE_ID, journal.WARNING, name)
 
@@ -200,8 +200,8 @@ def _tell_kept(unit: SocketUnit, others: list[str]) -> None:
     """Report a unit that listens at addresses of another endpoint, whose units are `others`."""
     names = (unit.name, _nicest(others))
     text = (
-        f"{unit.name} listens at {listed(unit.kept)}, which is the address of another endpoint "
-        f"now, and goes on until it is stopped. To put it right: {command('stop', *names)}; "
+        f"{unit.name} listens at {listed(unit.kept)}, which now belongs to another endpoint. "
+        f"It continues until it is stopped. To correct this: {command('stop', *names)}; "
         f"systemctl daemon-reload; {command('start', *names)}"
     )
     _tell(text, _GONE_ID, journal.WARNING, unit.name)
@@ -209,8 +209,8 @@ def _tell_kept(unit: SocketUnit, others: list[str]) -> None:
 
 def _tell_failures(failures: list[str]) -> None:
     text = (
-        f"{listed(failures)}. Sockets whose files are missing may have closed. When what is in "
-        "the way is gone: systemctl daemon-reload; postfix-rest-inetd check"
+        f"{listed(failures)}. Sockets whose files are missing may have closed. When the cause "
+        "is removed: systemctl daemon-reload; postfix-rest-inetd check"
     )
     _tell(text, _FAILED_ID, journal.ERROR)
 
