@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What holds for every test: a neutral environment, and tests skipped where they cannot run.
+"""Applies to every test: sets a neutral environment, and skips tests that cannot run.
 
-Where the tools of the tests are missing, pytest says so in one line instead of a traceback.
+If the tools of the tests are missing, pytest says so in one line instead of a traceback.
 """
 
 # Before anything of the package: what http_connection.py leaves out of http.client for a handler, a
@@ -24,7 +24,7 @@ SETTINGS = Path(__file__).parents[1] / "pyproject.toml"
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Refuse an environment that lacks what the tests import.
+    """Refuse an environment that lacks modules that the tests import.
 
     This hook runs before pytest loads any other conftest.py, which may import what is missing.
     Builds of packages pass settings of their own and run the unit tests with fewer tools.
@@ -35,7 +35,7 @@ def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs root or Postfix where these are missing; in CI that is a failure instead."""
+    """Skip tests that need root or Postfix where these are missing; in CI, that is a failure."""
     no_root = "" if os.geteuid() == 0 else "needs root"
     no_postfix = ", ".join(f"no {name}" for name in missing_programs())
     if IN_CI and no_postfix:

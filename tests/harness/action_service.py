@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A policy service that says what the action firewall never would, and what Postfix makes of it.
+"""A policy service with actions that the action firewall refuses, and what Postfix does with them.
 
 The rows were seen with Postfix 3.7.11 and 3.10.13, whose smtpd has after the policy service only
 """
@@ -26,7 +26,7 @@ MISTAKE = "451 4.3.5 Server configuration error"
 
 
 def parameters(port: int) -> dict[str, str]:
-    """Of an smtpd that asks the service on PORT of loopback, and passes on to PASSED_ON."""
+    """The parameters of an smtpd that asks the service on PORT, and passes mail on to PASSED_ON."""
     return {
         "mynetworks": "127.0.0.0/8",
         "virtual_mailbox_domains": "hosted.example",
@@ -132,7 +132,7 @@ STATUS_ONLY = [
     Row("DEFER 4.7.1", DENIED.replace("554 5.7.1", "450 4.7.1"), ""),
     Row("450 4.2.0", DENIED.replace("554 5.7.1", "450 4.2.0"), ""),
 ]
-"""A status code without a text: the reply is that of a Postfix that has been mended."""
+"""A status code without a text: the reply is that of a Postfix that has the fix."""
 
 
 _MENDED = {(3, 8): 16, (3, 9): 10, (3, 10): 9, (3, 11): 1}
@@ -142,8 +142,8 @@ SECRET = "is not to know what is said of his neighbour"
 def status_only_reply(row: Row, version: str) -> str:
     """The end of the reply to a row of STATUS_ONLY, by Postfix's version.
 
-    dsn_split() stepped over the end of the text, to what is left of the action before; here that
-    is one whose text ends in SECRET.
+    dsn_split() read past the end of the text, into the rest of the previous action; here the text
+    of that action ends in SECRET.
     """
     major, minor, patch = map(int, re.findall(r"[0-9]+", version)[:3])
     release = (major, minor)
@@ -174,7 +174,7 @@ class Session:
         client.mail("sender@test.example")
 
     def rcpt(self, action: str) -> str:
-        """The reply to RCPT, when the policy service says ACTION."""
+        """The reply to RCPT if the policy service replies with ACTION."""
         self._service.said = action.encode()
         code, text = self._client.rcpt(RECIPIENT)
         return f"{code} {text.decode()}"
@@ -203,6 +203,6 @@ class ActionService:
 
     @contextlib.contextmanager
     def session(self, client: smtplib.SMTP) -> Iterator[Session]:
-        """A session over a connection to smtpd that has been made; it is closed in the end."""
+        """A session over an open connection to smtpd, which is closed at the end."""
         with contextlib.closing(client):
             yield Session(client, self._server)

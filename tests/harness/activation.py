@@ -31,7 +31,7 @@ class Activation(NamedTuple):
     """A running systemd-socket-activate.
 
     `log` has its standard error and that of its handlers: a line "Connection from ..." for each
-    connection, and what a handler says where no journal listens.
+    connection, and the messages of handlers if there is no journal.
     """
 
     process: subprocess.Popen[bytes]

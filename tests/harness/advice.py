@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Lists of restrictions in any text that somebody may copy from: do they open a relay?
+"""Finds lists of restrictions in texts that a reader may copy, and whether they open a relay.
 
 `offences(text)` finds each `smtpd_…_restrictions = …`, be it in main.cf, in a command, in a manual
 page or in the source of a program that prints it.
@@ -18,9 +18,9 @@ _ADJACENT = re.compile(r"[\"'][ \t]*\n[ \t]*f?[\"']")
 
 
 def offences(text: str) -> list[str]:
-    """The lists in which a policy service or a table of ours stands before the relay check.
+    """The lists in which one of our policy services or tables precedes the relay check.
 
-    In smtpd_relay_restrictions it does as well where there is no relay check.
+    In smtpd_relay_restrictions, a list without a relay check counts as well.
     """
     text = _ADJACENT.sub("", text).replace("\\\n", " ")
     found = []
@@ -36,6 +36,6 @@ def offences(text: str) -> list[str]:
 
 
 def lists(text: str) -> int:
-    """How many lists with something of ours there are."""
+    """The number of lists that contain one of our policy services or tables."""
     joined = _ADJACENT.sub("", text).replace("\\\n", " ")
     return sum(bool(_OURS.search(value)) for _, _, value in _LIST.findall(joined))

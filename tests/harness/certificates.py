@@ -27,7 +27,7 @@ class ClientCertificate(NamedTuple):
 
 
 class Authority:
-    """A certification authority whose certificate lies at `ca_file`."""
+    """A certification authority whose certificate is in `ca_file`."""
 
     def __init__(self, directory: Path, name: str = "ca", parent: trustme.CA | None = None) -> None:
         self._directory = directory
@@ -37,7 +37,7 @@ class Authority:
         self._ca.cert_pem.write_to_path(str(self.ca_file))
 
     def intermediate(self, directory: Path) -> Authority:
-        """An authority whose certificate this one has made."""
+        """An authority whose certificate is issued by this one."""
         return Authority(directory, "intermediate", self._ca)
 
     def server(

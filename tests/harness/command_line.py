@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the command `postfix-rest-inetd` knows, by its own parsers."""
+"""The options and subcommands of `postfix-rest-inetd`, according to its own parsers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from postfix_rest_inetd.admin.cli import COMMANDS, parser
 
 
 def options_of(command: argparse.ArgumentParser) -> set[str]:
-    """The options of a parser, long and short, but --help."""
+    """The options of a parser, long and short, except --help."""
     return {
         option
         for action in command._actions

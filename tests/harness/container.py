@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A machine with a real systemd: a Debian booted by systemd-nspawn, and the test's hands in it.
+"""A machine with a real systemd: a Debian booted by systemd-nspawn, controlled by the test.
 
 A `Container` boots a fresh copy of a root file system made by tests/integration/build_container;
-`close()` (it is a context manager) ends it and leaves nothing behind. Nothing is shared with the
-host but the kernel: there is no network but loopback, and whatever a test writes is in memory.
+`close()` (it is a context manager) ends it and leaves nothing behind. Only the kernel is shared
+with the host: loopback is the only network, and everything that a test writes is in memory.
 
 Commands run inside, as root, in a neutral environment. Paths are the container's; they are always
 resolved by a process inside, because a symbolic link that the host followed would end on the host.
@@ -50,7 +50,7 @@ _NSPAWN = [
     *("--private-network", "--resolv-conf=off", "--timezone=off", "--link-journal=no"),
     *("--console=read-only", "--notify-ready=yes"),
 ]
-# Should this process be killed, nspawn is told to power the container off.
+# If this process is killed, nspawn is told to power the container off.
 _WITH_US = ["setpriv", "--pdeathsig", "TERM"]
 _AS_USER = 'exec setpriv --reuid="$0" --regid="$(id -g "$0")" --init-groups -- "$@"'
 _PROGRAMS = ("mount", "nsenter", "setpriv", "systemd-nspawn", "unshare")
@@ -83,7 +83,7 @@ class Container:
     # -- power
 
     def boot(self) -> None:
-        """Switch on, and return when everything that starts at boot has started."""
+        """Boot, and return when everything that starts at boot has started."""
         assert self._nspawn is None, f"{self.name} is on already"
         deadline = time.monotonic() + BOOT_SEC
         address = self._disk.directory / "notify"
@@ -138,7 +138,7 @@ class Container:
         self.boot()
 
     def poweroff(self) -> None:
-        """Switch off in order; `boot()` switches on again."""
+        """Shut down in order; `boot()` boots again."""
         self._shut_down("poweroff")
 
     def _shut_down(self, verb: str) -> None:
@@ -153,7 +153,7 @@ class Container:
         self._is_off()
 
     def crash(self) -> None:
-        """Switch off as by pulling the plug."""
+        """Power off without a shutdown, as if the plug were pulled."""
         if self._nspawn is not None:
             # nspawn itself last: when it is there it sees to its dead, and unmounts.
             self._disk.cgroup.kill("payload")
@@ -171,7 +171,7 @@ class Container:
         self._disk.cgroup.clear()
 
     def close(self) -> None:
-        """End the container without ceremony, and give everything back."""
+        """Kill the container, and release everything."""
         if self in RUNNING:
             RUNNING.remove(self)
             try:
@@ -209,7 +209,7 @@ class Container:
         check: bool = True,
         user: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run ARGV inside to its end; fail when it does, unless told not to CHECK."""
+        """Run ARGV inside to its end; with CHECK, fail if it fails."""
         data = input.encode() if isinstance(input, str) else input
         pipe = subprocess.PIPE
         with self.popen(
@@ -260,7 +260,7 @@ class Container:
         return self.run("cat", "--", path).stdout
 
     def copy_in(self, source: Path, destination: str) -> None:
-        """Copy the file or directory SOURCE of the host; it is root's inside."""
+        """Copy the file or directory SOURCE of the host; root owns the copy."""
 
         def neutral(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
             member.uid = member.gid = 0

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A REST backend on the loopback of a container, with its routes and its record in the test.
+"""A REST backend on the loopback of a container; its routes and its record are in the test.
 
 It is a process of its own (container_backend_program.py, run by the container's Python) and can be
-stopped and started again on the same port, as backends are while mail flows. Its record lasts over
-that. `answer`, `lookup`, `held`, `guarded` and `dropped` make routes.
+stopped and started again on the same port, as real backends are while mail flows. Its record is
+kept. `answer`, `lookup`, `held`, `guarded` and `dropped` make routes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def answer(
     delay_sec: float = 0,
     headers: Mapping[str, str] | None = None,
 ) -> Route:
-    """Every request of the path gets this answer, after DELAY_SEC of thought."""
+    """Every request of the path gets this answer after DELAY_SEC."""
     return {"body": body, "status": status, "delay_sec": delay_sec, "headers": dict(headers or {})}
 
 
@@ -90,7 +90,7 @@ class Backend:
     # -- its life
 
     def start(self) -> None:
-        """Start it (on the same port as before, if there was a before); it accepts connections."""
+        """Start it, on the previous port if there is one; returns when it accepts connections."""
         assert self._process is None or self._process.poll() is not None, "it runs already"
         # After a reboot of the container, say, the process is gone without a stop.
         self.stop()
@@ -106,7 +106,7 @@ class Backend:
         self.set_routes(self._routes)
 
     def stop(self) -> None:
-        """Kill it: its connections break, new ones are refused. Does nothing when it is off."""
+        """Kill it, if it runs: its connections break, and new ones are refused."""
         if self._process is None:
             return
         process, self._process = self._process, None
@@ -126,13 +126,13 @@ class Backend:
     # -- what it answers
 
     def set_routes(self, routes: Mapping[str, Route]) -> None:
-        """Replace all routes; in force for every request that arrives from now on."""
+        """Replace all routes; this applies to every request that arrives from now on."""
         self._routes = dict(routes)
         if self._process is not None:
             self._command({"routes": self._routes})
 
     def release(self) -> None:
-        """Let the requests go on that are held now."""
+        """Let the requests continue that are held now."""
         self._command({"release": True})
 
     def _command(self, command: Mapping[str, Any]) -> None:
@@ -146,7 +146,7 @@ class Backend:
     # -- what it was asked
 
     def wait_for_requests(self, count: int) -> list[Recorded]:
-        """Wait until COUNT requests have arrived in all, and return all there are."""
+        """Wait until COUNT requests have arrived in total, and return all of them."""
         self._wait(lambda: len(self.requests) >= count, f"{count} requests")
         return list(self.requests)
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The REST backend that runs inside a container; container_backend.py is its other end.
 
-A program for any Python from 3.11 on, with nothing but the standard library. One JSON object a line
+A program for any Python from 3.11 on that needs only the standard library. One JSON object a line
 on stdin: {"routes": {PATH: ROUTE}} replaces the table (the first line must), {"release": true} lets
-the requests go on that a route holds. One a line on stdout: {"port": N} first, {"done": true} for
+requests continue that a route holds. One a line on stdout: {"port": N} first, {"done": true} for
 each line of stdin, and {"request": ...} for each HTTP request, as it arrives. The end of stdin ends
 it.
 """
@@ -87,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = _serve  # noqa: N815 - http.server's names
 
     def log_message(self, *_arguments: object) -> None:
-        """Keep quiet: each request is reported."""
+        """Print nothing: each request is reported."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -96,7 +96,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_arguments: object) -> None:
-        """Keep quiet: a handler may be killed in the middle of a request."""
+        """Print nothing: a handler may be killed in the middle of a request."""
 
 
 def _obey(line: str) -> None:

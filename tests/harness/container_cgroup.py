@@ -38,7 +38,7 @@ class Cgroup:
         return os.open(name, flags | os.O_CLOEXEC, dir_fd=self._directory)
 
     def kill(self, below: str = ".") -> None:
-        """Kill all there is in it, or in the cgroup BELOW it if there is such a one."""
+        """Kill all processes in it, or in the cgroup BELOW it if that exists."""
         with (
             contextlib.suppress(FileNotFoundError),
             os.fdopen(self._open(f"{below}/cgroup.kill", os.O_WRONLY), "w") as file,
@@ -46,7 +46,7 @@ class Cgroup:
             file.write("1")
 
     def wait_until_empty(self) -> None:
-        """Return when no process is left; the kernel tells of it."""
+        """Return when no process is left; the kernel reports that."""
         deadline = time.monotonic() + _WAIT_SEC
         with os.fdopen(self._open("cgroup.events", os.O_RDONLY)) as file:
             events = select.poll()
@@ -60,7 +60,7 @@ class Cgroup:
                 file.seek(0)
 
     def clear(self) -> None:
-        """Remove what a container left below it, for the next one."""
+        """Remove the cgroups that a container left below it."""
         self.wait_until_empty()
         for _path, names, _files, directory in os.fwalk(".", topdown=False, dir_fd=self._directory):
             for name in names:

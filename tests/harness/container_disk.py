@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What a container runs on: a writable copy of a root file system, and a cgroup of its own.
+"""The base of a container: a writable copy of a root file system, and a cgroup of its own.
 
-All of it stands in a private mount namespace that only a file descriptor of the test process keeps
+All of it is in a private mount namespace that only a file descriptor of the test process keeps
 alive: an overlay over the unchanged root, written to memory (nothing a test does touches a disk,
 and fsync costs nothing), and a fresh mount of the cgroup v2 hierarchy, so that a container finds
 the same on every machine, one with cgroup v1 or without any cgroup mount included. When the
@@ -80,7 +80,7 @@ class Disk:
         return (self._namespace,)
 
     def close(self) -> None:
-        """Give everything back."""
+        """Release everything."""
         try:
             self.cgroup.close()
         finally:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The journal of a container: what is in it, and waiting for what comes."""
+"""The journal of a container: reads its entries, and waits for new ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SYNC_SEC = 30
 
 Entry = dict[str, str]
-r"""Fields by name. What is no UTF-8 appears as \xNN; of a repeated field, the last one counts."""
+r"""Fields by name. Bytes that are not UTF-8 are \xNN; the last one of a repeated field counts."""
 
 
 class Journal:
@@ -33,7 +33,7 @@ class Journal:
         self._container = container
 
     def __call__(self, *matches: str, since: str = "") -> list[Entry]:
-        """The entries that match, of all boots; only those behind the cursor SINCE, if given."""
+        """The entries that match, of all boots; only those after the cursor SINCE, if given."""
         self.sync()
         done = self._container.run(*_command(since), *matches)
         return list(_entries(done.stdout.splitlines(), since))
@@ -63,7 +63,7 @@ class Journal:
         condition: Callable[[Entry], bool] = lambda _entry: True,
         timeout: float = 30,
     ) -> list[Entry]:
-        """The first COUNT entries that match and fulfil CONDITION, as soon as they are there."""
+        """The first COUNT entries that match and fulfil CONDITION, as soon as they have arrived."""
         deadline = time.monotonic() + timeout
         entries: list[Entry] = []
         command = [*_command(since), "--follow", "--no-tail", *matches]
@@ -87,7 +87,7 @@ class Journal:
 
 def _command(since: str) -> list[str]:
     command = ["journalctl", "--no-pager", "--quiet", "--all", "--output=json"]
-    # Not --after-cursor: systemd 252 skips the first match then, too, if that is not the cursor's.
+    # Not --after-cursor: systemd 252 also skips the first match then, if that is not the cursor's.
     return [*command, f"--cursor={since}"] if since else command
 
 
@@ -114,7 +114,7 @@ def _entries(lines: Iterable[str], since: str) -> Iterator[Entry]:
 
 
 def _field(value: Any) -> str:
-    """One value of `journalctl -o json`: a list of bytes, or of values, is no string there."""
+    """One value of `journalctl -o json`: a list of bytes, or of values, is not a string there."""
     if isinstance(value, list) and value and isinstance(value[0], int):
         return bytes(value).decode(errors="backslashreplace")
     if isinstance(value, list):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Building the Debian package: packaging/build-deb on a Debian that has its build dependencies.
+"""Builds the Debian package: packaging/build-deb on a Debian that has its build dependencies.
 
 Each command runs in a fresh copy of a root file system made by tests/packaging/build_root, with no
 network but loopback: what packaging/build-deb needs has to be there.
@@ -191,9 +191,9 @@ def build(root: Path, checkout: Path, *, user: bool = False, **env: str) -> Buil
 
 
 def lintian(root: Path, built: Build, *suppressed: str) -> str:
-    """What lintian has to say about the packages, with nothing left out; overrides hold.
+    """The output of lintian about the packages, in full; overrides apply.
 
-    Tags that are SUPPRESSED are not told either.
+    SUPPRESSED tags are left out.
     """
     options = ["--info", "--display-info", "--pedantic", "--fail-on=none", "--no-cfg"]
     options += [f"--suppress-tags={tag}" for tag in suppressed]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The backends that we show, running: each with the same data, on a free port.
+"""The backends that the project shows, running on free ports with the same data.
 
 Those of packaging/examples are run as their own first lines tell, but for the address and the
 places of their files. Those of README.md, the tutorial and the demo have data of their own, and

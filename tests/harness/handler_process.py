@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The real handler process on a connection of its own, with the client's end for the test.
+"""The real handler process on a connection of its own; the test has the client's end.
 
 `start()` runs `python -m postfix_rest_inetd` with the given file descriptors and an environment
 that holds nothing but what a test puts there. The package is the one that `import` finds in the
@@ -235,7 +235,7 @@ def without_journal() -> list[str]:
 def private_mounts(*bind: tuple[Path, str]) -> list[str]:
     """The command prefix of a private mount namespace with files bound over system files.
 
-    A journal socket is covered too, as by `without_journal()`. Needs root (pytest.skip otherwise).
+    It also covers a journal socket, as `without_journal()` does. Without root, the test is skipped.
     """
     if os.geteuid() != 0 or shutil.which("unshare") is None:
         pytest.skip("needs root for a private mount namespace")
@@ -253,7 +253,7 @@ def private_mounts(*bind: tuple[Path, str]) -> list[str]:
 
 
 class Finished(NamedTuple):
-    """What a handler left when it was done."""
+    """The output and the exit status of a handler that has ended."""
 
     output: bytes
     status: int
@@ -309,7 +309,7 @@ class Handler:
         self.client.send(data)
 
     def half_close(self) -> None:
-        """Tell the handler that no more data comes."""
+        """Signal the end of our data to the handler."""
         self.client.half_close()
 
     def _more(self) -> None:
@@ -335,7 +335,7 @@ class Handler:
         return self._take(self._buffer.index(end) + len(end))
 
     def read_reply(self, mode: str) -> bytes:
-        """The next reply as it stands on the wire, frame included."""
+        """The next reply, byte for byte, with its frame."""
         if end := _ENDS[mode]:
             return self._take_through(end)
         digits = self._take_through(b":")
@@ -369,7 +369,7 @@ class Handler:
             raise AssertionError(message) from None
 
     def finish(self) -> Finished:
-        """Half-close, and return everything the handler still had to say."""
+        """Half-close, and return everything that the handler still sends."""
         with contextlib.suppress(OSError):  # it may have closed the connection already
             self.half_close()
         return self.result()

@@ -83,7 +83,7 @@ class Journald:
         return self._journalctl("--directory=/run/log/journal", "--output=export", "--no-pager")
 
     def forget(self) -> None:
-        """Remove all entries that have come so far, as journald does when it needs room."""
+        """Remove all entries that have arrived so far, as journald does when it needs room."""
         self._journalctl("--rotate")
         self._journalctl("--directory=/run/log/journal", "--vacuum-files=1")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What Postfix asks its tables, remembered in a container: which program, which map, which key.
+"""Records the lookups of Postfix in a container: which program, which map, which key.
 
 The tables are in a process inside (key_recorder_program.py), because only there can it be told who
 asks, and because Postfix's chrooted daemons find its unix socket in their queue directory.
@@ -63,7 +63,7 @@ class KeyRecorder:
         return f"socketmap:unix:{SOCKET}:{name}"
 
     def take(self) -> Asked:
-        """What has been asked since the last time."""
+        """The lookups since the last call."""
         taken = self._asked
         self._asked = []
         found: Asked = {}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Tables that remember what Postfix asks of them; key_recorder.py is its other end.
+"""Tables that record the lookups of Postfix; key_recorder.py is its other end.
 
-A program for any Python from 3.11 on, with nothing but the standard library. Its argument is the
+A program for any Python from 3.11 on that needs only the standard library. Its argument is the
 path of a unix socket to listen on, where it answers as a socketmap; each map name that its table
 has also gets a tcp_table of its own, on a free port of loopback. Beside that socket is one with the
 suffix `.login`, an authentication server in Dovecot's protocol that lets everybody in.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Kinds of config.json that could take long: for each a function from a size to a text as long.
+"""Kinds of config.json that could take long: for each, a function that makes a text of some size.
 
 Without pytest, for processes whose instructions are counted.
 """

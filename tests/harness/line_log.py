@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The lines another process writes into a pipe, and waiting for one of them."""
+"""Collects the lines that another process writes into a pipe, and waits for them."""
 
 from __future__ import annotations
 

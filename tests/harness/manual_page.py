@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The manual pages as data: what stands in their literal displays, and under their headings.
+"""The manual pages as data: the text in their literal displays, and under their headings.
 
-A display (.Bd -literal) behind a comment `test: WORDS` is a `Block`, whose text is what a reader
+A display (.Bd -literal) after a comment `test: WORDS` is a `Block`; it has the text that a reader
 sees and copies.
 """
 
@@ -21,7 +21,7 @@ _ESCAPES = {r"\e": "\\", r"\(aq": "'", r"\&": ""}
 
 
 class Block(NamedTuple):
-    """A display that tests make use of."""
+    """A display that tests use."""
 
     kind: str
     argument: str
@@ -44,7 +44,7 @@ def blocks(name: str) -> list[Block]:
 
 
 def displays(name: str, kind: str) -> dict[str, str]:
-    """The displays behind comments `KIND: WORDS`, by their words, as a reader sees them."""
+    """The displays after comments `KIND: WORDS`, by their words, as a reader sees them."""
     pattern = _BLOCK.pattern.replace(" test: ", f" {kind}: ")
     found = re.findall(pattern, source(name), re.MULTILINE)
     return {words: _unescaped(text) for words, text in found}
@@ -55,7 +55,7 @@ def _unescaped(text: str) -> str:
 
 
 def sections(name: str) -> dict[str, str]:
-    """What stands under each heading (.Sh or .Ss) of a page, up to the next one."""
+    """The text under each heading (.Sh or .Ss) of a page, up to the next one."""
     _, *parts = _HEADING.split(source(name))
     return dict(zip(parts[::2], parts[1::2], strict=True))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A machine with the product from a package: in service, upgraded while it is asked, and looked at.
+"""A machine with the product from a package: in service, upgraded under load, and inspected.
 
 For the tests of the Debian and the RPM package: what the product does is the same with both.
 """
@@ -78,7 +78,7 @@ def upstream_config(backend: Backend) -> str:
 
 
 def put_into_service(machine: Container, backend: Backend) -> None:
-    """What an operator does after the installation."""
+    """The steps of an operator after the installation."""
     machine.write("/root/upstream.json", upstream_config(backend))
     machine.run("cp", "/root/upstream.json", CONFIG)
     machine.run("rm", "/root/upstream.json")
@@ -117,7 +117,7 @@ def version(machine: Container) -> str:
 
 
 def files(machine: Container) -> set[str]:
-    """Every file of the machine, but those in which others keep what they have done."""
+    """Every file of the machine, except the logs and states of other packages."""
     others = (
         "/etc/(passwd|group|shadow|gshadow)-|/etc/\\.pwd\\.lock|/root/.*|/srv/.*|/tmp/.*"
         "|/var/(log|spool|tmp)/.*|/var/cache/(apt|ldconfig|debconf)/.*|/var/lib/(apt|dpkg|rpm|systemd)/.*"
@@ -132,7 +132,7 @@ def owners(machine: Container, *paths: str) -> list[str]:
 
 
 def listening(machine: Container) -> set[int]:
-    """The ports that somebody listens on."""
+    """The ports that have listeners."""
     lines = machine.run("ss", "-Hltn").stdout.splitlines()
     return {int(line.split()[3].rpartition(":")[2]) for line in lines}
 
@@ -156,7 +156,7 @@ def failed(machine: Container) -> str:
 
 
 def opened(machine: Container) -> list[str]:
-    """What tells the open socket of each unit from any other: its inode."""
+    """The inode of the open socket of each unit, which distinguishes it from any other."""
     return [
         machine.shell('ss -Hltne "sport = :$1" | grep -o "ino:[0-9]*"', str(PORTS[unit])).strip()
         for unit in SOCKETS

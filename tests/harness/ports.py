@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Port numbers on loopback that nobody uses."""
+"""Free port numbers on loopback."""
 
 import socket
 

@@ -153,7 +153,7 @@ def _stop(directory: Path, process: subprocess.Popen[bytes], log: LineLog) -> No
 
 
 class PostmapResult(NamedTuple):
-    """What `postmap -q` said."""
+    """The result of `postmap -q`."""
 
     status: int
     stdout: bytes

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Ending a process that was started with `start_new_session=True`, with its children."""
+"""Ends a process that was started with `start_new_session=True`, and its children."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _WAIT_SEC = 30
 
 
 def end(process: subprocess.Popen[bytes]) -> int:
-    """Kill PROCESS and whatever it started that has not left its process group."""
+    """Kill PROCESS and all processes in its process group."""
     # Not when it has ended and was waited for: its number may be somebody else's by now.
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):

@@ -2,9 +2,9 @@
 """README.md as data: the steps that it tells a reader to take, and what the reader then sees.
 
 `steps(text)` are the headings, programs, commands and dialogues, in their order. In a dialogue, a
-command stands behind `$ `, and what it prints below it; a line `...` there stands for any lines.
+command follows `$ `, and its output is below it; a line `...` there matches any lines.
 `same_shape(shown, said)` compares what is shown with what a command has said: word by word, as
-README breaks lines elsewhere, and without times and bars, which are different each time.
+README breaks lines in other places, and without times and bars, which differ each time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _DIFFERENT = (
 
 
 class Step(NamedTuple):
-    """Something in README: of the kind `heading`, `run` or `ask`, or the language of a program."""
+    """A part of README: its kind is `heading`, `run`, `ask`, or the language of a program."""
 
     kind: str
     text: str

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What an environment needs before the tests can run in it, and what of that it lacks.
+"""The tools that the tests need, and those that an environment lacks.
 
-tests/requirements.txt lists the tools, for tests/run and for this. Imports the standard library
-alone, because anything else may be what is missing.
+tests/requirements.txt lists the tools, for tests/run and for this. This module imports
+only the standard library, because anything else may be missing.
 """
 
 from importlib.metadata import PackageNotFoundError, distribution

@@ -42,7 +42,7 @@ class Recorded(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What the backend answers, and how long it thinks about it before."""
+    """An answer of the backend, and the delay before it."""
 
     status: int
     body: bytes
@@ -97,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = _serve  # noqa: N815  (http.server's names)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (http.server's name)
-        """Keep quiet: `requests` is the record."""
+        """Print nothing: `requests` is the record."""
 
 
 @contextlib.contextmanager

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Building the RPM package: packaging/build-rpm on a Debian with rpm and Fedora's macros.
+"""Builds the RPM package: packaging/build-rpm on a Debian with rpm and Fedora's macros.
 
 The macros, and what else makes a Debian look like a Fedora, are in tests/packaging/rpm/.
 """
@@ -44,7 +44,7 @@ def build_fedora_like(roots: Roots, checkout: Path) -> Path:
 
 
 def rpmlint(roots: Roots, checkout: Path) -> str:
-    """What rpmlint has to say about the results of a build in CHECKOUT, and the spec."""
+    """The output of rpmlint about the results of a build in CHECKOUT, and about the spec."""
     settings = "tests/packaging/rpm/rpmlint.toml"
     ours = "packaging/rpm/postfix-rest-inetd.rpmlintrc"
     files = [

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A REST backend that does exactly what a test says, byte by byte.
+"""A REST backend that follows the script of a test, byte by byte.
 
 A real listener on loopback; every accepted connection is served by a thread of its own. Each
 request takes the next *step* of the script, in the order in which requests arrive over all
@@ -8,7 +8,7 @@ or say nothing. Everything received is kept raw, so a test can assert the exact 
 and the number of connections. A request for which the script has no step is an error that
 `close()` raises: a handler that asks more often than it should cannot go unnoticed.
 
-Nothing here sleeps for luck: threads block on sockets or on the `stopping` event, tests wait with
+Nothing here relies on sleeping: threads block on sockets or on the `stopping` event. Tests wait in
 `wait_until`, which a condition variable wakes. `close()` ends every thread.
 """
 
@@ -48,7 +48,7 @@ class RecordedRequest(NamedTuple):
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """Every header in order; names in lower case, as their case means nothing."""
+        """Every header in order; names in lower case, because their case is not significant."""
         lines = self.raw.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]
         pairs = (line.partition(b":") for line in lines)
         return [(name.lower(), value.strip()) for name, _, value in pairs]
@@ -61,7 +61,7 @@ class RecordedRequest(NamedTuple):
 
     @property
     def body(self) -> bytes:
-        """Everything behind the header section."""
+        """The bytes after the header section."""
         return self.raw.partition(b"\r\n\r\n")[2]
 
 
@@ -279,7 +279,7 @@ class ScriptedBackend:
 
     @property
     def authority(self) -> str:
-        """HOST:PORT as it stands in a URL."""
+        """HOST:PORT in the form for a URL."""
         host = f"[{self.address}]" if ":" in self.address else self.address
         return f"{host}:{self.port}"
 
@@ -302,7 +302,7 @@ class ScriptedBackend:
         self.wait_until(lambda: len(self.requests) >= count, f"{count} requests")
 
     def wait_for_end_of(self, number: int) -> None:
-        """Return when connection NUMBER (from 0) is closed on our side too."""
+        """Return when connection NUMBER (from 0) is closed on our side as well."""
         self.wait_until(
             lambda: len(self.connections) > number and self.connections[number].over,
             f"the end of connection {number}",
@@ -380,13 +380,13 @@ class ScriptedBackend:
                     self.changed.notify_all()
 
     def check(self) -> None:
-        """Raise what went wrong in the threads so far."""
+        """Raise the errors of the threads so far."""
         if self.errors:
             message = f"the scripted backend failed: {self.errors!r}"
             raise AssertionError(message) from self.errors[0]
 
     def close(self) -> None:
-        """End every connection and thread; raise what went wrong in them."""
+        """End every connection and thread; raise their errors."""
         self.stopping.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept(); close() alone does not

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-r"""What bash, zsh and fish offer when Tab is pressed, asked of the real shells.
+r"""The completions that the real shells bash, zsh and fish offer when Tab is pressed.
 
     assert "--config" in fish(["postfix-rest-inetd", "check", "--"], PATH=...)
 
@@ -47,14 +47,14 @@ _postfix_rest_inetd
 
 
 def bash(words: list[str], environment: dict[str, str]) -> set[str]:
-    """What bash offers; `--option=value` has to be given as bash splits it, in three words."""
+    """The completions of bash; give `--option=value` in three words, as bash splits it."""
     file = COMPLETIONS / "postfix-rest-inetd.bash"
     command = [program("bash"), "--norc", "-uc", _BASH, "bash", str(file), *words]
     return set(_run(command, environment))
 
 
 def fish(words: list[str], environment: dict[str, str]) -> set[str]:
-    """What fish offers, without its descriptions."""
+    """The completions of fish, without descriptions."""
     file = COMPLETIONS / "postfix-rest-inetd.fish"
     script = 'source $argv[1]; complete -C "$argv[2..]"'
     command = [program("fish"), "--no-config", "-c", script, str(file), *words]
@@ -65,7 +65,7 @@ _ZSH = """
 fpath=({directory} $fpath)
 autoload -Uz compinit
 compinit -u -D
-# Every match that is offered goes to {descriptor}, too; not what a function asks for by -O, -A, -D.
+# Every match that is offered also goes to {descriptor}, except those that -O, -A or -D asks for.
 compadd() {{
     local -a matches
     if (( ! ${{@[(I)-[OAD]*]}} )); then
@@ -80,7 +80,7 @@ comppostfuncs=(finish)
 
 
 def zsh(words: list[str], environment: dict[str, str], directory: Path) -> set[str]:
-    """What zsh offers, typed at a terminal; DIRECTORY is for files."""
+    """The completions of zsh at a terminal; DIRECTORY is for files."""
     setup = directory / "setup.zsh"
     read_end, write_end = os.pipe()
     setup.write_text(_ZSH.format(directory=COMPLETIONS, descriptor=write_end))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""SMTP sessions by swaks(1), with what was said in them."""
+"""SMTP sessions by swaks(1), with their dialogues."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def swaks(
     helo: str = "client.test.example",
     quit_after: str = "RCPT",
 ) -> Session:
-    """Offer a mail for RECIPIENTS; an empty QUIT_AFTER sends it too."""
+    """Offer a mail for RECIPIENTS; with an empty QUIT_AFTER, also send it."""
     program = shutil.which("swaks")
     assert program is not None, "swaks is missing"
     options = arguments(port, *recipients, sender=sender, helo=helo, quit_after=quit_after)
@@ -50,14 +50,14 @@ def arguments(
     helo: str = "client.test.example",
     quit_after: str = "RCPT",
 ) -> list[str]:
-    """What swaks wants to be told for the same, where it does not run here."""
+    """The options of swaks for the same session on another machine."""
     options = ["--server", "127.0.0.1", "--port", str(port), "--timeout", "60"]
     options += ["--helo", helo, "--from", sender, "--to", ",".join(recipients)]
     return [*options, "--quit-after", quit_after] if quit_after else options
 
 
 def parse(transcript: str) -> Session:
-    """The dialogue in what swaks printed."""
+    """The dialogue in the output of swaks."""
     exchanges: list[tuple[str, str]] = [("", "")]
     for line in transcript.splitlines():
         if line.startswith(" -> "):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How the tests of the codecs feed a decoder, and what they see of it.
+"""Feeds decoders in the tests of the codecs, and records their results.
 
 A stream of bytes is fed in some partition, and what comes out is written down in plain values, so
 that two runs can be compared: the requests in order, and the reason and the reply text of the error
@@ -18,7 +18,7 @@ from postfix_rest_inetd.errors import ProtocolError
 
 
 class Seen(NamedTuple):
-    """What a decoder made of a stream."""
+    """The result of a decoder for a stream."""
 
     requests: list[object]
     reason: str | None = None
@@ -33,7 +33,7 @@ def plain(request: model.Request) -> object:
 
 
 def run(decoder, pieces: Iterable[bytes], *, end: bool = True) -> Seen:
-    """Feed PIECES, take out each request as soon as it is there, and end the stream."""
+    """Feed PIECES, take each request as soon as it is complete, and end the stream."""
     requests = []
     try:
         for piece in pieces:

@@ -39,6 +39,8 @@ SHIPPED = (
     "packaging/rpm/*.spec",
     "postfix_rest_inetd/**/*.py",
     "systemd/**/*",
+    "tests/conftest.py",
+    "tests/harness/*.py",
 )
 
 EXCEPTIONS: dict[str, tuple[str, ...]] = {}
