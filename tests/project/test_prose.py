@@ -21,6 +21,7 @@ SHIPPED = (
     ".github/*.md",
     "README.md",
     "SECURITY.md",
+    "packaging/CHANGELOG.md",
     "packaging/README.md",
     "packaging/build-*",
     "packaging/common.sh",
