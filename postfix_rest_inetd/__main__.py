@@ -17,8 +17,9 @@ import stat
 import sys
 from time import monotonic_ns, process_time_ns
 
-from . import __version__, journal, model, restart
+from . import __version__, journal, model
 from .connection import ENDED, Connection
+from .restart import installed, retry_if_being_replaced, settled
 
 # sysexits.h
 EXIT_USAGE = 64
@@ -75,22 +76,21 @@ def main(arguments: list[str]) -> int:
 
 def _serve(values: dict[str, str]) -> int:
     """Wait for the first request with few modules loaded; then load the rest and answer."""
-    before = restart.installed()
+    before = installed()
     connection = Connection()
     if connection.wait() == ENDED or connection.is_at_end():
         return 0
-    if restart.installed() != before:
-        restart.restart(connection)
+    marks = settled(connection, before)
     began_ns = _began(connection)
     try:
         from .handler import serve
         from .in_force import Options
     except Exception:
-        restart.retry_if_being_replaced(connection)
+        retry_if_being_replaced(connection)
         raise
     config = values.get("--config", "/etc/postfix-rest-inetd/config.json")
     options = Options(config, values.get("--mode"), values.get("--endpoint"))
-    return serve(options, connection, began_ns)
+    return serve(options, connection, began_ns, marks)
 
 
 def _began(connection: Connection) -> int:

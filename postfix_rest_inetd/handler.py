@@ -25,11 +25,12 @@ from . import answering, journal, log_entry, model, restart, verdict
 from .connection import IDLE, READY, Connection
 from .errors import ProtocolError
 from .in_force import InForce, Options
-from .protocols import OF_TOO_FEW_BYTES, codec_of, recognise
+from .protocols import OF_TOO_FEW_BYTES, codec_of, is_lookup, recognise
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .answering import Answer
+    from .marks import Mark
     from .protocols import Codec, Decoder
 
 EXIT_OK = 0
@@ -39,14 +40,17 @@ EXIT_SOFTWARE = 70  # sysexits.h: EX_SOFTWARE
 _COUNT_SEC = 60
 
 
-def serve(options: Options, connection: Connection, began_ns: int) -> int:
+def serve(options: Options, connection: Connection, began_ns: int, marks: list[Mark]) -> int:
     """Serve a connection with pending input to its end; returns the exit status.
 
-    `began_ns` is when the client began to wait for this process, by the monotonic clock.
+    `began_ns` is when the client began to wait for this process, by the monotonic clock, and
+    `marks` what is installed (restart.settled).
     """
-    answers = _Answers(options, began_ns, woken=connection.restarted)
+    answers = _Answers(options, began_ns, marks, woken=connection.restarted)
     try:
         answers.prepare()
+        if restart.is_outdated(marks):  # what has been loaded may be of two versions
+            restart.restart(connection)
     except Exception as error:  # noqa: BLE001 - Postfix must get its replies after any exception
         restart.retry_if_being_replaced(connection)
         answers.give_up(error)
@@ -67,9 +71,11 @@ class _Answers:
     __slots__ = (
         "_began_ns",
         "_excused",
+        "_has_rest",
         "_in_force",
         "_is_sleepless",
         "_last",
+        "_marks",
         "_reason",
         "_told_at",
         "_woken",
@@ -77,14 +83,16 @@ class _Answers:
         "status",
     )
 
-    def __init__(self, options: Options, began_ns: int, *, woken: bool) -> None:
+    def __init__(self, options: Options, began_ns: int, marks: list[Mark], *, woken: bool) -> None:
         self._in_force = InForce(options)
+        self._marks = marks
         self._began_ns = began_ns  # 0 after the first request
         self._woken = woken
         self._last: Answer | None = None
         self._excused = 0  # requests that have not been reported to the operator
         self._reason = ""  # the reason of an unusable configuration that the operator was told
         self._told_at = 0.0
+        self._has_rest = False
         self._is_sleepless = False  # has starting over failed?
         self.mode = options.mode or ""
         self.status = EXIT_OK
@@ -107,6 +115,19 @@ class _Answers:
         self._in_force.load()
         if self._in_force.endpoint is not None:
             self.mode = self._in_force.endpoint.mode
+
+    def load_rest(self) -> None:
+        """Load what only some actions need, while it is of the version that is loaded."""
+        endpoint = self._in_force.endpoint
+        if self._has_rest or endpoint is None:
+            return
+        if is_lookup(endpoint.mode) and endpoint.allowed_actions is None:
+            return
+        self._has_rest = True
+        try:
+            from . import enhanced_status, restrictions  # noqa: F401
+        except Exception:  # noqa: BLE001 - there may never be an action that needs them
+            return
 
     def give_up(self, error: Exception) -> None:
         """Report an unexpected exception; the next reply is the last."""
@@ -179,8 +200,20 @@ class _Answers:
         name, mode = ("", self.mode) if endpoint is None else (endpoint.name, endpoint.mode)
         journal.send(log_entry.of_trouble(name, mode, model.BROKEN_REQUEST, str(error)))
 
+    def is_superseded(self) -> bool:
+        """Is the configuration to be read, and was the package replaced since the start?
+
+        What it takes to read it, and to make a client for it, may not be loaded yet, and what is
+        installed now need not fit together with what is.
+        """
+        if self._is_sleepless or not self._in_force.is_due():
+            return False
+        return restart.is_outdated(self._marks)
+
     def fall_asleep(self, connection: Connection) -> None:
         """Start over, and hand over what is in force; returns only if that is impossible."""
+        if self._excused:
+            self.tell()
         self._in_force.hand_over()
         restart.restart(connection)  # the connection to the backend ends with this
         self._is_sleepless = True
@@ -237,12 +270,13 @@ def _converse(connection: Connection, answers: _Answers) -> int:
 
 def _wait(connection: Connection, answers: _Answers) -> bool:
     """Wait between requests; False if the connection ends without another one."""
+    answers.load_rest()
     if not gc.isenabled():
         # The garbage collector was off during start-up. What was loaded is not garbage.
         gc.freeze()
         gc.enable()
     found = connection.wait(answers.hibernate_after)
-    if found == IDLE:
+    if found == IDLE or (found == READY and answers.is_superseded()):
         answers.fall_asleep(connection)
         found = connection.wait()
     return found == READY

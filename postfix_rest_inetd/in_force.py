@@ -127,7 +127,7 @@ class InForce:
         Takes up to MAX_WAIT_SEC if nothing is in force. Unexpected exceptions are not caught.
         """
         end = monotonic() + MAX_WAIT_SEC
-        while self._is_due():
+        while self.is_due():
             self._read()
             if self.problem is None or (self.endpoint is not None and self._failures > 1):
                 break
@@ -135,6 +135,12 @@ class InForce:
                 self._tell()
                 break
             sleep(PAUSE_SEC)
+
+    def is_due(self) -> bool:
+        """Will look() read the files?"""
+        if self._is_fresh or (self.problem is not None and monotonic() >= self._retry_at):
+            return True
+        return any(mark_of(path) != mark for path, mark in self._marks.items())
 
     def restrict(self, mode: str) -> None:
         """Restrict the choice to endpoints of this mode, which the client speaks."""
@@ -192,11 +198,6 @@ class InForce:
         if self.endpoint is not None and self._content is not None:
             mode, name = self.endpoint.mode, self.endpoint.name
             handover.leave(handover.State(mode, name, self._token, self._content))
-
-    def _is_due(self) -> bool:
-        if self._is_fresh or (self.problem is not None and monotonic() >= self._retry_at):
-            return True
-        return any(mark_of(path) != mark for path, mark in self._marks.items())
 
     def _read(self) -> None:
         """Put the content of the files into force, or set `problem`."""

@@ -8,6 +8,10 @@ handler starts over
   modules waits then;
 - when the package or Python was replaced while the handler waited for its first request, or
   hibernated: the installed version answers, without modules of the previous one;
+- when the package is being replaced at the first request: modules are replaced one by one, and
+  those of two versions need not fit together, so the handler waits for the last of them;
+- when the configuration is to be read, and the package was replaced: modules may be missing that it
+  takes to read the configuration and to use it;
 - when loading fails while the package is being replaced.
 
 This happens between requests, when everything that was read is answered. What the client sends in
@@ -18,7 +22,7 @@ from __future__ import annotations
 
 import os
 import sys
-from time import sleep, time
+from time import monotonic, sleep, time
 
 from .marks import mark_of
 
@@ -27,13 +31,33 @@ if TYPE_CHECKING:
     from .connection import Connection
     from .marks import Mark
 
-# A package manager replaces files one by one, and takes less time than this for all of them.
+# So soon after a file was replaced, a failure may be due to a replacement that is going on.
 REPLACEMENT_SEC = 5.0
 PAUSE_SEC = 0.5
+# A package manager takes less than this from one file to the next.
+QUIET_SEC = 1.0
+_LOOK_SEC = 0.1
+# A replacement on a slow disk. Postfix waits for its reply for 100 s.
+_MAX_WAIT_SEC = 30.0
 
 _PACKAGE = os.path.dirname(__file__)
 # The directories of a handler's modules. Replacing a module changes the mark of its directory.
 _DIRECTORIES = ("", "/backend", "/config", "/protocols")
+# A package manager replaces the modules of the others between those of a handler.
+_OTHERS = (
+    "/units",
+    "/admin",
+    "/admin/ask",
+    "/admin/checks",
+    "/admin/commands",
+    "/admin/demo",
+    "/admin/host",
+    "/admin/migration",
+    "/admin/protocols",
+    "/admin/schema",
+    "/admin/statistics",
+    "/admin/ui",
+)
 
 
 def restart(connection: Connection) -> None:
@@ -54,10 +78,34 @@ def installed() -> list[Mark]:
     return [mark_of(path) for path in (*directories, sys.executable)]
 
 
-def is_being_replaced() -> bool:
-    """Was a file of the package replaced within the last REPLACEMENT_SEC?"""
-    times = [mark[2] for mark in installed() if mark is not None]
-    return any(abs(time() - nanoseconds / 1e9) < REPLACEMENT_SEC for nanoseconds in times)
+def is_being_replaced(seconds: float = REPLACEMENT_SEC) -> bool:
+    """Was a file of the package replaced within so many seconds?"""
+    found = installed() + [mark_of(_PACKAGE + directory) for directory in _OTHERS]
+    times = [mark[2] for mark in found if mark is not None]
+    return any(abs(time() - nanoseconds / 1e9) < seconds for nanoseconds in times)
+
+
+def settled(connection: Connection, before: list[Mark]) -> list[Mark]:
+    """What is installed, if that is what this program has loaded; otherwise, start over.
+
+    `before` is what was installed. A replacement that is going on is waited for, at most for
+    _MAX_WAIT_SEC. An empty list means that there was no end to it: what is loaded answers.
+    """
+    end = monotonic() + _MAX_WAIT_SEC
+    found, is_replaced = installed(), False
+    while is_being_replaced(QUIET_SEC):
+        if monotonic() > end:
+            return []
+        is_replaced = True
+        sleep(_LOOK_SEC)
+    if is_replaced or found != before:
+        restart(connection)
+    return found
+
+
+def is_outdated(since: list[Mark]) -> bool:
+    """Was the package replaced since settled() returned these marks?"""
+    return bool(since) and installed() != since
 
 
 def retry_if_being_replaced(connection: Connection) -> None:

@@ -11,7 +11,15 @@ import shutil
 from pathlib import Path
 
 import pytest
-from blackbox.support import FOUND, FOUND_BODY, INTERNAL_ERROR, REQUEST, TCP
+from blackbox.support import (
+    FOUND,
+    FOUND_BODY,
+    INTERNAL_ERROR,
+    POLICY,
+    REQUEST,
+    TCP,
+    UNUSABLE_CONFIG,
+)
 
 from harness.handler_process import endpoint, package_parent, write_config
 from harness.scripted_backend import answer
@@ -33,10 +41,16 @@ def put(path: Path, text: str) -> None:
     new.rename(path)
 
 
+CLIENT = "from .backend import client"
+
+
 def upgrade(package: Path) -> None:
-    """Replace all modules by those of a new version."""
+    """Replace all modules by those of a new version, in which one has another name."""
+    (package / "backend/asker.py").write_text((package / "backend/client.py").read_text())
     for path in sorted(package.rglob("*.py")):
-        put(path, path.read_text().replace("REPLY_VALUE", "REPLY_OF_VALUES"))
+        text = path.read_text().replace("REPLY_VALUE", "REPLY_OF_VALUES")
+        put(path, text.replace(CLIENT, "from .backend import asker as client"))
+    (package / "backend/client.py").unlink()
     codec = package / "protocols/tcp_table.py"
     put(codec, codec.read_text().replace("%s %s\\n", "%s new-%s\\n"))
 
@@ -74,6 +88,51 @@ def test_while_it_is_awake(handler, copy):
     assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
     upgrade(copy)
     assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
+
+
+def test_while_it_is_awake_and_then_reconfigured(tmp_path, handler, copy, backend):
+    """The new version reads a new configuration, for which the old one may lack modules by now."""
+    assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
+    upgrade(copy)
+    write_config(tmp_path, endpoint(TCP, backend.url("/other"), hibernate_after=0))
+    assert handler.ask(TCP, REQUEST[TCP]) == NEW
+
+
+def test_while_it_has_no_usable_configuration(tmp_path, handler, copy):
+    """The new version answers when the configuration is repaired."""
+    config = tmp_path / "config.json"
+    usable = config.read_text()
+    config.write_text("{")
+    assert handler.ask(TCP, REQUEST[TCP]) == UNUSABLE_CONFIG[TCP]
+    upgrade(copy)
+    put(config, usable)
+    assert handler.ask(TCP, REQUEST[TCP]) == NEW
+
+
+@pytest.mark.parametrize("action", ["REJECT 5.7.1 no", "permit_mynetworks, reject"])
+def test_an_action_of_another_kind_than_before(tmp_path, copy, launch, backend, action):
+    """What only some actions need is loaded before a new version can do without it."""
+    backend.script(answer(200, b"DUNNO"), answer(200, action.encode()))
+    config = write_config(tmp_path, endpoint(POLICY, backend.url()))
+    env = {"PYTHONPATH": str(copy.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    handler = launch("--config", config, "--endpoint", POLICY, env=env)
+    assert handler.ask(POLICY, REQUEST[POLICY]) == b"action=DUNNO\n\n"
+    assert not handler.pending(0.5)  # it waits for the next request
+    (copy / "enhanced_status.py").unlink()
+    (copy / "restrictions.py").unlink()
+    assert handler.ask(POLICY, REQUEST[POLICY]) == f"action={action}\n\n".encode()
+
+
+def test_half_of_an_upgrade(handler, copy):
+    """Modules of two versions never answer, even if all of them can be loaded."""
+    old = (copy / "verdict.py").read_text()
+    upgrade(copy)
+    new = (copy / "verdict.py").read_text()
+    put(copy / "verdict.py", old)
+    handler.send(REQUEST[TCP])
+    assert not handler.pending(0.7)
+    put(copy / "verdict.py", new)
+    assert handler.read_reply(TCP) == NEW
 
 
 @pytest.mark.parametrize("module", ["handler", "backend/client", "protocols/tcp_table"])

@@ -171,6 +171,8 @@ ANSWERING |= {
 }
 ANSWERING |= {f"backend.{name}" for name in BACKEND.split()}
 ANSWERING |= {f"config.{name}" for name in CONFIG.split()}
+# After the first reply (handler.py).
+FOR_OTHER_ACTIONS = {TCP: set(), SOCKETMAP: set(), POLICY: {"enhanced_status", "restrictions"}}
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -188,7 +190,7 @@ def test_a_plain_http_request(mode, tmp_path):
         path.write_text(json.dumps(config))
         modules, written = loaded_by(main(f"--config={path}", "--endpoint=example"), REQUEST[mode])
     assert written == FOUND[mode]
-    assert ours(modules) == WAITING | ANSWERING | CODECS[mode]
+    assert ours(modules) == WAITING | ANSWERING | CODECS[mode] | FOR_OTHER_ACTIONS[mode]
     assert among(modules, "argparse dataclasses difflib subprocess uuid tomllib") == set()
     # A good response is read by json_reader.py.
     assert (

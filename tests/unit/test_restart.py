@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
+
+import pytest
 
 import postfix_rest_inetd
 from postfix_rest_inetd import restart
@@ -20,3 +24,17 @@ def test_every_directory_is_watched() -> None:
     handlers = {path for path in found if path.parts[:1] not in [(n,) for n in NOT_OF_HANDLERS]}
     assert len(handlers) > 1
     assert {mark_of(str(PACKAGE / path)) for path in handlers} <= set(restart.installed())
+
+
+@pytest.mark.parametrize("path", sorted({path.parent for path in PACKAGE.rglob("*.py")}))
+def test_a_replacement_anywhere_is_noticed(path: Path, tmp_path: Path, monkeypatch) -> None:
+    """A module of any directory that was replaced a moment ago means a replacement going on."""
+    copy = tmp_path / "package"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__", "*.py"))
+    directories = [copy, *(each for each in copy.rglob("*") if each.is_dir())]
+    for directory in directories:
+        os.utime(directory, (1, 1))
+    monkeypatch.setattr(restart, "_PACKAGE", str(copy))
+    assert not restart.is_being_replaced()
+    (copy / path.relative_to(PACKAGE) / "new.py").touch()
+    assert restart.is_being_replaced(restart.QUIET_SEC * 10)
