@@ -7,7 +7,11 @@ that its modules share: half of the old and half of the new would be an internal
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,6 +60,7 @@ def upgrade(package: Path) -> None:
 
 
 NEW = b"200 new-value\n"
+WAIT_SEC = 30
 
 
 @pytest.fixture
@@ -153,3 +158,35 @@ def test_a_broken_package(handler, copy):
     assert handler.ask(TCP, REQUEST[TCP]) == INTERNAL_ERROR[TCP]
     assert handler.wait() == 70
     assert "RuntimeError" in handler.log
+
+
+def test_a_module_of_any_directory_is_waited_for(tmp_path, copy, backend):
+    """What systemd starts waits as well, before it has loaded anything that could."""
+    backend.script(answer(200, FOUND_BODY[TCP]))
+    config = write_config(tmp_path, endpoint(TCP, backend.url()))
+    text = (package_parent() / "systemd/handler").read_text()
+    known = '"/usr/lib/python3/dist-packages",'
+    assert known in text
+    others = [f"{path}/" for path in sys.path if path.endswith("-packages")]
+    program = tmp_path / "handler"
+    program.write_text(text.replace(known, f"*{[str(copy.parent), *others]!r},"))
+    missing = copy / "marks.py"
+    put(copy / "backend/new.py", "")
+    text = missing.read_text()
+    missing.unlink()
+    os.utime(copy, (1, 1))  # only of another directory can it tell that something happens
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        command = [sys.executable, "-IBS", program, "--config", config, "--endpoint", TCP]
+        process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE)
+        theirs.close()
+        ours.sendall(REQUEST[TCP])
+        ours.settimeout(0.7)
+        with pytest.raises(TimeoutError):
+            ours.recv(1)
+        put(missing, text)
+        ours.settimeout(WAIT_SEC)
+        assert ours.recv(100) == FOUND[TCP]
+        ours.shutdown(socket.SHUT_WR)
+        process.communicate(timeout=WAIT_SEC)
+    assert process.returncode == 0
