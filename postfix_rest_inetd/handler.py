@@ -40,12 +40,17 @@ EXIT_SOFTWARE = 70  # sysexits.h: EX_SOFTWARE
 _COUNT_SEC = 60
 
 
-def serve(options: Options, connection: Connection, began_ns: int, marks: list[Mark]) -> int:
+def serve(
+    options: Options, connection: Connection, began_ns: int, marks: list[Mark] | None = None
+) -> int:
     """Serve a connection with pending input to its end; returns the exit status.
 
     `began_ns` is when the client began to wait for this process, by the monotonic clock, and
-    `marks` what is installed (restart.settled).
+    `marks` what is installed (restart.settled). A __main__ of an older version passes none.
     """
+    if marks is None:
+        restart.restart(connection)
+        marks = []
     answers = _Answers(options, began_ns, marks, woken=connection.restarted)
     try:
         answers.prepare()
