@@ -7,6 +7,9 @@ latter is the only one that works in a chrooted daemon.
 
 from __future__ import annotations
 
+import shutil
+import socket
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.postfix
+
+POSTMAP = (shutil.which("postmap") or "/usr/sbin/postmap",)
 
 
 def endpoint(mode: str, path: Path, backend: RestBackend) -> dict[str, object]:
@@ -53,6 +58,28 @@ def test_socketmap(backend: RestBackend, directory: Path) -> None:
         (f"/{mode}", "name=virtual&key=user%40example.org"),
         ("/no", "name=virtual&key=user%40example.org"),
     ]
+
+
+def test_tcp_table(directory: Path) -> None:
+    """A `tcp:` table takes a path for the name of a service, and does not connect."""
+    path = directory / "tcp"
+    config_dir = write_config(directory / "etc", {"compatibility_level": "3.6"})
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        with subprocess.Popen(
+            [*POSTMAP, "-c", str(config_dir), "-q", "x", f"tcp:{path}"],
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stderr is not None
+            told = process.stderr.readline(), process.stderr.readline()
+            process.kill()  # it would go on for ten seconds
+        listener.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+    assert f"host or service {path} not found" in told[0]
+    assert f"connect to TCP map {path}: " in told[1]
 
 
 @pytest.mark.root

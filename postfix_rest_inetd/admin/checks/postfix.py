@@ -10,7 +10,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd.admin.checks import postfix_notes, relaying, typos
+from postfix_rest_inetd.admin.checks import asking, postfix_notes, relaying, typos
 from postfix_rest_inetd.admin.checks.finding import (
     ERROR,
     NOTE,
@@ -21,7 +21,7 @@ from postfix_rest_inetd.admin.checks.finding import (
 from postfix_rest_inetd.admin.host import access, postconf, references
 from postfix_rest_inetd.admin.host.listeners import resolved
 from postfix_rest_inetd.admin.host.tokens import words
-from postfix_rest_inetd.admin.protocols import SIDES, has_maps
+from postfix_rest_inetd.admin.protocols import has_maps
 from postfix_rest_inetd.config import endpoint as endpoints_module
 from postfix_rest_inetd.config.address import LocalAddress
 from postfix_rest_inetd.protocols import is_lookup
@@ -60,7 +60,10 @@ def findings(
         yield from relaying.findings(used, settings)
         yield from postfix_notes.findings(used, settings)
         yield from _unknown(endpoints, settings)
-    idle = [endpoint.name for endpoint in endpoints if endpoint not in asked]
+    obstacles = {e: found for e in endpoints if e not in asked and (found := asking.obstacle(e))}
+    for endpoint, (what, advice) in obstacles.items():
+        yield Finding(WARNING, endpoint.name, what, advice)
+    idle = [e.name for e in endpoints if e not in asked and e not in obstacles]
     if idle:
         what = "is not used by any table or policy service of Postfix"
         yield Finding(NOTE, listed(idle), what)
@@ -99,9 +102,12 @@ def _strays(
 ) -> Iterator[Finding]:
     """References that do not lead to an endpoint, although they seem to be meant for one."""
     for problem, meant in typos.readings(reference, settings):
-        if endpoint_of(meant, endpoints, settings) is not None:
+        target = endpoint_of(meant, endpoints, settings)
+        if target is not None:
             what = f"{reference.text}: {problem}"
-            yield Finding(ERROR, _where(reference, settings), what, f"Use {meant.text}")
+            fits = target.mode == meant.mode
+            advice = f"Use {meant.text}" if fits else _right(target, settings)
+            yield Finding(ERROR, _where(reference, settings), what, advice)
             return
     places = list(reference.addresses)
     places += [LocalAddress(None, path=path) for path in _paths(reference, settings)]
@@ -145,10 +151,7 @@ def _of_reference(
     where = _where(reference, settings)
     if reference.mode != endpoint.mode:
         what = f"{reference.text} asks {endpoint.name}, whose mode is {endpoint.mode}"
-        right = SIDES[endpoint.mode].in_main_cf(f"inet:{endpoint.address}", "NAME")
-        if endpoint.address.path is not None:
-            right = right.replace("inet:", "unix:")
-        yield Finding(ERROR, where, what, f"Use {right}")
+        yield Finding(ERROR, where, what, _right(endpoint, settings))
         return
     if has_maps(reference.mode) and reference.map_name is None:
         advice = "The name is the last part, and it is sent to the backend: "
@@ -166,6 +169,13 @@ def _of_reference(
     if not is_lookup(reference.mode):
         yield from _timeout(reference, endpoint, settings)
     yield from _refusing(reference, settings)
+
+
+def _right(endpoint: Endpoint, settings: Settings) -> str:
+    """The advice for a reference that asks an endpoint in the wrong way."""
+    if obstacle := asking.obstacle(endpoint):
+        return obstacle.advice
+    return f"Use {asking.element(endpoint, 'NAME', settings.value('queue_directory'))}"
 
 
 def _closed(where: str, endpoint: Endpoint, settings: Settings) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.checks.finding import NOTE, WARNING, Finding
+from postfix_rest_inetd.admin.protocols import SIDES
 from postfix_rest_inetd.config.address import WILDCARDS, parse_ip
 from postfix_rest_inetd.units.advice import listed
 
@@ -27,7 +28,8 @@ def findings(endpoints: list[Endpoint]) -> Iterator[Finding]:
         if endpoint.address.ip in WILDCARDS:
             what = f"{endpoint.address} accepts connections at every address of this machine, and "
             what += "clients are not authenticated"
-            advice = "Bind to 127.0.0.1 or to a bind-path, or let a firewall admit only Postfix."
+            path = " or to a bind-path" if SIDES[endpoint.mode].HAS_UNIX_SOCKETS else ""
+            advice = f"Bind to 127.0.0.1{path}, or let a firewall admit only Postfix."
             yield Finding(WARNING, endpoint.name, what, advice)
         yield from _clear_text(endpoint)
     free = [endpoint.name for endpoint in endpoints if _may_answer_anything(endpoint)]

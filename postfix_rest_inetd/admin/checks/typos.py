@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.host import references
-from postfix_rest_inetd.admin.protocols import SIDES
+from postfix_rest_inetd.admin.protocols import SIDES, socketmap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,10 @@ def _tcp_table(reference: Reference, _settings: Settings) -> Iterator[tuple[str,
     if rest.startswith("inet:"):
         meant = rest.removeprefix("inet:")
         yield "a tcp: table does not have inet:", _table(around, kind, meant)
+    if "/" in rest:
+        kind = socketmap.TABLE
+        meant = f"unix:{rest.removeprefix('unix:')}:NAME"
+        yield "a tcp: table has no unix sockets", _table(around, kind, meant)
 
 
 def _socketmap(reference: Reference, _settings: Settings) -> Iterator[tuple[str, Reference]]:

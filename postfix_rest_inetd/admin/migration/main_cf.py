@@ -11,11 +11,9 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd.admin.checks import postfix
+from postfix_rest_inetd.admin.checks import asking, postfix
 from postfix_rest_inetd.admin.checks import relaying as relaying_checks
 from postfix_rest_inetd.admin.host import postconf, references, restriction_lists
-from postfix_rest_inetd.admin.protocols import SIDES
-from postfix_rest_inetd.config.address import WILDCARDS, LocalAddress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,23 +57,26 @@ def _used(endpoints: list[Endpoint], settings: Settings) -> list[tuple[Reference
 
 def lines(endpoints: list[Endpoint], settings: Settings | None) -> Iterator[str]:
     """Commands and comments: for each endpoint where Postfix asks it, or how it can be made to."""
-    asking: dict[Endpoint, list[str]] = {}
+    asked_by: dict[Endpoint, list[str]] = {}
     relaying: dict[Endpoint, list[str]] = {}
     if settings is not None:
         used = _used(endpoints, settings)
         for reference, endpoint in used:
-            asking.setdefault(endpoint, []).extend(reference.parameters)
+            asked_by.setdefault(endpoint, []).extend(reference.parameters)
             places = relaying_checks.places(reference, used, settings)
             relaying.setdefault(endpoint, []).extend(places)
     additions: dict[str, list[Endpoint]] = {}
     for endpoint in endpoints:
         parameter = _parameter(endpoint)
-        if endpoint in asking:
+        if endpoint in asked_by:
             stay = "see the warning above" if relaying[endpoint] else "which needs no change"
-            yield f"# {endpoint.name} is used by {', '.join(asking[endpoint])}, {stay}."
+            yield f"# {endpoint.name} is used by {', '.join(asked_by[endpoint])}, {stay}."
+        elif obstacle := asking.obstacle(endpoint):
+            yield f"# {endpoint.name} ({endpoint.address}): {obstacle.what}."
+            yield f"#   {obstacle.advice}"
         elif parameter is None:
             yield f"# The name {endpoint.name} does not tell its purpose. As a table it is"
-            yield f"#   {_element(endpoint)}"
+            yield f"#   {_element(endpoint, settings)}"
         else:
             additions.setdefault(parameter, []).append(endpoint)
     has_new = False
@@ -101,7 +102,7 @@ def _parameter(endpoint: Endpoint) -> str | None:
 
 def _command(parameter: str, endpoints: list[Endpoint], settings: Settings | None) -> str:
     """The command that adds endpoints to a parameter, or a comment."""
-    ours = ", ".join(_element(endpoint) for endpoint in endpoints)
+    ours = ", ".join(_element(endpoint, settings) for endpoint in endpoints)
     behind = ""
     if parameter == restriction_lists.RECIPIENT:
         behind = ", after reject_unauth_destination if it is there"
@@ -124,18 +125,8 @@ def _command(parameter: str, endpoints: list[Endpoint], settings: Settings | Non
     return f"postconf -e {shlex.quote(f'{parameter} = {new}')}"
 
 
-def _element(endpoint: Endpoint) -> str:
+def _element(endpoint: Endpoint, settings: Settings | None) -> str:
     """The element of a parameter that makes Postfix ask an endpoint."""
     words = (word for word in _PARAMETERS if word in endpoint.name.lower())
-    return SIDES[endpoint.mode].in_main_cf(_place(endpoint), next(words, "NAME"))
-
-
-def _place(endpoint: Endpoint) -> str:
-    """The address at which Postfix, on this machine, reaches an endpoint."""
-    address = endpoint.address
-    if address.path is not None:
-        return f"unix:{address}"
-    if address.ip in WILDCARDS:
-        loopback = b"\x7f\0\0\1" if len(address.ip or b"") == 4 else bytes(15) + b"\1"
-        address = LocalAddress(loopback, address.port)
-    return f"inet:{address}"
+    queue = "" if settings is None else settings.value("queue_directory")
+    return asking.element(endpoint, next(words, "NAME"), queue)

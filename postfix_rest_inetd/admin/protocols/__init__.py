@@ -5,11 +5,13 @@ A side is a module with
 
     TABLE               the type of the tables in main.cf; empty if this is not a table
     HAS_MAPS            does a request name a map? Then all maps share one connection
+    HAS_UNIX_SOCKETS    can Postfix ask at the path of a unix socket?
     TRIES               the tries of Postfix, in words, before it treats an unusable reply as an
                         error; empty if there are none
     TRIES_AFTER_CLOSE   the same if the connection has ended, or could not be made
     in_main_cf(place, map_name)
-                        the element of a parameter that asks at a place (`inet:127.0.0.1:9001`)
+                        the element of a parameter that asks at a place (`inet:127.0.0.1:9001`,
+                        `unix:/run/x`)
     encode(Request)     the bytes that Postfix sends
     take(bytes)         the Answer that the bytes begin with, and its length; None when it needs
                         more; raises ReplyError if Postfix cannot use them
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
         TABLE: str
         HAS_MAPS: bool
+        HAS_UNIX_SOCKETS: bool
         TRIES: str
         TRIES_AFTER_CLOSE: str
 

@@ -11,6 +11,7 @@ from postfix_rest_inetd.admin.protocols.answer import Answer, ReplyError
 
 TABLE = ""
 HAS_MAPS = False
+HAS_UNIX_SOCKETS = True
 TRIES = TRIES_AFTER_CLOSE = "after another try, a second later, "
 
 # Postfix has no limit for policy replies; an action of the handler has at most 4096 bytes.

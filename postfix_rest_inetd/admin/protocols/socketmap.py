@@ -12,6 +12,7 @@ from postfix_rest_inetd.protocols import netstring, socketmap
 
 TABLE = "socketmap"
 HAS_MAPS = True
+HAS_UNIX_SOCKETS = True
 TRIES = ""
 TRIES_AFTER_CLOSE = "after another try, at once, "
 

@@ -9,6 +9,7 @@ from postfix_rest_inetd.protocols import tcp_table
 
 TABLE = "tcp"
 HAS_MAPS = False
+HAS_UNIX_SOCKETS = False  # util/dict_tcp.c connects to host:port, and takes a path for a port
 TRIES = TRIES_AFTER_CLOSE = "after ten tries, a second apart, "
 
 _CODE_DIGITS = 3

@@ -168,6 +168,27 @@ def test_names_and_places(tmp_path: Path) -> None:
     assert "#   systemctl start postfix-rest-tcp@transport.socket" in lines
 
 
+@needs_postconf
+def test_paths(tmp_path: Path) -> None:
+    """Postfix is given a path that all of its programs find, and nothing that it cannot use."""
+    queue = tmp_path / "queue"
+    content = encoded(
+        raw_endpoint(name="domains", bind_path="/run/x", bind_port=...),
+        raw_endpoint(name="aliases", mode=SOCKETMAP, bind_path=f"{queue}/rest/a", bind_port=...),
+        raw_endpoint(name="maps", mode=SOCKETMAP, bind_path="/run/a b", bind_port=...),
+    )
+    etc = main_cf(tmp_path / "etc", f"queue_directory = {queue}\n")
+    _, _, lines = run(tmp_path / "c", content, etc)
+    assert settings(lines) == [
+        "postconf -e 'virtual_alias_maps = $virtual_maps, socketmap:unix:rest/a:alias'"
+    ]
+    at = lines.index("# domains (/run/x): Postfix cannot ask it: a tcp: table has no unix sockets.")
+    assert lines[at + 1] == (
+        "#   Set bind-port instead of bind-path, or the mode socketmap-lookup."
+    )
+    assert "# maps (/run/a b): Postfix cannot ask it: main.cf cannot name its bind-path." in lines
+
+
 EVERYTHING = encoded(
     raw_endpoint(name="domains", bind_port=1),
     raw_endpoint(name="aliases", bind_port=2),

@@ -310,6 +310,59 @@ def test_bad(served, severity, told, parameters):
     assert found.advice
 
 
+def at_path(mode, path):
+    """An endpoint at a unix socket."""
+    return raw_endpoint(name="x", mode=mode, bind_path=path, bind_port=...)
+
+
+OTHER_PATH = f"{QUEUE}/rest/x"
+NO_TABLE = "Set bind-port instead of bind-path, or the mode socketmap-lookup."
+NO_WORD = "Choose a bind-path without blanks, commas, braces and $."
+RIGHT = {
+    "a tcp: table with a path": (TCP, "/run/x", "tcp:/run/x", NO_TABLE),
+    "a tcp: table with unix:": (TCP, "/run/x", "tcp:unix:/run/x", NO_TABLE),
+    "a socketmap at a tcp endpoint": (TCP, "/run/x", "socketmap:unix:/run/x:m", NO_TABLE),
+    "a tcp: table at a socketmap": (
+        SOCKETMAP,
+        "/run/x",
+        "tcp:/run/x",
+        "socketmap:unix:/run/x:NAME",
+    ),
+    "a socketmap at a policy service": (
+        *(POLICY, OTHER_PATH, f"socketmap:unix:{OTHER_PATH}:m", "check_policy_service unix:rest/x"),
+    ),
+}
+
+
+@pytest.mark.parametrize("mode, path, text, advice", table(RIGHT))
+def test_advice_for_a_path(mode, path, text, advice):
+    """What is recommended is something that Postfix can use."""
+    given = settings(x_maps=text)
+    found = list(postfix.findings(endpoints(at_path(mode, path)), Listeners(), [given]))
+    first = next(each for each in found if each.severity == "error")
+    assert first.advice in (advice, f"Use {advice}")
+
+
+@pytest.mark.parametrize(
+    "mode, path, advice", [(TCP, "/run/x", NO_TABLE), (SOCKETMAP, "/run/a b", NO_WORD)]
+)
+def test_cannot_be_asked(mode, path, advice):
+    """An endpoint that Postfix cannot ask at all: a warning, and not that nobody asks it."""
+    found = list(postfix.findings(endpoints(at_path(mode, path)), Listeners(), [settings()]))
+    assert [(each.severity, each.where, each.advice) for each in found] == [
+        ("warning", "x", advice)
+    ]
+
+
+def test_advice_for_a_wildcard(served):
+    """Postfix is told to connect to an address, not to a wildcard."""
+    port = served[0].address.port
+    wild = endpoints(raw_endpoint(mode=TCP, bind_address="0.0.0.0", bind_port=port))
+    given = settings(x_maps=f"socketmap:inet:127.0.0.1:{port}:m")
+    found = list(postfix.findings(wild, Listeners(), [given]))
+    assert found[0].advice == f"Use tcp:127.0.0.1:{port}"
+
+
 def test_override(served):
     """The override of one service is read, and its own timeout counts."""
     given = {

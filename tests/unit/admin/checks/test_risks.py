@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.endpoints import POLICY, endpoint
+from harness.endpoints import POLICY, SOCKETMAP, TCP, endpoint
 from harness.wire import table
 from postfix_rest_inetd.admin.checks import risks
 
@@ -47,6 +47,13 @@ def test_wildcards(address, severities):
     """Nothing authenticates a client, so a wildcard is a risk."""
     found = list(risks.findings([endpoint(bind_address=address)]))
     assert [each.severity for each in found] == severities
+
+
+def test_another_place():
+    """A unix socket is recommended only where Postfix can ask at one."""
+    for mode, is_told in ((TCP, False), (SOCKETMAP, True)):
+        (found,) = risks.findings([endpoint(mode, bind_address="::")])
+        assert ("bind-path" in found.advice) is is_told
 
 
 def test_actions():

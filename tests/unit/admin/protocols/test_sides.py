@@ -78,6 +78,14 @@ def test_main_cf(mode):
     assert is_lookup(mode) is (element == found.text)
 
 
+@pytest.mark.parametrize("mode", [mode for mode in MODES if SIDES[mode].HAS_UNIX_SOCKETS])
+def test_main_cf_with_a_path(mode):
+    """The same with a unix socket."""
+    element = SIDES[mode].in_main_cf("unix:rest/x", "alias")
+    (found,) = references.in_value(f"hash:/etc/x, {element}", Settings({}, {}, []))
+    assert (found.mode, found.path) == (mode, "rest/x")
+
+
 @pytest.mark.parametrize("close", [True, False])
 @pytest.mark.parametrize("mode", MODES)
 def test_silence(mode, close):
