@@ -19,6 +19,8 @@ from datetime import date, datetime, time, timedelta, timezone
 
 FORMATS = "-1h, 2h ago, today, yesterday, 10:00, 2026-11-24, 2026-11-24 10:00, @SECONDS"
 
+# What a calendar has in every time zone; systemd's bound (src/basic/time-util.h) is the same day.
+_END = datetime(9999, 12, 31, tzinfo=timezone.utc).timestamp()  # noqa: UP017
 _SECOND = 1.0
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
 # systemd.time(7): a month has 30.44 days, a year 365.25.
@@ -55,7 +57,7 @@ def parse(text: str, now: float) -> float:
         seconds = _parse(text, now)
     except (ValueError, OverflowError, OSError):
         seconds = None
-    if seconds is None or seconds < 0:
+    if seconds is None or not 0 <= seconds < _END:
         raise ValueError(f"{text!r} is not a time; known forms are {FORMATS}")
     return seconds
 

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from postfix_rest_inetd.admin.statistics import times
+from postfix_rest_inetd.admin.statistics import layout, times
 
 NOW = 1_795_600_000.0  # 2026-11-25 09:46:40 UTC
 
@@ -112,9 +112,17 @@ def test_iso():
             "2026-13-01",
         ),
         *("2026-02-30", "2026-11-24 10", "@", "@x", "24.11.2026", "1h", "-9999999y"),
+        *("@253402300800", f"@{'9' * 400}", "+9999y"),
     ],
 )
 def test_no_times(text):
     """Anything else is an error that shows which forms there are."""
     with pytest.raises(ValueError, match="is not a time; known forms are -1h, 2h ago"):
         times.parse(text, NOW)
+
+
+@pytest.mark.usefixtures("zone")
+def test_the_last_time():
+    """What is taken for a time can be shown, in every time zone."""
+    last = times.parse("@253402214399", NOW)
+    assert layout.moment(last).startswith(("9999-12-30 ", "9999-12-31 "))
