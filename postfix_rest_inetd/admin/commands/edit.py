@@ -16,6 +16,7 @@ from postfix_rest_inetd.admin.checks.finding import ERROR, Finding
 from postfix_rest_inetd.admin.host import editor
 from postfix_rest_inetd.admin.host.draft import Draft
 from postfix_rest_inetd.admin.ui.options import add_config_option
+from postfix_rest_inetd.log_entry import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -42,10 +43,10 @@ def run(arguments: argparse.Namespace) -> int:
     with Draft(path) as draft:
         content = _edited(path, draft)
         if content is None:
-            print(f"{path}: nothing was saved.")
+            print(f"{printable(path)}: nothing was saved.")
             return EXIT_NOT_SAVED
         if content == draft.content:
-            print(f"{path}: nothing was changed.")
+            print(f"{printable(path)}: nothing was changed.")
             return EXIT_SAVED
         draft.replace(content)
         _tell_what_follows(path, draft.content, content)
@@ -87,11 +88,12 @@ def _ask() -> str:
 
 def _tell_what_follows(path: str, before: bytes, after: bytes) -> None:
     follows = change.between(path, before, after)
+    shown = printable(path)
     if follows is None:
         what = "every request on a new connection gets a temporary error"
-        print(f"{path} was saved, but cannot be used: {what}.")
+        print(f"{shown} was saved, but cannot be used: {what}.")
         return
-    print(f"{path} was saved. It is in force from the next request on.")
+    print(f"{shown} was saved. It is in force from the next request on.")
     for address, name in follows.new.items():
         print(f"New address: {address} ({name})")
     for address in follows.gone:

@@ -63,6 +63,14 @@ def edit(path: Path, program: str, answers: str = "", **variables: str):
     return done
 
 
+def test_name_of_the_file(path: Path, tmp_path: Path) -> None:
+    """A name is shown in one line, whatever it has."""
+    odd = path.rename(path.with_name("a\n\x1b[1m.json"))
+    for content in (GOOD, OTHER):
+        done = edit(odd, editor(content, directory=tmp_path))
+        assert "/a\\n\\x1b[1m.json" in done.stdout.splitlines()[0]
+
+
 def test_save(path: Path, tmp_path: Path) -> None:
     """A good content is saved as a new file; what has to be done for it is told."""
     before = path.stat()
