@@ -61,45 +61,62 @@ def _endpoint() -> Schema:
         "additionalProperties": False,
         "required": _required(ENDPOINT_FIELDS),
         "properties": _properties(ENDPOINT_FIELDS),
-        "allOf": [
-            {
-                "if": _given("auth-token"),
-                "then": _absent("auth-token-file"),
-                "else": _given("auth-token-file"),
-            },
-            {
-                "if": _given("bind-path"),
-                "then": _absent("bind-address", "bind-port"),
-                "else": _given("bind-port"),
-            },
-            {"if": _given("tls-key-file"), "then": _given("tls-cert-file")},
-            {
-                "if": _has("mode", kinds.modes(*_LOOKUPS)),
-                "then": {
-                    **_absent(*_only_for(POLICY)),
-                    "if": _has("access-table", {"const": True}),
-                    "then": _absent("list-separator"),
-                    "else": _absent("allowed-actions"),
-                },
-            },
-            {
-                "if": _has("mode", kinds.modes(*_OTHERS)),
-                "then": _absent(*_only_for(LOOKUPS)),
-            },
-            {
-                "if": _has("target", kinds.beginning("http://")),
-                "then": _absent(*(n for n, field in ENDPOINT_FIELDS.items() if field.needs_tls)),
-            },
-            {
-                "if": _has("target", {"pattern": r"^[^/]*//[^/?#]*@"}),
-                "then": {
-                    "properties": {
-                        "headers": {"propertyNames": {"not": kinds.in_any_case("authorization")}}
-                    }
-                },
-            },
-        ],
+        "allOf": [*_alternatives(), *_by_mode(), *_by_target()],
     }
+
+
+def _alternatives() -> list[Schema]:
+    """Fields that take the place of others, or need them."""
+    return [
+        {
+            "if": _given("auth-token"),
+            "then": _absent("auth-token-file"),
+            "else": _given("auth-token-file"),
+        },
+        {
+            "if": _given("bind-path"),
+            "then": _absent("bind-address", "bind-port"),
+            "else": _given("bind-port"),
+        },
+        {"if": _given("tls-key-file"), "then": _given("tls-cert-file")},
+    ]
+
+
+def _by_mode() -> list[Schema]:
+    """What depends on the mode."""
+    return [
+        {
+            "if": _has("mode", kinds.modes(*_LOOKUPS)),
+            "then": {
+                **_absent(*_only_for(POLICY)),
+                "if": _has("access-table", {"const": True}),
+                "then": _absent("list-separator"),
+                "else": _absent("allowed-actions"),
+            },
+        },
+        {
+            "if": _has("mode", kinds.modes(*_OTHERS)),
+            "then": _absent(*_only_for(LOOKUPS)),
+        },
+    ]
+
+
+def _by_target() -> list[Schema]:
+    """What depends on the target."""
+    return [
+        {
+            "if": _has("target", kinds.beginning("http://")),
+            "then": _absent(*(n for n, field in ENDPOINT_FIELDS.items() if field.needs_tls)),
+        },
+        {
+            "if": _has("target", {"pattern": r"^[^/]*//[^/?#]*@"}),
+            "then": {
+                "properties": {
+                    "headers": {"propertyNames": {"not": kinds.in_any_case("authorization")}}
+                }
+            },
+        },
+    ]
 
 
 _LOOKUPS = [mode for mode in model.MODES if is_lookup(mode)]

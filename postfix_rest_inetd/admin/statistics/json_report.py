@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from postfix_rest_inetd.admin.statistics.groups import Groups
+    from postfix_rest_inetd.admin.statistics.heavy import Heavy
     from postfix_rest_inetd.admin.statistics.histogram import Histogram
-    from postfix_rest_inetd.admin.statistics.totals import Totals
+    from postfix_rest_inetd.admin.statistics.timeline import Timeline
+    from postfix_rest_inetd.admin.statistics.totals import EndpointTotals, Totals
 
 TOP = 100
 
@@ -40,16 +42,7 @@ def document(totals: Totals, since: float | None, until: float | None) -> dict[s
         "outcomes": dict(totals.outcomes()),
         "elapsed": _times(totals.elapsed()),
         "endpoints": [
-            {
-                "name": name,
-                "mode": mode,
-                "requests": endpoint.requests,
-                "failures": endpoint.failures,
-                "outcomes": dict(endpoint.outcomes),
-                "statuses": {str(s): n for s, n in sorted(endpoint.statuses.items()) if s},
-                "elapsed": _times(endpoint.elapsed),
-                "backend": _times(endpoint.backend),
-            }
+            {"name": name, "mode": mode, **_endpoint(endpoint)}
             for (name, mode), endpoint in sorted(totals.endpoints.items())
         ],
         "other_errors": dict(totals.others),
@@ -58,30 +51,42 @@ def document(totals: Totals, since: float | None, until: float | None) -> dict[s
             {"endpoint": endpoint, "outcome": outcome, "status": status, "cause": cause, "count": n}
             for (endpoint, outcome, status, cause), n in totals.causes.top(TOP)
         ],
-        "busiest": {
-            kind: [
-                {"endpoint": endpoint, kind: text, "count": count}
-                for (endpoint, text), count in heavy.top(TOP)
-            ]
-            for kind, heavy in totals.subjects.items()
-        },
+        "busiest": {kind: _busiest(kind, heavy) for kind, heavy in totals.subjects.items()},
         **({} if totals.groups is None else {"by": _groups(totals.groups)}),
-        "timeline": {
-            "slot_sec": totals.timeline.length_sec,
-            "slots": [
-                {
-                    "at": number * totals.timeline.length_sec,
-                    "requests": counts[0],
-                    "failures": counts[1],
-                }
-                for number, counts in sorted(totals.timeline.slots.items())
-            ],
-        },
+        "timeline": _timeline(totals.timeline),
         "error": {
             "percentiles": ERROR,
             "causes": totals.causes.missed,
             **{kind: heavy.missed for kind, heavy in totals.subjects.items()},
         },
+    }
+
+
+def _endpoint(endpoint: EndpointTotals) -> dict[str, Any]:
+    return {
+        "requests": endpoint.requests,
+        "failures": endpoint.failures,
+        "outcomes": dict(endpoint.outcomes),
+        "statuses": {str(s): n for s, n in sorted(endpoint.statuses.items()) if s},
+        "elapsed": _times(endpoint.elapsed),
+        "backend": _times(endpoint.backend),
+    }
+
+
+def _busiest(kind: str, heavy: Heavy[tuple[str, str]]) -> list[dict[str, Any]]:
+    return [
+        {"endpoint": endpoint, kind: text, "count": count}
+        for (endpoint, text), count in heavy.top(TOP)
+    ]
+
+
+def _timeline(timeline: Timeline) -> dict[str, Any]:
+    return {
+        "slot_sec": timeline.length_sec,
+        "slots": [
+            {"at": number * timeline.length_sec, "requests": counts[0], "failures": counts[1]}
+            for number, counts in sorted(timeline.slots.items())
+        ],
     }
 
 
