@@ -102,13 +102,23 @@ def _failure(error: BaseException, parsed: argparse.Namespace) -> tuple[int, lis
             status, messages = EXIT_CONFIG, list(_problems(error, path))
         case ImportError(name=str(name)) if package := _package_of(name):
             messages = [f"the Python module {name} cannot be loaded; install the package {package}"]
-        case OSError(filename=str(name), strerror=str(reason)):
-            messages = [f"{name}: {reason}"]
-        case OSError(errno=number, strerror=str(reason)) if number in _UNWRITABLE:
-            messages = [f"the output cannot be written: {reason}"]
+        case OSError():
+            messages = [_of_the_system(error)]
         case _:
             raise error
     return status, messages
+
+
+def _of_the_system(error: OSError) -> str:
+    match error:
+        case FileNotFoundError(filename=None):  # os.getcwd(), for a path that is relative
+            return "the working directory no longer exists; change to another one"
+        case OSError(filename=str(name), strerror=str(reason)):
+            return f"{name}: {reason}"
+        case OSError(errno=number, strerror=str(reason)) if number in _UNWRITABLE:
+            return f"the output cannot be written: {reason}"
+        case _:
+            raise error
 
 
 def _package_of(module: str) -> str:

@@ -104,9 +104,6 @@ def _is_closed(path: str) -> bool:
 def _content(path: str) -> bytes | None:
     """The content of the file, or None if it cannot be read: then there are no positions."""
     try:
-        if os.path.isfile(path):
-            with open(path, "rb") as file:
-                return file.read(loading.MAX_CONFIG_BYTES + 1)
-    except OSError:
-        pass
-    return None
+        return loading.read(path)
+    except ConfigError:
+        return None

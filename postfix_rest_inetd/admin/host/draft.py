@@ -18,7 +18,7 @@ import tempfile
 from typing import TYPE_CHECKING, Self
 
 from postfix_rest_inetd.admin.command_error import CommandError
-from postfix_rest_inetd.admin.host import atomic_file
+from postfix_rest_inetd.admin.host import atomic_file, named_file
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -78,8 +78,7 @@ class Draft:
     def edited(self) -> bytes:
         """The content that the editor has saved."""
         try:
-            with open(self.path, "rb") as file:
-                return file.read()
+            return named_file.read(self.path)
         except OSError as error:
             raise CommandError(f"the editor left no file: {error.strerror}") from None
 
@@ -115,8 +114,7 @@ class Draft:
 
     def _read(self) -> bytes:
         try:
-            with open(self._path, "rb") as file:
-                return file.read()
+            return named_file.read(self._path)
         except FileNotFoundError:
             return NEW
 

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.checks.finding import NOTE, Finding
+from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.config.address import WILDCARDS
 from postfix_rest_inetd.config.fields import ENDPOINT_FIELDS
 
@@ -59,8 +60,7 @@ def _defers(endpoint: Endpoint) -> bool:
 
 def _without_timeout(path: str) -> set[str]:
     """The JSON paths of the endpoints that have no request-timeout."""
-    with open(path, "rb") as file:
-        document = json.loads(file.read().decode("utf-8-sig"))
+    document = json.loads(loading.read(path).decode("utf-8-sig"))
     return {
         f"$.endpoints[{index}]"
         for index, entry in enumerate(document["endpoints"])

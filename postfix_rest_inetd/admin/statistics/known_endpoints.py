@@ -10,6 +10,7 @@ when the series are needed.
 from __future__ import annotations
 
 from postfix_rest_inetd import model
+from postfix_rest_inetd.admin.host import named_file
 from postfix_rest_inetd.admin.statistics.counters import Series
 from postfix_rest_inetd.admin.statistics.journal_entry import MAX_NAME_CHARACTERS
 from postfix_rest_inetd.log_entry import printable
@@ -22,8 +23,7 @@ def read(path: str) -> list[Series]:
         OSError: the file cannot be read.
     """
     try:
-        with open(path, encoding="utf-8", errors="backslashreplace") as file:
-            lines = file.read().split("\n")
+        lines = named_file.read(path).decode(errors="backslashreplace").split("\n")
     except FileNotFoundError:
         return []
     known: dict[Series, None] = {}

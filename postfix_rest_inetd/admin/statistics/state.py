@@ -22,7 +22,7 @@ import time
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.command_error import CommandError
-from postfix_rest_inetd.admin.host import atomic_file
+from postfix_rest_inetd.admin.host import atomic_file, named_file
 from postfix_rest_inetd.admin.statistics.counters import Counters
 
 if TYPE_CHECKING:
@@ -81,8 +81,7 @@ def _locked(path: str) -> Iterator[None]:
 def _load(path: str, since: float | None) -> tuple[Counters, str, float]:
     """The counters so far, the cursor, and where to begin if the cursor is empty."""
     try:
-        with open(path, "rb") as file:
-            content = file.read()
+        content = named_file.read(path)
     except FileNotFoundError:
         return Counters(), "", time.time() if since is None else since
     try:

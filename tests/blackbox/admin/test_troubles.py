@@ -266,6 +266,74 @@ def test_check_of_an_unusable_configuration() -> None:
     assert done.stdout.startswith("error    config.json:1:2: ")
 
 
+NAMED = {
+    **READERS,
+    "stats --known": [*LINES["stats"], "--prometheus", f"--known={CONFIG}"],
+    "stats --state": [*LINES["stats"], "--prometheus", f"--state={CONFIG}"],
+}
+"""Command lines with a file that is read."""
+
+
+def naming(name: str, path: str) -> list[str]:
+    """A command line with PATH for the file that it reads."""
+    return [word.replace(CONFIG, path) for word in NAMED[name]]
+
+
+@pytest.mark.parametrize("path", ["fifo", "/dev/zero", "/dev/stdin"])
+@pytest.mark.parametrize("name", NAMED)
+def test_no_regular_file(tmp_path: Path, name: str, path: str) -> None:
+    """What may have no end is not read; `/dev/stdin` is /dev/null here."""
+    if path == "fifo":
+        os.mkfifo("fifo")
+    elif "--state" in name:
+        (tmp_path / "state").symlink_to(path)
+        path = "state"
+    done = run(naming(name, path))
+    is_config = name in READERS and name not in DO_NOT_NEED_A_CONFIGURATION
+    assert done.returncode == (cli.EXIT_CONFIG if is_config else cli.EXIT_FAILED)
+    messages(done.stderr)
+    assert "not a regular file" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_read_that_fails(name: str) -> None:
+    """An error of read(2), which does not tell the name of a file: it is not one of the output."""
+    path = "/proc/self/mem"
+    if "--state" in name:
+        Path("state").symlink_to(path)
+        path = "state"
+    done = run(naming(name, path))
+    told = done.stdout + done.stderr
+    assert path in told
+    assert "Input/output error" in told
+    assert "output cannot be written" not in told
+
+
+@pytest.mark.skipif(not os.access("/proc/kmsg", os.R_OK), reason="/proc/kmsg cannot be read here")
+@rows(READERS)
+def test_file_that_waits(line: list[str]) -> None:
+    """A regular file of /proc that blocks its readers."""
+    path = "/proc/kmsg"
+    done = run([word.replace(CONFIG, path) for word in line])
+    assert done.returncode != 0 or line[0] == "edit"
+    messages(done.stderr)
+
+
+@rows(READERS)
+def test_no_working_directory(tmp_path: Path, line: list[str]) -> None:
+    """A relative path, and the working directory was removed."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    os.chdir(gone)
+    gone.rmdir()
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    done = subprocess.run(
+        command(*line), capture_output=True, text=True, timeout=60, check=False, env=environment
+    )
+    assert done.returncode in (cli.EXIT_FAILED, cli.EXIT_CONFIG)
+    assert len(messages(done.stderr)) == 1
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 @rows(READERS)
 def test_unreadable_file(tmp_path: Path, line: list[str]) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -69,6 +70,14 @@ def test_odd_files(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
     assert known_endpoints.read(str(path)) == []
+
+
+def test_no_file_with_an_end(tmp_path):
+    """What may have no end is not read."""
+    os.mkfifo(tmp_path / "fifo")
+    for path in (str(tmp_path / "fifo"), "/dev/zero"):
+        with pytest.raises(OSError, match="not a regular file"):
+            known_endpoints.read(path)
 
 
 def test_long_names(tmp_path):
