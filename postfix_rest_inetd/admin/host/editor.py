@@ -35,5 +35,8 @@ def run(path: str) -> None:
         ) from None
     finally:
         signal.signal(signal.SIGINT, before)
+    if done.returncode < 0:
+        name = signal.strsignal(-done.returncode) or f"signal {-done.returncode}"
+        raise CommandError(f"{command[0]} was ended by a signal ({name}); nothing was saved")
     if done.returncode != 0:
         raise CommandError(f"{command[0]} failed with status {done.returncode}; nothing was saved")

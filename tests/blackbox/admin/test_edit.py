@@ -63,6 +63,14 @@ def edit(path: Path, program: str, answers: str = "", **variables: str):
     return done
 
 
+def test_editor_is_killed(path: Path) -> None:
+    """What ended the editor is told in words."""
+    done = edit(path, "sh -c 'kill -TERM $$'")
+    told = "postfix-rest-inetd: sh was ended by a signal (Terminated); nothing was saved\n"
+    assert (done.returncode, done.stderr) == (1, told)
+    assert path.read_text() == GOOD
+
+
 def test_name_of_the_file(path: Path, tmp_path: Path) -> None:
     """A name is shown in one line, whatever it has."""
     odd = path.rename(path.with_name("a\n\x1b[1m.json"))
