@@ -37,9 +37,9 @@ def test_limits() -> None:
     assert response.MAX_HEAD_BYTES == 64 * 1024
     assert f"at most 64 KiB and {response.MAX_FIELDS} fields" in text
     assert f"At most {response.MAX_INTERIM} informational responses" in text
-    assert fields.DEFAULTS["request-timeout"] == 2000
+    assert fields.ENDPOINT_FIELDS["request-timeout"].default == 2000
     assert "`request-timeout`, 2 s by default" in text
-    assert fields.DEFAULTS["max-response-bytes"] == 1024 * 1024
+    assert fields.ENDPOINT_FIELDS["max-response-bytes"].default == 1024 * 1024
     assert "`max-response-bytes` (1 MiB by default)" in text
 
 
