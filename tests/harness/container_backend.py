@@ -71,8 +71,7 @@ class Backend:
     """A backend that runs, with ROUTES by path; a path without a route is answered with 404."""
 
     def __init__(self, container: Container, routes: Mapping[str, Route]) -> None:
-        self.requests: list[Recorded] = []
-        """What arrived, in order. A request is recorded before it is answered."""
+        self._requests: list[Recorded] = []
         self.port = 0
         self._container = container
         self._routes = dict(routes)
@@ -145,15 +144,28 @@ class Backend:
 
     # -- what it was asked
 
+    @property
+    def requests(self) -> list[Recorded]:
+        """What arrived, in order; all that was answered is there.
+
+        The program reports a request before it answers, and what it reports is read by a thread: so
+        that it has read as far as this, the program is asked something.
+        """
+        if self._process is not None and not self._over:
+            self._command({})
+        return self._requests
+
     def wait_for_requests(self, count: int) -> list[Recorded]:
         """Wait until COUNT requests have arrived in total, and return all of them."""
-        self._wait(lambda: len(self.requests) >= count, f"{count} requests")
-        return list(self.requests)
+        self._wait(lambda: len(self._requests) >= count, f"{count} requests")
+        return list(self._requests)
 
     def _wait(self, condition: Callable[[], bool], what: str) -> None:
         with self._changed:
             self._changed.wait_for(lambda: condition() or self._over, WAIT_SEC)
-            state = "its process is gone" if self._over else f"{len(self.requests)} requests so far"
+            state = (
+                "its process is gone" if self._over else f"{len(self._requests)} requests so far"
+            )
             assert condition(), f"waited in vain for {what} ({state})"
 
     def _output(self) -> IO[bytes]:
@@ -168,7 +180,7 @@ class Backend:
                 if "request" in message:
                     *fields, body, connection = message["request"]
                     recorded = Recorded(*fields, base64.b64decode(body), tuple(connection))
-                    self.requests.append(recorded)
+                    self._requests.append(recorded)
                 else:
                     self._done += 1
                 self._changed.notify_all()

@@ -51,7 +51,10 @@ class Load:
         self.failures: list[str] = []
         """What went wrong, and in which way of asking."""
         self.lookups_meanwhile = 0
-        """How many lookups the least busy client made until `go_on`."""
+        """How many lookups the least busy client began until `go_on`.
+
+        Began: while a package is being replaced, handlers make first requests wait.
+        """
         self._container = container
         self._request = f"get {key}\n".encode()
         self._reply = f"200 {value.replace(' ', '%20')}\n".encode()
@@ -61,6 +64,7 @@ class Load:
         self._ended = False
         self._changed = threading.Condition()
         self._counts: dict[str, int] = {}
+        self._begun: dict[str, int] = {}
         self._threads = [
             threading.Thread(target=self._run, args=(way,))
             for way in (self._held, *[self._fresh] * _FRESH, self._postmaps)
@@ -75,11 +79,12 @@ class Load:
             self.__exit__()
             raise
         self._counts = dict.fromkeys(self._counts, 0)
+        self._begun = dict.fromkeys(self._begun, 0)
         return self
 
     def go_on(self) -> None:
         """Return when each client has made some more lookups."""
-        self.lookups_meanwhile = min(self._counts.values())
+        self.lookups_meanwhile = min(self._begun.values())
         self._wait_for_more()
 
     def _wait_for_more(self) -> None:
@@ -110,6 +115,10 @@ class Load:
             self.failures.append(f"{time.strftime('%T')} {text}")
             self._changed.notify_all()
 
+    def _begin(self, name: str) -> None:
+        with self._changed:
+            self._begun[name] = self._begun.get(name, 0) + 1
+
     def _count(self, name: str, expected: bytes, answer: bytes) -> None:
         if answer != expected:
             self._fail(f"{name}: {answer!r}")
@@ -120,11 +129,13 @@ class Load:
     def _held(self) -> None:
         with connect(self._container, self._tcp) as connection:
             while not self._ended:
+                self._begin("held")
                 connection.sendall(self._request)
                 self._count("held", self._reply, read_line(connection))
 
     def _fresh(self) -> None:
         while not self._ended:
+            self._begin("fresh")
             with connect(self._container, self._tcp) as connection:
                 connection.sendall(self._request)
                 self._count("fresh", self._reply, read_line(connection))
@@ -136,6 +147,7 @@ class Load:
             assert process.stdout is not None
             try:
                 while not self._ended:
+                    self._begin("postmap")
                     process.stdin.write(b"\n")
                     process.stdin.flush()
                     for _table in ("tcp", "socketmap"):

@@ -198,9 +198,11 @@ def test_connections(setup: Setup) -> None:
         for client in [*clients, *clients]:
             assert said(client.rcpt("user@hosted.example")) == ACCEPTED
         if setup.way.startswith("proxy"):
+            # One process, or a second one if the first was busy; trivial-rewrite asks it as well.
+            sharing = len(setup.container.run("pgrep", "--exact", "proxymap").stdout.split())
+            assert 0 < sharing < SESSIONS
             assert setup.connections("mailboxes") < SESSIONS
-            # Of four tables, and of trivial-rewrite too, which has proxymap to ask for it.
-            assert len(handlers(setup.container)) < SESSIONS
+            assert len(handlers(setup.container)) <= sharing * len(TABLES)
         else:
             assert setup.connections("mailboxes") == SESSIONS
             assert len(handlers(setup.container)) > SESSIONS

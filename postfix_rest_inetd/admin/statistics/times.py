@@ -19,8 +19,9 @@ from datetime import date, datetime, time, timedelta, timezone
 
 FORMATS = "-1h, 2h ago, today, yesterday, 10:00, 2026-11-24, 2026-11-24 10:00, @SECONDS"
 
-# What a calendar has in every time zone; systemd's bound (src/basic/time-util.h) is the same day.
-_END = datetime(9999, 12, 31, tzinfo=timezone.utc).timestamp()  # noqa: UP017
+# What Python can show in every time zone. To find the offset of a zone it looks a day ahead, which
+# must not be in the year 10000. systemd's bound (src/basic/time-util.h) is a day later.
+_END = datetime(9999, 12, 30, tzinfo=timezone.utc).timestamp()  # noqa: UP017
 _SECOND = 1.0
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
 # systemd.time(7): a month has 30.44 days, a year 365.25.
