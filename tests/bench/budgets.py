@@ -26,7 +26,7 @@ class Budget(NamedTuple):
 BUDGETS = (
     Budget("instructions/http", "M", "instructions to first reply, http backend", 205, 128),
     Budget("instructions/https", "M", "instructions to first reply, https, verified", 265, 171),
-    Budget("instructions/silent", "M", "instructions when nothing is sent", 40, 32),
+    Budget("instructions/silent", "M", "instructions when nothing is sent", 40, 32.5),
     Budget(
         "instructions/unusable-config",
         "M",
