@@ -25,7 +25,7 @@ from . import answering, journal, log_entry, model, restart, verdict
 from .connection import IDLE, READY, Connection
 from .errors import ProtocolError
 from .in_force import InForce, Options
-from .protocols import OF_TOO_FEW_BYTES, codec_of, is_lookup, recognise
+from .protocols import OF_TOO_FEW_BYTES, codec_of, recognise
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,9 +124,7 @@ class _Answers:
     def load_rest(self) -> None:
         """Load what only some actions need, while it is of the version that is loaded."""
         endpoint = self._in_force.endpoint
-        if self._has_rest or endpoint is None:
-            return
-        if is_lookup(endpoint.mode) and endpoint.allowed_actions is None:
+        if self._has_rest or endpoint is None or not endpoint.answers_actions:
             return
         self._has_rest = True
         try:

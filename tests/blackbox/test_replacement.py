@@ -7,6 +7,7 @@ that its modules share: half of the old and half of the new would be an internal
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import socket
@@ -23,6 +24,8 @@ from blackbox.support import (
     REQUEST,
     TCP,
     UNUSABLE_CONFIG,
+    policy_reply,
+    tcp_reply,
 )
 
 from harness.handler_process import endpoint, package_parent, write_config
@@ -115,17 +118,22 @@ def test_while_it_has_no_usable_configuration(tmp_path, handler, copy):
 
 
 @pytest.mark.parametrize("action", ["REJECT 5.7.1 no", "permit_mynetworks, reject"])
-def test_an_action_of_another_kind_than_before(tmp_path, copy, launch, backend, action):
+@pytest.mark.parametrize("mode, fields", [(POLICY, {}), (TCP, {"access_table": True})])
+def test_an_action_of_another_kind_than_before(
+    tmp_path, copy, launch, backend, mode, fields, action
+):
     """What only some actions need is loaded before a new version can do without it."""
-    backend.script(answer(200, b"DUNNO"), answer(200, action.encode()))
-    config = write_config(tmp_path, endpoint(POLICY, backend.url()))
+    body = '["{}"]' if mode == TCP else "{}"
+    reply = functools.partial(tcp_reply, 200) if mode == TCP else policy_reply
+    backend.script(*(answer(200, body.format(each).encode()) for each in ("DUNNO", action)))
+    config = write_config(tmp_path, endpoint(mode, backend.url(), **fields))
     env = {"PYTHONPATH": str(copy.parent), "PYTHONDONTWRITEBYTECODE": "1"}
-    handler = launch("--config", config, "--endpoint", POLICY, env=env)
-    assert handler.ask(POLICY, REQUEST[POLICY]) == b"action=DUNNO\n\n"
+    handler = launch("--config", config, "--endpoint", mode, env=env)
+    assert handler.ask(mode, REQUEST[mode]) == reply("DUNNO")
     assert not handler.pending(0.5)  # it waits for the next request
     (copy / "enhanced_status.py").unlink()
     (copy / "restrictions.py").unlink()
-    assert handler.ask(POLICY, REQUEST[POLICY]) == f"action={action}\n\n".encode()
+    assert handler.ask(mode, REQUEST[mode]) == reply(action)
 
 
 def test_half_of_an_upgrade(handler, copy):
