@@ -279,7 +279,14 @@ def test_lost_listener(running) -> None:
     """When somebody ends one of its sockets it says so and ends, cleanly, with a failure."""
     pid = running.process.pid
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    os.kill(int(children[1]), signal.SIGKILL)
+    # By its port: a listener that found its first port taken has left a child that is gone.
+    option = f"--listen=127.0.0.1:{running.ports[1]}".encode()
+    (listener,) = (
+        int(child)
+        for child in children
+        if option in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+    )
+    os.kill(listener, signal.SIGKILL)
     running.hear("the listener of maps has ended")
     assert running.process.wait() == 1
     assert left_over(running.config) == []
