@@ -36,7 +36,8 @@ def load(path: str, content: bytes | None = None) -> tuple[loading.Config | None
     `content`, if given, is the future content of `path`.
     """
     try:
-        loaded = loading.load(path) if content is None else loading.parse(content, path)
+        content = loading.read(path) if content is None else content
+        loaded = loading.parse(content, path)
     except ConfigError as error:
         is_closed = content is None and _is_closed(path)
         advice = _AS_ROOT if is_closed else _consequence(path, content)
@@ -80,9 +81,10 @@ def problems(
 
 
 def _consequence(path: str, content: bytes | None) -> str:
-    """What the problems of a file mean for mail."""
+    """What the problems of a file mean for mail; without `content`, it cannot be read."""
+    if content is None:
+        return _UNUSABLE
     try:
-        content = loading.read(path) if content is None else content
         loaded = loading.parse(content, path, tolerant=True)
     except ConfigError:
         return _UNUSABLE
