@@ -31,9 +31,8 @@ def read(path: str, most: int) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with open(descriptor, "rb") as file:
         require_regular(os.fstat(descriptor))
-        return (
-            file.read(most) or b""
-        )  # None where a read would have to wait, as for some files of /proc
+        # read() returns None where it would have to wait, as for some files of /proc.
+        return file.read(most) or b""
 
 
 def require_regular(found: os.stat_result) -> None:

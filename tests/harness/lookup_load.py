@@ -78,7 +78,6 @@ class Load:
         except BaseException:
             self.__exit__()
             raise
-        self._counts = dict.fromkeys(self._counts, 0)
         self._begun = dict.fromkeys(self._begun, 0)
         return self
 

@@ -17,8 +17,8 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.ask import codec
-from postfix_rest_inetd.admin.host import systemd
 from postfix_rest_inetd.config.address import LocalAddress
+from postfix_rest_inetd.units.advice import command
 from postfix_rest_inetd.units.names import socket_of
 
 if TYPE_CHECKING:
@@ -162,5 +162,5 @@ def _advice(error: OSError, endpoint: Endpoint) -> str:
     if isinstance(error, PermissionError):
         return "the socket belongs to postfix: ask as root"
     if isinstance(error, (ConnectionRefusedError, FileNotFoundError)):
-        return f"nobody listens there: {systemd.command('status', unit)}"
+        return f"nobody listens there: {command('status', unit)}"
     return "is the address one of this machine's?"

@@ -10,6 +10,7 @@ from postfix_rest_inetd.admin.checks.finding import ERROR, WARNING, Finding, com
 from postfix_rest_inetd.admin.host import systemd
 from postfix_rest_inetd.admin.host.listeners import is_local
 from postfix_rest_inetd.config.address import WILDCARDS
+from postfix_rest_inetd.units.advice import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +48,7 @@ def _left_failed() -> Iterator[Finding]:
         what = "is still marked as failed, although the configuration is good now"
         if not name.endswith("-config.service"):
             what = "has failed; its journal says why"
-        yield Finding(WARNING, name, what, commands(systemd.command("reset-failed", name)))
+        yield Finding(WARNING, name, what, commands(command("reset-failed", name)))
 
 
 def _elsewhere(endpoints: list[Endpoint]) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from postfix_rest_inetd.admin.checks import host
 from postfix_rest_inetd.admin.checks.finding import ERROR, NOTE, WARNING, Finding, commands
 from postfix_rest_inetd.admin.host import systemd
 from postfix_rest_inetd.admin.host.listeners import resolved
+from postfix_rest_inetd.units.advice import command
 from postfix_rest_inetd.units.names import instances_of, socket_of
 
 if TYPE_CHECKING:
@@ -91,10 +92,10 @@ def _failed(unit: Unit, endpoints: list[Endpoint], listeners: Listeners) -> Find
         what = "has failed: an endpoint with a bind-path is served by @all only"
         template = f"{unit.kind}@"
         advice = commands(
-            systemd.command("disable --now", unit.name),
-            systemd.command("reset-failed", unit.name),
-            systemd.command("enable", f"{template}.socket"),
-            systemd.command("restart", f"{template}all.socket"),
+            command("disable --now", unit.name),
+            command("reset-failed", unit.name),
+            command("enable", f"{template}.socket"),
+            command("restart", f"{template}all.socket"),
         )
         return Finding(ERROR, unit.name, what, advice)
     why = systemd.last_failure(unit.name) or "the journal does not say why"
@@ -109,15 +110,15 @@ def _failed(unit: Unit, endpoints: list[Endpoint], listeners: Listeners) -> Find
             return Finding(
                 ERROR, unit.name, f"has failed: {why}", advice + commands(*_restart(unit))
             )
-    advice = f"{systemd.command('status', unit.name)} shows more. To start it again:\n"
+    advice = f"{command('status', unit.name)} shows more. To start it again:\n"
     return Finding(ERROR, unit.name, f"has failed: {why}", advice + commands(*_restart(unit)))
 
 
 def _failed_for_nobody(unit: Unit) -> Finding:
     what = "has failed, and config.json has no endpoint for it"
     steps = (
-        systemd.command("disable --now", unit.name),
-        systemd.command("reset-failed", unit.name),
+        command("disable --now", unit.name),
+        command("reset-failed", unit.name),
     )
     return Finding(ERROR, unit.name, what, commands(*steps))
 
@@ -150,14 +151,14 @@ def _rivals(units: list[Unit]) -> Iterator[Finding]:
         what = f"is enabled, and so is {names}, but they exclude each other"
         steps = [_disabling(unit) for unit in named]
         if not every.is_active:
-            steps.append(systemd.command("start", every.name))
+            steps.append(command("start", every.name))
         advice = f"At boot, only one of them starts. Keep one:\n{commands(*steps)}"
         yield Finding(WARNING, every.name, what, advice)
 
 
 def _disabling(unit: Unit) -> str:
     """The command that takes a unit out of service; one that was never loaded cannot be stopped."""
-    return systemd.command(f"disable{' --now' if unit.is_active else ''}", unit.name)
+    return command(f"disable{' --now' if unit.is_active else ''}", unit.name)
 
 
 def _orphans(units: list[Unit], instances: dict[str, list[Endpoint]]) -> Iterator[Finding]:
@@ -177,9 +178,9 @@ def _without_endpoint(unit: Unit, instances: dict[str, list[Endpoint]]) -> str:
         endpoints = instances[name]
         own = name.startswith(f"{unit.kind}@") and not any(e.address.path for e in endpoints)
         if own and unit.is_active and {str(e.address) for e in endpoints} & set(unit.listen):
-            start = (systemd.command("enable", name), systemd.command("start", name))
+            start = (command("enable", name), command("start", name))
             advice = f"{name} has its address now. Starting that unit stops this one:\n"
-            return advice + commands(systemd.command("disable", unit.name), _RELOAD, *start)
+            return advice + commands(command("disable", unit.name), _RELOAD, *start)
     return commands(_disabling(unit), _RELOAD)
 
 
@@ -269,7 +270,7 @@ def _waiting(
     reload = [_RELOAD] if _is_unloaded(idle, units) else []
     if startable:
         what = f"is enabled, but not started: nothing listens for {_names(idle)}"
-        advice = commands(*reload, systemd.command("start", *startable))
+        advice = commands(*reload, command("start", *startable))
         yield Finding(WARNING, startable[0], what, advice)
     elif idle:
         state = "masked" if unmask else "neither enabled nor started"
@@ -277,8 +278,8 @@ def _waiting(
         steps = (
             *unmask,
             *reload,
-            systemd.command("enable", template),
-            systemd.command("start", unit),
+            command("enable", template),
+            command("start", unit),
         )
         advice = commands(*steps)
         yield Finding(WARNING, unit, what, advice)
@@ -304,7 +305,7 @@ def _lost_at_boot(unit: Unit) -> Finding:
     unmask = systemd.unmasking([unit.name])
     state = "masked" if unmask else "not enabled"
     what = f"is active, but {state}: it does not start at the next boot"
-    advice = commands(*unmask, systemd.command("enable", enabling))
+    advice = commands(*unmask, command("enable", enabling))
     return Finding(WARNING, unit.name, what, advice)
 
 
@@ -324,4 +325,4 @@ def _names(endpoints: list[Endpoint]) -> str:
 
 
 def _restart(unit: Unit) -> tuple[str, ...]:
-    return (*systemd.unmasking([unit.name]), systemd.command("restart", unit.name))
+    return (*systemd.unmasking([unit.name]), command("restart", unit.name))

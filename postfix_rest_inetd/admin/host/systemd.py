@@ -16,13 +16,11 @@ import subprocess
 from typing import NamedTuple
 
 from postfix_rest_inetd.model import MODES
-from postfix_rest_inetd.units import advice
+from postfix_rest_inetd.units.advice import command
 from postfix_rest_inetd.units.names import unit_of
 
 KINDS = tuple(unit_of(mode) for mode in MODES)
 GENERATED = "/run/systemd/generator"
-
-command = advice.command
 
 _UNIT_PATH = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system")
 _GENERATOR = "postfix-rest-inetd-generator"

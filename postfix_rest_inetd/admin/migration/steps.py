@@ -10,10 +10,10 @@ import os
 import shlex
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd.admin.host import systemd
 from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.errors import ConfigError
 from postfix_rest_inetd.model import MODES
+from postfix_rest_inetd.units.advice import command
 from postfix_rest_inetd.units.names import escape, instances_of, socket_of
 
 if TYPE_CHECKING:
@@ -44,13 +44,13 @@ def lines(path: str, loaded: Config, units: list[str], *, unknown: bool) -> Iter
     yield "systemctl daemon-reload"
     yield "# 2. Stop the daemon and start the sockets. In between, Postfix defers mail:"
     if units:
-        yield systemd.command("disable --now", *units)
+        yield command("disable --now", *units)
     if unknown:
         yield "# Stop the other processes that hold the addresses; they are named above."
     modes = [mode for mode in MODES if any(e.mode == mode for e in loaded.endpoints)]
     if modes:
-        yield systemd.command("enable", *(socket_of(mode) for mode in modes))
-        yield systemd.command("start", *(socket_of(mode, "all") for mode in modes))
+        yield command("enable", *(socket_of(mode) for mode in modes))
+        yield command("start", *(socket_of(mode, "all") for mode in modes))
     yield from _single(loaded)
 
 
@@ -61,7 +61,7 @@ def _single(loaded: Config) -> Iterator[str]:
         yield "# Instead of @all, each endpoint can have its own socket unit:"
         units = (socket_of(e.mode, _instance(e, loaded)) for e in named)
         for unit in dict.fromkeys(units):
-            yield f"#   {systemd.command('start', unit)}"
+            yield f"#   {command('start', unit)}"
 
 
 def _instance(endpoint: Endpoint, loaded: Config) -> str:
