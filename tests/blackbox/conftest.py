@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from blackbox.support import REQUEST
 
 from harness.handler_process import Handler, endpoint, start, write_config
+from harness.modes import REQUEST
 from harness.scripted_backend import ScriptedBackend, Step
 
 

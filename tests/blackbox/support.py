@@ -9,11 +9,7 @@ from __future__ import annotations
 
 import re
 
-from harness import modes
-from harness.modes import POLICY, SOCKETMAP, TCP
-
-MODES, LOOKUPS = modes.MODES, modes.LOOKUPS
-REQUEST, FOUND_BODY, FOUND = modes.REQUEST, modes.FOUND_BODY, modes.FOUND
+from harness.modes import MODES, POLICY, SOCKETMAP, TCP
 
 
 def netstring(payload: bytes) -> bytes:

@@ -6,17 +6,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from blackbox.support import (
-    INVALID,
-    LOOKUPS,
-    NOT_FOUND,
-    REQUEST,
-    SOCKETMAP,
-    TCP,
-    netstring,
-    user_error,
-)
+from blackbox.support import INVALID, NOT_FOUND, netstring, user_error
 
+from harness.modes import LOOKUPS, REQUEST, SOCKETMAP, TCP
 from harness.scripted_backend import answer
 
 GOOD = [

@@ -8,16 +8,9 @@ a newline for further attributes: a body that is not plainly one action is inval
 from __future__ import annotations
 
 import pytest
-from blackbox.support import (
-    INVALID,
-    POLICY,
-    REQUEST,
-    TIMED_OUT,
-    UNREACHABLE,
-    policy_reply,
-    user_error,
-)
+from blackbox.support import INVALID, TIMED_OUT, UNREACHABLE, policy_reply, user_error
 
+from harness.modes import POLICY, REQUEST
 from harness.scripted_backend import answer, hang_up, response, send_and_close, silence
 
 GOOD = [

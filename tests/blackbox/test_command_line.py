@@ -7,9 +7,9 @@ import importlib.metadata
 import re
 
 import pytest
-from blackbox.support import FOUND, FOUND_BODY, MODES, REQUEST
 
 from harness.handler_process import endpoint, run, write_config
+from harness.modes import FOUND, FOUND_BODY, MODES, REQUEST
 from harness.scripted_backend import answer
 
 EX_USAGE = 64

@@ -6,9 +6,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from blackbox.support import FOUND_BODY, POLICY, SOCKETMAP, netstring
+from blackbox.support import netstring
 
 from harness.manual_page import blocks, source
+from harness.modes import FOUND_BODY, POLICY, SOCKETMAP
 from harness.scripted_backend import answer
 from postfix_rest_inetd import verdict
 

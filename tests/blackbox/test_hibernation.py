@@ -10,9 +10,9 @@ import socket
 import time
 
 import pytest
-from blackbox.support import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, TCP
 
 from harness.handler_process import WAIT_SEC, accepted, endpoint, pipes, write_config
+from harness.modes import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, TCP
 from harness.scripted_backend import ScriptedBackend, answer
 
 SOON = {"hibernate_after": 1}

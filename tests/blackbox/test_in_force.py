@@ -12,12 +12,6 @@ from pathlib import Path
 
 import pytest
 from blackbox.support import (
-    FOUND,
-    FOUND_BODY,
-    MODES,
-    POLICY,
-    REQUEST,
-    TCP,
     THE_SAME_REASON,
     UNUSABLE_CONFIG,
     reason_told_once,
@@ -27,6 +21,7 @@ from blackbox.support import (
 
 from harness.certificates import Authority
 from harness.handler_process import accepted, endpoint, write_config
+from harness.modes import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, TCP
 from harness.scripted_backend import ScriptedBackend, answer
 from postfix_rest_inetd import in_force
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import pytest
 from blackbox.faults import PLACES, broken_function, without_module
-from blackbox.support import FOUND, FOUND_BODY, INTERNAL_ERROR, MODES, REQUEST, TCP
+from blackbox.support import INTERNAL_ERROR
 
+from harness.modes import FOUND, FOUND_BODY, MODES, REQUEST, TCP
 from harness.scripted_backend import answer
 
 EX_SOFTWARE = 70

@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable
 
 import pytest
-from blackbox.support import MODES, POLICY, REQUEST, SOCKETMAP, TCP, netstring
+from blackbox.support import netstring
 
 from harness import journald as journald_harness
 from harness.handler_process import endpoint, write_config
+from harness.modes import MODES, POLICY, REQUEST, SOCKETMAP, TCP
 from harness.scripted_backend import answer, hang_up, response, send_and_close, silence
 
 PREFIX = "POSTFIX_REST_"

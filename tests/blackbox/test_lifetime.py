@@ -11,9 +11,9 @@ import threading
 import time
 
 import pytest
-from blackbox.support import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, TCP
 
 from harness.handler_process import WAIT_SEC, accepted, endpoint, write_config
+from harness.modes import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, TCP
 from harness.scripted_backend import answer, response, send_and_close, when
 
 IDLE_SEC = 1.0

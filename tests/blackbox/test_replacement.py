@@ -16,19 +16,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from blackbox.support import (
-    FOUND,
-    FOUND_BODY,
-    INTERNAL_ERROR,
-    POLICY,
-    REQUEST,
-    TCP,
-    UNUSABLE_CONFIG,
-    policy_reply,
-    tcp_reply,
-)
+from blackbox.support import INTERNAL_ERROR, UNUSABLE_CONFIG, policy_reply, tcp_reply
 
 from harness.handler_process import endpoint, package_parent, write_config
+from harness.modes import FOUND, FOUND_BODY, POLICY, REQUEST, TCP
 from harness.scripted_backend import answer
 
 

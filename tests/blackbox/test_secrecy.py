@@ -14,11 +14,12 @@ import urllib.parse
 
 import pytest
 from blackbox.faults import PLACES, broken_function
-from blackbox.support import MODES, POLICY, SOCKETMAP, TCP, netstring
+from blackbox.support import netstring
 
 from harness import journald as journald_harness
 from harness.certificates import Authority
 from harness.handler_process import endpoint, write_config
+from harness.modes import MODES, POLICY, SOCKETMAP, TCP
 from harness.scripted_backend import (
     ScriptedBackend,
     answer,

@@ -12,16 +12,9 @@ import socket
 import pytest
 from blackbox.faults import PLACES, broken_function
 from blackbox.support import (
-    FOUND,
-    FOUND_BODY,
     INTERNAL_ERROR,
     INVALID,
-    MODES,
     NOT_FOUND,
-    POLICY,
-    REQUEST,
-    SOCKETMAP,
-    TCP,
     TCP_BROKEN,
     TIMED_OUT,
     UNREACHABLE,
@@ -33,6 +26,7 @@ from blackbox.support import (
 )
 
 from harness.handler_process import accepted, endpoint, pipes, write_config
+from harness.modes import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, SOCKETMAP, TCP
 from harness.scripted_backend import answer, hang_up, silence
 
 INETD = {"stderr": "connection"}

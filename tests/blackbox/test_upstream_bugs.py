@@ -12,13 +12,7 @@ import threading
 
 import pytest
 from blackbox.support import (
-    FOUND,
     INVALID,
-    MODES,
-    POLICY,
-    REQUEST,
-    SOCKETMAP,
-    TCP,
     TCP_BROKEN,
     UNREACHABLE,
     netstring,
@@ -29,6 +23,7 @@ from blackbox.support import (
     unspecified,
 )
 
+from harness.modes import FOUND, MODES, POLICY, REQUEST, SOCKETMAP, TCP
 from harness.scripted_backend import (
     ScriptedBackend,
     answer,

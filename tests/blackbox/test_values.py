@@ -6,8 +6,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from blackbox.support import INVALID, LOOKUPS, NOT_FOUND, SOCKETMAP, TCP, netstring
+from blackbox.support import INVALID, NOT_FOUND, netstring
 
+from harness.modes import LOOKUPS, SOCKETMAP, TCP
 from harness.scripted_backend import answer
 
 NO_ARRAY_OF_STRINGS = [

@@ -9,16 +9,8 @@ from __future__ import annotations
 
 import pytest
 from blackbox.support import (
-    FOUND,
-    FOUND_BODY,
     INVALID,
-    LOOKUPS,
-    MODES,
     NOT_FOUND,
-    POLICY,
-    REQUEST,
-    SOCKETMAP,
-    TCP,
     UNREACHABLE,
     netstring,
     perm_broken,
@@ -27,6 +19,7 @@ from blackbox.support import (
     user_error,
 )
 
+from harness.modes import FOUND, FOUND_BODY, LOOKUPS, MODES, POLICY, REQUEST, SOCKETMAP, TCP
 from harness.scripted_backend import (
     answer,
     hang_up,

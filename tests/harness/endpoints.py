@@ -5,12 +5,9 @@ from __future__ import annotations
 
 import json
 
-from harness import modes
 from harness.modes import TCP
 from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.config.endpoint import Endpoint
-
-SOCKETMAP, POLICY, MODES, LOOKUPS = modes.SOCKETMAP, modes.POLICY, modes.MODES, modes.LOOKUPS
 
 
 def raw_endpoint(**fields: object) -> dict[str, object]:

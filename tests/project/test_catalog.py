@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import postfix_rest_inetd
-from harness.endpoints import POLICY, TCP, endpoint
+from harness.endpoints import endpoint
+from harness.modes import POLICY, TCP
 from postfix_rest_inetd import log_entry, model
 
 CATALOG = Path(__file__).parents[2] / "systemd/catalog/postfix-rest-inetd.catalog"

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from project.test_manual import rendered
 
-from harness.endpoints import MODES
 from harness.manual_page import DIRECTORY, list_tags, source
+from harness.modes import MODES
 from postfix_rest_inetd.config import loading, problems, values
 from postfix_rest_inetd.config.address import LocalAddress
 from postfix_rest_inetd.config.fields import ENDPOINT_FIELDS, FILE_FIELDS, Field

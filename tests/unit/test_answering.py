@@ -8,7 +8,8 @@ import contextlib
 import pytest
 
 from harness.certificates import Authority
-from harness.endpoints import MODES, POLICY, TCP, endpoint
+from harness.endpoints import endpoint
+from harness.modes import MODES, POLICY, TCP
 from harness.scripted_backend import ScriptedBackend, answer
 from postfix_rest_inetd import answering, model
 from postfix_rest_inetd.backend.client import Client

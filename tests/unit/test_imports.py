@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 
 import postfix_rest_inetd
-from harness.endpoints import MODES, POLICY, SOCKETMAP, TCP, raw_endpoint
-from harness.modes import FOUND, FOUND_BODY, REQUEST
+from harness.endpoints import raw_endpoint
+from harness.modes import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, SOCKETMAP, TCP
 from harness.scripted_backend import ScriptedBackend, answer
 from postfix_rest_inetd.backend import http_connection
 

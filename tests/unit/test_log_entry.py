@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from harness.endpoints import POLICY, SOCKETMAP, TCP, endpoint
+from harness.endpoints import endpoint
+from harness.modes import POLICY, SOCKETMAP, TCP
 from harness.wire import table
 from postfix_rest_inetd import log_entry, model
 

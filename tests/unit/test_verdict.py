@@ -12,7 +12,8 @@ import zlib
 
 import pytest
 
-from harness.endpoints import LOOKUPS, MODES, POLICY, SOCKETMAP, TCP, endpoint
+from harness.endpoints import endpoint
+from harness.modes import LOOKUPS, MODES, POLICY, SOCKETMAP, TCP
 from harness.wire import table
 from postfix_rest_inetd import model, verdict
 from postfix_rest_inetd.errors import InvalidDataError

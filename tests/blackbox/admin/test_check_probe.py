@@ -17,7 +17,8 @@ import pytest
 
 from harness.activation import package_parent
 from harness.certificates import Authority
-from harness.endpoints import MODES, POLICY, SOCKETMAP, TCP, raw_endpoint
+from harness.endpoints import raw_endpoint
+from harness.modes import MODES, POLICY, SOCKETMAP, TCP
 from harness.scripted_backend import (
     Connection,
     ScriptedBackend,

@@ -17,7 +17,8 @@ import pytest
 from unit.config.test_loading import UPSTREAM
 
 from harness.advice import offences
-from harness.endpoints import POLICY, SOCKETMAP, raw_endpoint
+from harness.endpoints import raw_endpoint
+from harness.modes import POLICY, SOCKETMAP
 from postfix_rest_inetd.admin.host import postconf as postfix_settings
 
 needs_postconf = pytest.mark.skipif(not postfix_settings.is_installed(), reason="no postconf(1)")

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from blackbox.support import POLICY, REQUEST, SOCKETMAP, TCP
 from prometheus_client.parser import text_string_to_metric_families
 
 from harness import journald as journald_harness
 from harness.activation import package_parent
 from harness.handler_process import endpoint, write_config
 from harness.line_log import LineLog
+from harness.modes import POLICY, REQUEST, SOCKETMAP, TCP
 from harness.process_group import end
 from harness.scripted_backend import answer, hang_up
 from postfix_rest_inetd.admin import cli

@@ -23,19 +23,10 @@ from pathlib import Path
 
 import pytest
 from blackbox.faults import slow_function
-from blackbox.support import (
-    FOUND,
-    FOUND_BODY,
-    MODES,
-    POLICY,
-    REQUEST,
-    SOCKETMAP,
-    TCP,
-    TIMED_OUT,
-    UNREACHABLE,
-)
+from blackbox.support import TIMED_OUT, UNREACHABLE
 
 from harness.handler_process import Handler, endpoint, private_mounts, write_config
+from harness.modes import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, SOCKETMAP, TCP
 from harness.scripted_backend import (
     Connection,
     ScriptedBackend,

@@ -11,9 +11,10 @@ import base64
 import re
 
 import pytest
-from blackbox.support import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, SOCKETMAP, TCP, netstring
+from blackbox.support import netstring
 
 from harness.handler_process import endpoint, write_config
+from harness.modes import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, SOCKETMAP, TCP
 from harness.scripted_backend import RecordedRequest, ScriptedBackend, answer
 
 REQUEST_ID = re.compile(rb"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

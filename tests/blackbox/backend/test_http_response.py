@@ -12,16 +12,8 @@ import zlib
 
 import pytest
 from blackbox.support import (
-    FOUND,
-    FOUND_BODY,
     INVALID,
-    LOOKUPS,
-    MODES,
     NOT_FOUND,
-    POLICY,
-    REQUEST,
-    SOCKETMAP,
-    TCP,
     UNREACHABLE,
     temporary_user_error,
     unspecified,
@@ -30,6 +22,7 @@ from blackbox.support import (
 
 from harness.certificates import Authority
 from harness.handler_process import endpoint, write_config
+from harness.modes import FOUND, FOUND_BODY, LOOKUPS, MODES, POLICY, REQUEST, SOCKETMAP, TCP
 from harness.scripted_backend import (
     ScriptedBackend,
     answer,

@@ -10,22 +10,11 @@ What it cannot have read is in unit/backend/test_kept_connection.py.
 from __future__ import annotations
 
 import pytest
-from blackbox.support import (
-    FOUND,
-    FOUND_BODY,
-    INVALID,
-    LOOKUPS,
-    MODES,
-    NOT_FOUND,
-    POLICY,
-    REQUEST,
-    TCP,
-    UNREACHABLE,
-    server_error,
-)
+from blackbox.support import INVALID, NOT_FOUND, UNREACHABLE, server_error
 
 from harness.certificates import Authority
 from harness.handler_process import endpoint, write_config
+from harness.modes import FOUND, FOUND_BODY, LOOKUPS, MODES, POLICY, REQUEST, TCP
 from harness.scripted_backend import (
     ScriptedBackend,
     answer,

@@ -15,20 +15,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from blackbox.support import (
-    FOUND,
-    FOUND_BODY,
-    MODES,
-    NOT_FOUND,
-    POLICY,
-    REQUEST,
-    TCP,
-    UNREACHABLE,
-    UNUSABLE_CONFIG,
-)
+from blackbox.support import NOT_FOUND, UNREACHABLE, UNUSABLE_CONFIG
 
 from harness.certificates import Authority
 from harness.handler_process import Handler, endpoint, private_mounts, write_config
+from harness.modes import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, TCP
 from harness.scripted_backend import ScriptedBackend, answer, send_and_close
 
 

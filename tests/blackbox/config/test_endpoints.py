@@ -13,19 +13,10 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from blackbox.support import (
-    FOUND,
-    FOUND_BODY,
-    MODES,
-    POLICY,
-    REQUEST,
-    SOCKETMAP,
-    TCP,
-    UNUSABLE_CONFIG,
-    reason_told_once,
-)
+from blackbox.support import UNUSABLE_CONFIG, reason_told_once
 
 from harness.handler_process import accepted, endpoint, pipes, write_config
+from harness.modes import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, SOCKETMAP, TCP
 from harness.scripted_backend import ScriptedBackend, answer
 
 

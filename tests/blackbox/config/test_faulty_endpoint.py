@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import pytest
-from blackbox.support import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, TCP, UNUSABLE_CONFIG
+from blackbox.support import UNUSABLE_CONFIG
 
 from harness.handler_process import endpoint, write_config
+from harness.modes import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, TCP
 from harness.scripted_backend import answer
 
 

@@ -6,16 +6,9 @@ from __future__ import annotations
 import os
 
 import pytest
-from blackbox.support import (
-    FOUND,
-    FOUND_BODY,
-    MODES,
-    REQUEST,
-    TCP,
-    UNUSABLE_CONFIG,
-    reason_told_once,
-)
+from blackbox.support import UNUSABLE_CONFIG, reason_told_once
 
+from harness.modes import FOUND, FOUND_BODY, MODES, REQUEST, TCP
 from harness.scripted_backend import answer
 
 CONTENTS = [

@@ -15,21 +15,10 @@ import socket
 import subprocess
 
 import pytest
-from blackbox.support import (
-    FOUND,
-    FOUND_BODY,
-    LOOKUPS,
-    MODES,
-    POLICY,
-    REQUEST,
-    SOCKETMAP,
-    TCP,
-    TCP_BROKEN,
-    netstring,
-    perm_broken,
-)
+from blackbox.support import TCP_BROKEN, netstring, perm_broken
 
 from harness.handler_process import accepted, endpoint, pipes, socket_pair, write_config
+from harness.modes import FOUND, FOUND_BODY, LOOKUPS, MODES, POLICY, REQUEST, SOCKETMAP, TCP
 from harness.scripted_backend import answer
 
 # -- pieces

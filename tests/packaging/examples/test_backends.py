@@ -13,15 +13,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 import yaml
-from blackbox.support import (
-    NOT_FOUND,
-    POLICY,
-    SOCKETMAP,
-    TCP,
-    netstring,
-    policy_reply,
-    temporary_user_error,
-)
+from blackbox.support import NOT_FOUND, netstring, policy_reply, temporary_user_error
 from jsonschema import Draft202012Validator
 
 from harness.example_backends import (
@@ -33,6 +25,7 @@ from harness.example_backends import (
     WITH_TOKEN_FILE,
 )
 from harness.handler_process import Handler, endpoint, start, write_config
+from harness.modes import POLICY, SOCKETMAP, TCP
 
 TEMPORARY = [401, 403, 404, 408, 429]
 """What each example asks for, in its first lines."""

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from blackbox.support import NOT_FOUND, SOCKETMAP, TCP, netstring
+from blackbox.support import NOT_FOUND, netstring
 
 from harness.activation import activated, write_handler_config
 from harness.example_backends import PATHS, SHOWN, TOKEN
 from harness.handler_process import endpoint, start, write_config
+from harness.modes import SOCKETMAP, TCP
 from harness.ports import free_port
 from harness.postfix_instance import PostfixInstance, postfix_instance
 from harness.swaks import swaks

@@ -11,7 +11,6 @@ from urllib.parse import parse_qsl
 
 import pytest
 import yaml
-from blackbox.support import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, SOCKETMAP, TCP
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -19,6 +18,7 @@ from openapi_spec_validator import validate
 
 from harness.example_backends import EXAMPLES
 from harness.handler_process import endpoint, start, write_config
+from harness.modes import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, SOCKETMAP, TCP
 from harness.rest_backend import Answer, Recorded, rest_backend
 from postfix_rest_inetd.action import checked_action
 from postfix_rest_inetd.admin.schema import actions

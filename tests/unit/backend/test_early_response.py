@@ -9,7 +9,8 @@ from __future__ import annotations
 import pytest
 
 from harness.certificates import Authority
-from harness.endpoints import POLICY, endpoint
+from harness.endpoints import endpoint
+from harness.modes import POLICY
 from harness.scripted_backend import ScriptedBackend, response
 from harness.wire import table
 from postfix_rest_inetd import model

@@ -17,7 +17,8 @@ import threading
 import pytest
 
 from harness.certificates import Authority
-from harness.endpoints import LOOKUPS, MODES, POLICY, TCP, endpoint
+from harness.endpoints import endpoint
+from harness.modes import LOOKUPS, MODES, POLICY, TCP
 from harness.scripted_backend import (
     ScriptedBackend,
     answer,

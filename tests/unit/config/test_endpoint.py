@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.endpoints import POLICY, SOCKETMAP, TCP, endpoint
+from harness.endpoints import endpoint
+from harness.modes import POLICY, SOCKETMAP, TCP
 from harness.wire import table
 from postfix_rest_inetd.config.address import LocalAddress, parse_ip
 from postfix_rest_inetd.config.endpoint import select

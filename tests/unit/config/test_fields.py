@@ -7,7 +7,8 @@ import json
 
 import pytest
 
-from harness.endpoints import MODES, POLICY, SOCKETMAP, TCP, endpoint, raw_endpoint
+from harness.endpoints import endpoint, raw_endpoint
+from harness.modes import MODES, POLICY, SOCKETMAP, TCP
 from harness.wire import table
 from postfix_rest_inetd.config import fields, loading
 from postfix_rest_inetd.config.endpoint import Endpoint

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import postfix_rest_inetd
-from harness.endpoints import LOOKUPS, MODES, POLICY, SOCKETMAP, TCP, raw_endpoint
+from harness.endpoints import raw_endpoint
+from harness.modes import LOOKUPS, MODES, POLICY, SOCKETMAP, TCP
 from harness.wire import table
 from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.config.fields import ENDPOINT_FIELDS

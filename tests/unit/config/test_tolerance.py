@@ -7,7 +7,8 @@ import json
 
 import pytest
 
-from harness.endpoints import POLICY, TCP, raw_endpoint
+from harness.endpoints import raw_endpoint
+from harness.modes import POLICY, TCP
 from postfix_rest_inetd.config import entries, loading
 from postfix_rest_inetd.config.address import LocalAddress
 from postfix_rest_inetd.config.endpoint import Endpoint, select

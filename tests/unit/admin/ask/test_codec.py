@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.endpoints import POLICY, SOCKETMAP, TCP
+from harness.modes import POLICY, SOCKETMAP, TCP
 from harness.wire import plain, table
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.ask.codec import Answer, ReplyDecoder, ReplyError, encode

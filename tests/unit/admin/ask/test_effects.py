@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.endpoints import POLICY, SOCKETMAP, TCP
+from harness.modes import POLICY, SOCKETMAP, TCP
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.ask import effects
 from postfix_rest_inetd.admin.ask.actions import BAD, DOUBTFUL, GOOD, effect_of

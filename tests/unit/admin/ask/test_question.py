@@ -7,7 +7,8 @@ import json
 
 import pytest
 
-from harness.endpoints import POLICY, SOCKETMAP, TCP, endpoint, raw_endpoint
+from harness.endpoints import endpoint, raw_endpoint
+from harness.modes import POLICY, SOCKETMAP, TCP
 from postfix_rest_inetd.admin.ask import question
 from postfix_rest_inetd.admin.ask.question import UsageError
 from postfix_rest_inetd.admin.ask.record import Record, masked

@@ -11,7 +11,8 @@ import socket
 
 import pytest
 
-from harness.endpoints import POLICY, SOCKETMAP, TCP, raw_endpoint
+from harness.endpoints import raw_endpoint
+from harness.modes import POLICY, SOCKETMAP, TCP
 from harness.wire import table
 from postfix_rest_inetd.admin.checks import capacity, postfix
 from postfix_rest_inetd.admin.host import references as postfix_references

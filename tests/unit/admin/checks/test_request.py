@@ -9,7 +9,8 @@ import shlex
 
 import pytest
 
-from harness.endpoints import MODES, POLICY, raw_endpoint
+from harness.endpoints import raw_endpoint
+from harness.modes import MODES, POLICY
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.ask import question
 from postfix_rest_inetd.admin.checks import request

@@ -12,7 +12,8 @@ from unit.config.test_fields import BAD, ENVIRONMENT, GOOD, HALF_PAIR, MODE_RULE
 from unit.config.test_loading import ALTERNATIVES, UPSTREAM
 from unit.test_action import SAFE, UNSAFE
 
-from harness.endpoints import POLICY, SOCKETMAP, TCP, raw_endpoint
+from harness.endpoints import raw_endpoint
+from harness.modes import POLICY, SOCKETMAP, TCP
 from harness.wire import table
 from postfix_rest_inetd.admin import cli
 from postfix_rest_inetd.admin.schema import kinds

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.endpoints import POLICY, SOCKETMAP, TCP, endpoint
+from harness.endpoints import endpoint
+from harness.modes import POLICY, SOCKETMAP, TCP
 from postfix_rest_inetd import log_entry as handlers_entry
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.statistics.journal_entry import OUTCOMES, parse

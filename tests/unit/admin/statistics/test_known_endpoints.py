@@ -8,7 +8,8 @@ import os
 
 import pytest
 
-from harness.endpoints import POLICY, TCP, raw_endpoint
+from harness.endpoints import raw_endpoint
+from harness.modes import POLICY, TCP
 from postfix_rest_inetd.admin import cli
 from postfix_rest_inetd.admin.statistics import known_endpoints
 
