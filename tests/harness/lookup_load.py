@@ -32,6 +32,7 @@ _FRESH = 3
 _MORE = 3
 """So many lookups of each way count as going on."""
 
+_POSTMAP_TABLES = ("tcp", "socketmap")
 _POSTMAP = """
 while read -r _; do
     for table in "tcp:127.0.0.1:$2" "socketmap:inet:127.0.0.1:$3:domains"; do
@@ -51,10 +52,12 @@ class Load:
         self.failures: list[str] = []
         """What went wrong, and in which way of asking."""
         self.lookups_meanwhile = 0
-        """How many lookups the least busy client began until `go_on`.
+        """How many lookups the least busy client had in hand until `go_on`, answered or not.
 
-        Began: while a package is being replaced, handlers make first requests wait.
+        While a package is being replaced, handlers make first requests wait.
         """
+        self.answered_meanwhile = 0
+        """How many lookups were answered on the connection that is kept, which never waits."""
         self._container = container
         self._request = f"get {key}\n".encode()
         self._reply = f"200 {value.replace(' ', '%20')}\n".encode()
@@ -65,6 +68,7 @@ class Load:
         self._changed = threading.Condition()
         self._counts: dict[str, int] = {}
         self._begun: dict[str, int] = {}
+        self._answered_before = 0
         self._threads = [
             threading.Thread(target=self._run, args=(way,))
             for way in (self._held, *[self._fresh] * _FRESH, self._postmaps)
@@ -78,12 +82,17 @@ class Load:
         except BaseException:
             self.__exit__()
             raise
-        self._begun = dict.fromkeys(self._begun, 0)
+        with self._changed:
+            # Those that are under way count.
+            self._begun = {name: self._begun[name] - n for name, n in self._counts.items()}
+            self._answered_before = self._counts["held"]
         return self
 
     def go_on(self) -> None:
         """Return when each client has made some more lookups."""
-        self.lookups_meanwhile = min(self._begun.values())
+        with self._changed:
+            self.lookups_meanwhile = min(self._begun.values())
+            self.answered_meanwhile = self._counts["held"] - self._answered_before
         self._wait_for_more()
 
     def _wait_for_more(self) -> None:
@@ -114,9 +123,9 @@ class Load:
             self.failures.append(f"{time.strftime('%T')} {text}")
             self._changed.notify_all()
 
-    def _begin(self, name: str) -> None:
+    def _begin(self, name: str, lookups: int = 1) -> None:
         with self._changed:
-            self._begun[name] = self._begun.get(name, 0) + 1
+            self._begun[name] = self._begun.get(name, 0) + lookups
 
     def _count(self, name: str, expected: bytes, answer: bytes) -> None:
         if answer != expected:
@@ -146,10 +155,10 @@ class Load:
             assert process.stdout is not None
             try:
                 while not self._ended:
-                    self._begin("postmap")
+                    self._begin("postmap", len(_POSTMAP_TABLES))
                     process.stdin.write(b"\n")
                     process.stdin.flush()
-                    for _table in ("tcp", "socketmap"):
+                    for _table in _POSTMAP_TABLES:
                         self._count("postmap", self._expected, process.stdout.readline())
             finally:
                 with contextlib.suppress(BrokenPipeError):

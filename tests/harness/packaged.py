@@ -101,6 +101,7 @@ def check_under_load(machine: Container, install: Callable[[], object]) -> None:
             load.go_on()
         assert load.failures == []
         assert load.lookups_meanwhile > 0
+        assert load.answered_meanwhile > 0
         # The handler of an open connection is the one that it had.
         assert set(holders) <= set(handlers(machine))
         assert converse(held, b"request=smtpd_access_policy\n\n").endswith(b"action=DUNNO\n\n")
