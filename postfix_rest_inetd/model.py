@@ -75,14 +75,23 @@ class Response:
     Attributes:
         ended_by_close: was the end of the connection the only sign that the body was complete?
         compressed: does Content-Encoding say that the body is compressed? It is not decompressed.
+        caching: header fields that say whether the answer may be stored (backend.response.CACHING),
+            by name in lower case; lines of one name are joined by a comma.
     """
 
-    __slots__ = ("body", "compressed", "ended_by_close", "status")
+    __slots__ = ("body", "caching", "compressed", "ended_by_close", "status")
 
     def __init__(
-        self, status: int, body: bytes, *, ended_by_close: bool = False, compressed: bool = False
+        self,
+        status: int,
+        body: bytes,
+        *,
+        ended_by_close: bool = False,
+        compressed: bool = False,
+        caching: dict[bytes, bytes] | None = None,
     ) -> None:
         """`body` is empty for any status but 200."""
+        self.caching = {} if caching is None else caching
         self.status = status
         self.body = body
         self.ended_by_close = ended_by_close

@@ -56,6 +56,9 @@ _REQUEST_TIMEOUT = 408
 # what is received in any case.
 _OVERHEAD = 6
 _MAX_HEAD_BYTES = 1024 * 1024
+# A response whose body was not read is not complete, and must not be stored (RFC 9111, 3.3). Its
+# request did not reach the backend as a whole either.
+_UNREAD = {b"cache-control": b"no-store"}
 _KEPT_HINT = "; it had been kept, and the backend ended it just when the request was on its way"
 _CERTIFICATE_HINT = "; does it ask for a client certificate (tls-cert-file)?"
 
@@ -192,7 +195,8 @@ class Client:
         if deadline.trace is not None:
             deadline.trace.status(response.status)
         if response.status != _OK:
-            return model.Response(response.status, b"")
+            caching = _UNREAD if stream.failed else response.caching
+            return model.Response(response.status, b"", caching=caching)
         if len(body) > limit:
             raise InvalidDataError(f"the response is larger than max-response-bytes ({limit})")
         return model.Response(
@@ -200,6 +204,7 @@ class Client:
             body,
             ended_by_close=response.ended_by_close,
             compressed=response.is_compressed(),
+            caching=response.caching,
         )
 
     def _may_be_kept(self, response: ResponseReader) -> bool:

@@ -44,7 +44,9 @@ _VERSION = b"HTTP/1."
 # RFC 9110, 5.6.2
 _TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _HEX_DIGITS = b"0123456789ABCDEFabcdef"
-_WANTED = frozenset(
+# What decides whether an answer may be stored (RFC 9111).
+CACHING = frozenset((b"age", b"cache-control", b"date", b"expires", b"pragma", b"vary"))
+_WANTED = CACHING | frozenset(
     (b"connection", b"content-encoding", b"content-length", b"keep-alive", b"transfer-encoding")
 )
 _COMPRESSIONS = (b"gzip", b"x-gzip", b"deflate", b"compress", b"x-compress", b"br", b"zstd")
@@ -59,6 +61,8 @@ class ResponseReader:
         status: of the head, once that has been read.
         reusable: may the connection be used for the next request?
         ended_by_close: was the end of the connection the only sign that the body was complete?
+        caching: the header fields of CACHING, by name in lower case; lines of one name are joined
+            by a comma (RFC 9110, 5.3).
     """
 
     __slots__ = (
@@ -66,6 +70,7 @@ class ResponseReader:
         "_fields",
         "_is_old",
         "_stream",
+        "caching",
         "ended_by_close",
         "reusable",
         "status",
@@ -79,6 +84,7 @@ class ResponseReader:
         self._stream = sock
         self._buffer = bytearray()
         self._fields: dict[bytes, bytes] = {}
+        self.caching: dict[bytes, bytes] = {}
         self._is_old = False  # HTTP/1.0
         self.status = 0
         self.reusable = False
@@ -163,7 +169,7 @@ class ResponseReader:
             _refuse(f"it has more than {MAX_FIELDS} header fields")
         self._is_old = first[7:8] == b"0"
         self._fields.clear()
-        fields = self._fields
+        self.caching.clear()
         for line in lines:
             name, colon, value = line.partition(b":")
             if not colon or not name or name.translate(None, _TOKEN):
@@ -171,6 +177,7 @@ class ResponseReader:
             name = name.lower()
             if name in _WANTED:
                 value = value.strip(b" \t")
+                fields = self.caching if name in CACHING else self._fields
                 fields[name] = fields[name] + b"," + value if name in fields else value
         return int(status)
 

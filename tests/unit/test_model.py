@@ -16,3 +16,11 @@ def test_tcp_requests_have_no_map_name():
     """tcp_table knows no map names: that is not the same as an empty one."""
     assert model.LookupRequest(b"k").map_name is None
     assert model.LookupRequest(b"k", b"").map_name == b""
+
+
+def test_caching_of_a_response():
+    """A response without header fields for a cache has none, and does not share them."""
+    first, second = model.Response(200, b""), model.Response(404, b"")
+    first.caching[b"age"] = b"1"
+    assert second.caching == {}
+    assert model.Response(200, b"", caching={b"age": b"1"}).caching == {b"age": b"1"}

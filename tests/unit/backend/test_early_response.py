@@ -10,7 +10,7 @@ import pytest
 
 from harness.certificates import Authority
 from harness.endpoints import endpoint
-from harness.modes import POLICY
+from harness.modes import POLICY, TCP
 from harness.scripted_backend import ScriptedBackend, response
 from harness.wire import table
 from postfix_rest_inetd import model
@@ -24,12 +24,12 @@ REQUEST = model.PolicyRequest([(b"a", b"x" * 8 * 1024 * 1024)])
 
 @pytest.fixture(params=["http", "https"])
 def ask(request, tmp_path):
-    """Ask a backend that sends what it is given; the status of the response."""
+    """Ask a backend that sends what it is given; the response."""
     authority = Authority(tmp_path) if request.param == "https" else None
     context = authority.server("127.0.0.1") if authority else None
     keys = {"tls_ca_file": str(authority.ca_file)} if authority else {}
 
-    def asked(raw: bytes) -> int:
+    def asked(raw: bytes, question: model.Request = REQUEST) -> model.Response:
         def on_accept(connection) -> None:
             if context:
                 connection.sock = context.wrap_socket(connection.sock, server_side=True)
@@ -39,9 +39,10 @@ def ask(request, tmp_path):
 
         with ScriptedBackend(on_accept=on_accept, receive_buffer=4096) as backend:
             target = f"{request.param}://{backend.authority}/"
-            client = backend_client.Client(endpoint(POLICY, target=target, **keys), "x", b"x")
+            mode = POLICY if question is REQUEST else TCP
+            client = backend_client.Client(endpoint(mode, target=target, **keys), "x", b"x")
             try:
-                return client.ask(REQUEST, "id", Deadline(PLENTY_SEC)).status
+                return client.ask(question, "id", Deadline(PLENTY_SEC))
             finally:
                 assert client._stream is None
                 assert len(backend.connections) == 1
@@ -61,7 +62,14 @@ REFUSALS = {
 @pytest.mark.parametrize("raw, status", table(REFUSALS))
 def test_refusal(ask, raw, status):
     """What refuses a request is the answer to it, even if it has not been read."""
-    assert ask(raw) == status
+    assert ask(raw).status == status
+
+
+def test_not_to_be_stored(ask):
+    """A "not found" for half of a request is incomplete: no cache may keep it (RFC 9111, 3.3)."""
+    raw = response(404, b"", b"Cache-Control: max-age=60")
+    answer = ask(raw, model.LookupRequest(b"x" * 8 * 1024 * 1024))
+    assert (answer.status, answer.caching) == (404, {b"cache-control": b"no-store"})
 
 
 NO_ANSWERS = {

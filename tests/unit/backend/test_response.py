@@ -196,6 +196,51 @@ def test_is_compressed(fields, compressed):
     assert response.is_compressed() == compressed
 
 
+CACHING_FIELDS = {
+    "none": (b"Content-Type: x\r\nETag: x\r\nLast-Modified: x\r\n", {}),
+    "one": (b"Cache-Control: \tmax-age=60 \r\n", {b"cache-control": b"max-age=60"}),
+    "all": (
+        b"AGE:1\r\nCache-Control:2\r\ndate: 3\r\nExpires: 4\r\nPragma:5\r\nVary:6\r\n",
+        {
+            b"age": b"1",
+            b"cache-control": b"2",
+            b"date": b"3",
+            b"expires": b"4",
+            b"pragma": b"5",
+            b"vary": b"6",
+        },
+    ),
+    "several lines": (
+        b'Cache-Control: a\r\nVary: x\r\ncache-control: \r\nCACHE-CONTROL: b="c"\r\n',
+        {b"cache-control": b'a,,b="c"', b"vary": b"x"},
+    ),
+    "a folded line": (b"Cache-Control: a,\r\n b\r\n", {b"cache-control": b"a, b"}),
+    "names that begin like them": (b"Cache-Control-X: a\r\nX-Vary: b\r\n", {}),
+}
+
+
+@pytest.mark.parametrize("status", [b"200", b"404"])
+@pytest.mark.parametrize("fields, caching", table(CACHING_FIELDS))
+def test_caching(fields, caching, status):
+    """The fields for a cache are those of the final response: not of interim ones, nor trailers."""
+    interim = b"HTTP/1.1 103 x\r\nCache-Control: max-age=9\r\nAge: 9\r\nVary: *\r\n\r\n"
+    head = b"HTTP/1.1 %b x\r\n%bTransfer-Encoding: chunked\r\n\r\n" % (status, fields)
+    raw = interim + head + b"1\r\na\r\n0\r\nCache-Control: max-age=9\r\nVary: *\r\n\r\n"
+    for pieces in cuts(raw):
+        response = ResponseReader(Stream(*pieces))
+        response.begin()
+        assert response.read(LIMIT) == b"a"
+        assert response.reusable
+        assert response.caching == caching
+
+
+def test_framing_is_not_for_caches():
+    """What a cache reads, and how a response is framed, do not mix."""
+    response = ResponseReader(Stream(OK + b"Content-Length: 1\r\nAge: 5\r\n\r\na"))
+    response.begin()
+    assert (response.read(LIMIT), response.caching) == (b"a", {b"age": b"5"})
+
+
 def test_more_than_a_response():
     """Bytes behind a response that have come with it are no reason to trust its connection."""
     assert read(OK + b"Content-Length: 1\r\n\r\nab") == (200, b"a", False)
