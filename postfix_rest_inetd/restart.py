@@ -42,7 +42,7 @@ _MAX_WAIT_SEC = 30.0
 
 _PACKAGE = os.path.dirname(__file__)
 # The directories of a handler's modules. Replacing a module changes the mark of its directory.
-_DIRECTORIES = ("", "/backend", "/config", "/protocols")
+_DIRECTORIES = ("", "/backend", "/cache", "/config", "/protocols")
 # A package manager replaces the modules of the others between those of a handler.
 _OTHERS = (
     "/units",

@@ -277,6 +277,7 @@ ABOVE = {
     "admin.ui": "",
     "config": "protocols",
     "backend": "config protocols",
+    "cache": "",
     "protocols": "",
     "units": "config protocols",
 }
