@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""What handlers remember for each other: answers of backends, for as long as these permit it.
+"""What the handlers of a machine share: answers of backends, and which backends are down.
 
+    memory      the stored answers of an endpoint, as its requests see them
+    identity    what a stored answer is the answer to
     control     which answers may be stored, and how long each may be used: the rules of HTTP
     http_date   the dates of HTTP to seconds
+    clock       how much time has passed since an answer was stored
+    record      a stored answer as the content of a file
+    store       the files
+    purge       what the operator does with them
+    outages     which targets are down, and who asks them again
 
 Only answers to lookups are stored: "found" and "not found". Whatever is wrong with what is stored,
-the answer is not there; it is never an error. What decides is pure: no module listed above reads a
-file or a clock.
+the answer is not there; it is never an error.
 """

@@ -275,6 +275,7 @@ ABOVE = {
     "admin.host": "protocols",
     "admin.protocols": "",
     "admin.ui": "",
+    "cache": "config protocols",
     "config": "protocols",
     "backend": "config protocols",
     "cache": "",
@@ -330,9 +331,9 @@ def test_direction(path):
     room = room_of(module)
     allowed = {room, ""} | {f"admin.{name}" for name in ABOVE.get(room, "").split()}
     if not room.startswith("admin"):
-        allowed = {room, *ABOVE.get(room, "config backend protocols units").split()} | {""}
+        allowed = {room, *ABOVE.get(room, "config backend cache protocols units").split()} | {""}
     else:
-        allowed |= {"config", "backend", "protocols", "units"}
+        allowed |= {"config", "backend", "cache", "protocols", "units"}
     if module == "admin.cli":
         allowed |= {"admin.commands", "admin.checks", "admin.ui"}
     needed = needed_by(path)

@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: MIT
+"""The stored answers of one endpoint: plain files, which are looked at and replaced as a whole.
+
+    FOLDER/XX/DIGEST     an answer (record.py); XX: the first two digits of its name
+    FOLDER/new/RANDOM    one that is being written, and then renamed into its place
+
+- Each request opens FOLDER (cache_folder.py) anew, and everything is relative to that descriptor.
+  A purge replaces FOLDER, so what was asked before comes to nothing.
+- put() stores only if what is there is what look() found. Comparing and renaming happen under a
+  lock (flock(2)) on XX, which is held for microseconds and never waited for: whoever finds it taken
+  does not store. The kernel releases it when its holder dies.
+- XX has its share, 1/256, of max-entries and max-bytes, where a file counts with whole blocks of
+  4096 bytes. put() removes the oldest files beyond. It also removes what writers that were killed
+  have left in `new`.
+- FOLDER must belong to the user of the process, and nobody else may write in it. Root, who looks
+  for the operator, also reads what belongs to the owner of FOLDER, but stores nothing there.
+- Whatever goes wrong is a miss, or an answer that is not stored, and never an exception. `problem`
+  has the first reason. Nothing is written to disk at once (fsync(2)): a file that is torn after a
+  loss of power has no valid MAC.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from time import time
+
+from ..cache_folder import FORMAT, path_of
+from .record import TOMBSTONE, from_bytes, to_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .record import StoredAnswer
+
+    Mark = tuple[int, int, int, int]
+
+NEW = "new"
+SUBDIRECTORIES = 256
+BLOCK_BYTES = 4096
+FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# The mtime of a tombstone lies so far ahead: it is the last to be removed meanwhile.
+TOMBSTONE_SEC = 600
+
+_NEW_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+# A writer takes milliseconds.
+_LEFTOVER_SEC = 10
+# What shows that the clock has been set back since.
+_FUTURE_SEC = TOMBSTONE_SEC + 60
+
+
+class Look:
+    """What was found at the place of an answer, and where that place is.
+
+    Attributes:
+        record: the answer, or None.
+        digest, mac_key: those that look() was called with.
+        descriptor: of FOLDER; -1 if it could not be opened, or was closed.
+        is_absent: was there no FOLDER?
+        mark: of the file; None if there was none.
+    """
+
+    __slots__ = ("descriptor", "digest", "is_absent", "mac_key", "mark", "record")
+
+    def __init__(self, digest: str, mac_key: bytes) -> None:
+        """Nothing was found."""
+        self.digest = digest
+        self.mac_key = mac_key
+        self.record: StoredAnswer | None = None
+        self.mark: Mark | None = None
+        self.descriptor = -1
+        self.is_absent = False
+
+    @property
+    def path(self) -> str:
+        """The path of the file, relative to FOLDER."""
+        return f"{self.digest[:2]}/{self.digest}"
+
+    def close(self) -> None:
+        """Close the descriptor; the look is of no use any more."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+class Store:
+    """The stored answers of one endpoint.
+
+    Attributes:
+        problem: the first thing that went wrong, in words; empty if nothing did.
+    """
+
+    __slots__ = ("_directory", "_most_bytes", "_most_entries", "_path", "_user", "problem")
+
+    def __init__(self, directory: str, folder: str, max_entries: int, max_bytes: int) -> None:
+        """`directory` is the cache directory, `folder` comes from cache_folder.folder_of()."""
+        self._directory = directory
+        self._path = path_of(directory, folder)
+        self._most_entries = max(1, max_entries // SUBDIRECTORIES)
+        self._most_bytes = max(BLOCK_BYTES, max_bytes // SUBDIRECTORIES)
+        self._user = os.geteuid()
+        self.problem = ""
+
+    def look(self, digest: str, mac_key: bytes) -> Look:
+        """Look for an answer; to be closed by the caller.
+
+        `digest` is the name of its file, 40 hexadecimal digits, and `mac_key` has 1 to 64 bytes.
+        """
+        look = Look(digest, mac_key)
+        try:
+            look.descriptor, owner = self._open_folder()
+        except FileNotFoundError:
+            look.is_absent = True
+            return look
+        except (OSError, ValueError) as error:
+            self._note("", error)
+            return look
+        try:
+            self._read(look, owner)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            self._note(look.path, error)
+        return look
+
+    def put(self, look: Look, record: StoredAnswer) -> bool:
+        """Store an answer, if nothing has changed since look(); False if it is not stored."""
+        content = to_bytes(record, look.mac_key)
+        if rounded(len(content)) > self._most_bytes:
+            return False
+        try:
+            if look.is_absent:
+                look.descriptor = self._make_folder()
+                look.is_absent = False
+            if look.descriptor < 0 or os.fstat(look.descriptor).st_uid != self._user:
+                return False  # root, for example, must not leave files of its own
+            return self._store(look, content)
+        except FileNotFoundError:
+            return False  # FOLDER was purged, or a file in `new` was taken for left over
+        except OSError as error:
+            self._note(look.path, error)
+            return False
+
+    def _read(self, look: Look, owner: int) -> None:
+        try:
+            descriptor = os.open(look.path, FILE_FLAGS, dir_fd=look.descriptor)
+        except OSError:  # it may be a link, for example, which put() replaces
+            look.mark = mark_at(look.path, look.descriptor)
+            raise
+        try:
+            found = os.fstat(descriptor)
+            look.mark = mark_of(found)
+            if not stat.S_ISREG(found.st_mode):
+                raise OSError(0, "it is not a regular file")
+            if found.st_uid not in (0, owner):
+                raise OSError(0, "it belongs to another user")
+            if rounded(found.st_size) > self._most_bytes:
+                return  # max-bytes was larger
+            content = os.read(descriptor, found.st_size + 1)
+        finally:
+            os.close(descriptor)
+        if content == TOMBSTONE:
+            return
+        record = from_bytes(content, look.mac_key)
+        if record is None:
+            raise OSError(0, "its content is damaged")
+        record.is_expired = not found.st_mode & stat.S_IWUSR
+        look.record = record
+
+    def _open_folder(self) -> tuple[int, int]:
+        """The descriptor of FOLDER, and its owner."""
+        descriptor = os.open(self._path, DIRECTORY_FLAGS)
+        found = os.fstat(descriptor)
+        problem = ""
+        if self._user not in (0, found.st_uid):
+            problem = "it belongs to another user"
+        elif found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            problem = "other users may write in it"
+        if problem:
+            os.close(descriptor)
+            raise OSError(0, problem)
+        return descriptor, found.st_uid
+
+    def _make_folder(self) -> int:
+        """Make FOLDER, and open it; -1 if somebody else makes it at the same time."""
+        for path in (f"{self._directory}/{FORMAT}", f"{self._directory}/{FORMAT}/answers"):
+            _make_directory(path)
+        try:
+            os.mkdir(self._path, 0o700)
+        except FileExistsError:
+            return -1
+        return self._open_folder()[0]
+
+    def _store(self, look: Look, content: bytes) -> bool:
+        folder = look.descriptor
+        path = write_new(folder, content)
+        try:
+            place = open_subdirectory(folder, look.digest[:2])
+            try:
+                if not lock(place) or mark_at(look.digest, place) != look.mark:
+                    return False
+                os.rename(path, look.digest, src_dir_fd=folder, dst_dir_fd=place)
+                path = ""
+                self._tidy(look, place, rounded(len(content)))
+            finally:
+                os.close(place)
+        finally:
+            if path:
+                os.unlink(path, dir_fd=folder)
+        return True
+
+    def _tidy(self, look: Look, place: int, size: int) -> None:
+        """Keep the bounds after a file of so many bytes was stored."""
+        try:
+            if look.mark is None or look.mark[3] < size:
+                self._remove_oldest(place, look.digest)
+            if look.mark is None:
+                _remove_leftovers(look.descriptor)
+        except OSError as error:
+            self._note(look.path[:2], error)
+
+    def _remove_oldest(self, place: int, kept: str) -> None:
+        """Remove the oldest files beyond the share of a subdirectory, except one."""
+        most, now = self._most_entries, time()
+        files = []
+        with os.scandir(place) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    continue
+                found = entry.stat(follow_symlinks=False)
+                is_newest = entry.name == kept
+                mtime = found.st_mtime if found.st_mtime < now + _FUTURE_SEC else 0.0
+                files.append((is_newest, mtime, entry.name, rounded(found.st_size)))
+        count, size = len(files), sum(file[3] for file in files)
+        for is_newest, _, name, file_size in sorted(files):
+            if is_newest or (count <= most and size <= self._most_bytes):
+                break
+            os.unlink(name, dir_fd=place)
+            count, size = count - 1, size - file_size
+
+    def _note(self, path: str, error: OSError | ValueError) -> None:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        where = f"{self._path}/{path}" if path else self._path
+        self.problem = self.problem or f"{where}: {reason}"
+
+
+def write_new(folder: int, content: bytes) -> str:
+    """Write a file into `new`; returns its path, relative to FOLDER.
+
+    Raises:
+        OSError: it cannot be written; nothing is left.
+    """
+    path = f"{NEW}/{os.urandom(8).hex()}"
+    try:
+        descriptor = os.open(path, _NEW_FLAGS, 0o600, dir_fd=folder)
+    except FileNotFoundError:
+        _make_directory(NEW, folder)
+        descriptor = os.open(path, _NEW_FLAGS, 0o600, dir_fd=folder)
+    try:
+        written = os.write(descriptor, content)
+        if written != len(content):  # the rest would not fit on the disk
+            os.write(descriptor, content[written:])
+    except OSError:
+        os.unlink(path, dir_fd=folder)
+        raise
+    finally:
+        os.close(descriptor)
+    return path
+
+
+def open_subdirectory(folder: int, name: str) -> int:
+    """The descriptor of a subdirectory XX, which is made if necessary.
+
+    Raises:
+        OSError: it cannot be made or opened.
+    """
+    try:
+        return os.open(name, DIRECTORY_FLAGS, dir_fd=folder)
+    except FileNotFoundError:
+        _make_directory(name, folder)
+        return os.open(name, DIRECTORY_FLAGS, dir_fd=folder)
+
+
+def lock(place: int) -> bool:
+    """Lock a subdirectory until its descriptor is closed; False if it is locked already."""
+    from fcntl import LOCK_EX, LOCK_NB, flock
+
+    try:
+        flock(place, LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _make_directory(path: str, directory: int | None = None) -> None:
+    try:
+        os.mkdir(path, 0o700, dir_fd=directory)
+    except FileExistsError:
+        return
+
+
+def _remove_leftovers(folder: int) -> None:
+    """Remove what writers have left in `new`: what no writer can be writing any more."""
+    now, place = time(), os.open(NEW, DIRECTORY_FLAGS, dir_fd=folder)
+    try:
+        with os.scandir(place) as entries:
+            for entry in entries:
+                try:
+                    if abs(now - entry.stat(follow_symlinks=False).st_mtime) > _LEFTOVER_SEC:
+                        os.unlink(entry.name, dir_fd=place)
+                except FileNotFoundError:
+                    continue
+    finally:
+        os.close(place)
+
+
+def mark_at(path: str, directory: int) -> Mark | None:
+    """The mark of a file, relative to the descriptor of a directory; None if there is none."""
+    try:
+        return mark_of(os.stat(path, dir_fd=directory, follow_symlinks=False))
+    except FileNotFoundError:
+        return None
+
+
+def mark_of(found: os.stat_result) -> Mark:
+    """What changes when a file is replaced or declared stale; the last is its rounded size."""
+    return found.st_ino, found.st_ctime_ns, found.st_mtime_ns, rounded(found.st_size)
+
+
+def rounded(size: int) -> int:
+    """What a file of so many bytes takes up."""
+    return (size + BLOCK_BYTES - 1) // BLOCK_BYTES * BLOCK_BYTES
