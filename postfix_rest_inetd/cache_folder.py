@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 
 FORMAT = "1"
+DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _MOST_CHARACTERS = 100
 _ALLOWED = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"

@@ -30,6 +30,9 @@ UNUSABLE = "unusable"
 # The content of a tombstone.
 TOMBSTONE = b"TOMBSTONE 1\n"
 
+# A file counts with whole blocks.
+BLOCK_BYTES = 4096
+
 _MAGIC = b"ANSWER 1 "
 _MAC_BYTES = 32
 _NONE = b"-"
@@ -159,3 +162,8 @@ def unverified(content: bytes) -> StoredAnswer | None:
 
 def _mac_of(content: bytes, mac_key: bytes) -> bytes:
     return blake2b(content, key=mac_key, digest_size=_MAC_BYTES).digest()
+
+
+def rounded(size: int) -> int:
+    """What a file of so many bytes takes up."""
+    return (size + BLOCK_BYTES - 1) // BLOCK_BYTES * BLOCK_BYTES

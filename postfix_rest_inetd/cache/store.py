@@ -10,8 +10,7 @@
   lock (flock(2)) on XX, which is held for microseconds and never waited for: whoever finds it taken
   does not store. The kernel releases it when its holder dies.
 - XX has its share, 1/256, of max-entries and max-bytes, where a file counts with whole blocks of
-  4096 bytes. put() removes the oldest files beyond. It also removes what writers that were killed
-  have left in `new`.
+  4096 bytes. put() removes the oldest files beyond (writing.py).
 - FOLDER must belong to the user of the process, and nobody else may write in it. Root, who looks
   for the operator, also reads what belongs to the owner of FOLDER, but stores nothing there.
 - Whatever goes wrong is a miss, or an answer that is not stored, and never an exception. `problem`
@@ -23,10 +22,9 @@ from __future__ import annotations
 
 import os
 import stat
-from time import time
 
-from ..cache_folder import FORMAT, path_of
-from .record import TOMBSTONE, from_bytes, to_bytes
+from ..cache_folder import DIRECTORY_FLAGS, FORMAT, path_of
+from .record import BLOCK_BYTES, TOMBSTONE, from_bytes, rounded, to_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,19 +32,8 @@ if TYPE_CHECKING:
 
     Mark = tuple[int, int, int, int]
 
-NEW = "new"
 SUBDIRECTORIES = 256
-BLOCK_BYTES = 4096
 FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# The mtime of a tombstone lies so far ahead: it is the last to be removed meanwhile.
-TOMBSTONE_SEC = 600
-
-_NEW_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-# A writer takes milliseconds.
-_LEFTOVER_SEC = 10
-# What shows that the clock has been set back since.
-_FUTURE_SEC = TOMBSTONE_SEC + 60
 
 
 class Look:
@@ -130,12 +117,11 @@ class Store:
             return False
         try:
             if look.is_absent:
-                look.descriptor = self._make_folder()
-                look.is_absent = False
+                self._make_folder(look)
             if look.descriptor < 0 or os.fstat(look.descriptor).st_uid != self._user:
-                return False  # root, for example, must not leave files of its own
+                return False
             return self._store(look, content)
-        except FileNotFoundError:
+        except (FileNotFoundError, FileExistsError):
             return False  # FOLDER was purged, or a file in `new` was taken for left over
         except OSError as error:
             self._note(look.path, error)
@@ -181,17 +167,36 @@ class Store:
             raise OSError(0, problem)
         return descriptor, found.st_uid
 
-    def _make_folder(self) -> int:
-        """Make FOLDER, and open it; -1 if somebody else makes it at the same time."""
-        for path in (f"{self._directory}/{FORMAT}", f"{self._directory}/{FORMAT}/answers"):
-            _make_directory(path)
+    def _make_folder(self, look: Look) -> None:
+        """Make FOLDER, and open it; not if somebody else makes it at the same time.
+
+        A purge may replace FOLDER before it is opened. The one that it makes has `new` in it.
+        """
+        from .writing import NEW, make_directory
+
+        look.is_absent = False
         try:
+            if self._user == 0 and os.stat(self._directory).st_uid != 0:
+                return  # root, for example, must not leave anything of its own
+            for path in (f"{self._directory}/{FORMAT}", f"{self._directory}/{FORMAT}/answers"):
+                make_directory(path)
             os.mkdir(self._path, 0o700)
         except FileExistsError:
-            return -1
-        return self._open_folder()[0]
+            return
+        except OSError as error:
+            self._note("", error)
+            return
+        descriptor, _ = self._open_folder()
+        try:
+            os.mkdir(NEW, 0o700, dir_fd=descriptor)
+        except OSError:
+            os.close(descriptor)
+            raise
+        look.descriptor = descriptor
 
     def _store(self, look: Look, content: bytes) -> bool:
+        from .writing import lock, open_subdirectory, write_new
+
         folder = look.descriptor
         path = write_new(folder, content)
         try:
@@ -211,107 +216,22 @@ class Store:
 
     def _tidy(self, look: Look, place: int, size: int) -> None:
         """Keep the bounds after a file of so many bytes was stored."""
+        from .writing import remove_leftovers, remove_oldest
+
         try:
             if look.mark is None or look.mark[3] < size:
-                self._remove_oldest(place, look.digest)
+                remove_oldest(place, look.digest, self._most_entries, self._most_bytes)
             if look.mark is None:
-                _remove_leftovers(look.descriptor)
+                remove_leftovers(look.descriptor)
+        except FileNotFoundError:
+            pass  # FOLDER was purged
         except OSError as error:
             self._note(look.path[:2], error)
-
-    def _remove_oldest(self, place: int, kept: str) -> None:
-        """Remove the oldest files beyond the share of a subdirectory, except one."""
-        most, now = self._most_entries, time()
-        files = []
-        with os.scandir(place) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    continue
-                found = entry.stat(follow_symlinks=False)
-                is_newest = entry.name == kept
-                mtime = found.st_mtime if found.st_mtime < now + _FUTURE_SEC else 0.0
-                files.append((is_newest, mtime, entry.name, rounded(found.st_size)))
-        count, size = len(files), sum(file[3] for file in files)
-        for is_newest, _, name, file_size in sorted(files):
-            if is_newest or (count <= most and size <= self._most_bytes):
-                break
-            os.unlink(name, dir_fd=place)
-            count, size = count - 1, size - file_size
 
     def _note(self, path: str, error: OSError | ValueError) -> None:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         where = f"{self._path}/{path}" if path else self._path
         self.problem = self.problem or f"{where}: {reason}"
-
-
-def write_new(folder: int, content: bytes) -> str:
-    """Write a file into `new`; returns its path, relative to FOLDER.
-
-    Raises:
-        OSError: it cannot be written; nothing is left.
-    """
-    path = f"{NEW}/{os.urandom(8).hex()}"
-    try:
-        descriptor = os.open(path, _NEW_FLAGS, 0o600, dir_fd=folder)
-    except FileNotFoundError:
-        _make_directory(NEW, folder)
-        descriptor = os.open(path, _NEW_FLAGS, 0o600, dir_fd=folder)
-    try:
-        written = os.write(descriptor, content)
-        if written != len(content):  # the rest would not fit on the disk
-            os.write(descriptor, content[written:])
-    except OSError:
-        os.unlink(path, dir_fd=folder)
-        raise
-    finally:
-        os.close(descriptor)
-    return path
-
-
-def open_subdirectory(folder: int, name: str) -> int:
-    """The descriptor of a subdirectory XX, which is made if necessary.
-
-    Raises:
-        OSError: it cannot be made or opened.
-    """
-    try:
-        return os.open(name, DIRECTORY_FLAGS, dir_fd=folder)
-    except FileNotFoundError:
-        _make_directory(name, folder)
-        return os.open(name, DIRECTORY_FLAGS, dir_fd=folder)
-
-
-def lock(place: int) -> bool:
-    """Lock a subdirectory until its descriptor is closed; False if it is locked already."""
-    from fcntl import LOCK_EX, LOCK_NB, flock
-
-    try:
-        flock(place, LOCK_EX | LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _make_directory(path: str, directory: int | None = None) -> None:
-    try:
-        os.mkdir(path, 0o700, dir_fd=directory)
-    except FileExistsError:
-        return
-
-
-def _remove_leftovers(folder: int) -> None:
-    """Remove what writers have left in `new`: what no writer can be writing any more."""
-    now, place = time(), os.open(NEW, DIRECTORY_FLAGS, dir_fd=folder)
-    try:
-        with os.scandir(place) as entries:
-            for entry in entries:
-                try:
-                    if abs(now - entry.stat(follow_symlinks=False).st_mtime) > _LEFTOVER_SEC:
-                        os.unlink(entry.name, dir_fd=place)
-                except FileNotFoundError:
-                    continue
-    finally:
-        os.close(place)
 
 
 def mark_at(path: str, directory: int) -> Mark | None:
@@ -325,8 +245,3 @@ def mark_at(path: str, directory: int) -> Mark | None:
 def mark_of(found: os.stat_result) -> Mark:
     """What changes when a file is replaced or declared stale; the last is its rounded size."""
     return found.st_ino, found.st_ctime_ns, found.st_mtime_ns, rounded(found.st_size)
-
-
-def rounded(size: int) -> int:
-    """What a file of so many bytes takes up."""
-    return (size + BLOCK_BYTES - 1) // BLOCK_BYTES * BLOCK_BYTES

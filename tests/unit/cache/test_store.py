@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from postfix_rest_inetd.cache.clock import now
-from postfix_rest_inetd.cache.record import TOMBSTONE, StoredAnswer
-from postfix_rest_inetd.cache.store import BLOCK_BYTES, Store
+from postfix_rest_inetd.cache.record import BLOCK_BYTES, TOMBSTONE, StoredAnswer
+from postfix_rest_inetd.cache.store import Store
 from postfix_rest_inetd.cache_folder import path_of
 
 FOLDER = "tcp-lookup.example"

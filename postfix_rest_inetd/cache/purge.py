@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: MIT
+"""What an operator does with stored answers: remove them, or declare them stale.
+
+No handler loads this. Whatever handlers do at the same time, an answer that one of them has asked
+for before a function returns is not stored after that:
+
+- purge_folder() renames FOLDER away, makes a new one, and then removes the old one. A handler that
+  has the old one open stores there.
+- purge_answer() leaves a tombstone in the place of the answer, also if there is none. A handler
+  that has looked there finds something else when it is to store another answer (store.py), and a
+  tombstone is not removed for TOMBSTONE_SEC, which is longer than any request takes.
+- expire() makes the file of an answer read-only. The answer is not fresh any more, but may still be
+  used in an outage.
+
+The caller works as the owner of the cache directory. Otherwise, handlers could not use what is made
+here. All functions raise OSError if the directory cannot be used.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from contextlib import contextmanager
+from errno import ENOTEMPTY
+from time import monotonic, sleep, time
+
+from ..cache_folder import DIRECTORY_FLAGS, FORMAT
+from .record import TOMBSTONE
+from .store import FILE_FLAGS, mark_at
+from .writing import NEW, TOMBSTONE_SEC, lock, make_directory, open_subdirectory, write_new
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_GONE = ".purged-"
+_MADE = ".made-"
+# Handlers make FOLDER, which has been renamed away, once for each request.
+_RACE_SEC = 5.0
+# Handlers hold a lock for microseconds. One that was stopped meanwhile (SIGSTOP) is not waited for.
+_LOCK_SEC = 1.0
+# Handlers may still be writing into a directory that is being removed.
+_REMOVE_SEC = 5.0
+_PAUSE_SEC = 0.001
+_LEFTOVER_SEC = 60
+
+
+def folders(directory: str) -> list[str]:
+    """The names of all FOLDERs in a cache directory, sorted."""
+    try:
+        with _answers_in(directory) as answers:
+            return sorted(name for name in os.listdir(answers) if not name.startswith("."))
+    except FileNotFoundError:
+        return []
+
+
+def purge_all(directory: str) -> None:
+    """Remove the stored answers of all endpoints."""
+    for folder in folders(directory):
+        purge_folder(directory, folder)
+
+
+def purge_folder(directory: str, folder: str) -> None:
+    """Remove all stored answers of FOLDER, which exists and is empty afterwards."""
+    with _answers_in(directory, is_made=True) as answers:
+        made = f"{_MADE}{os.urandom(8).hex()}"
+        make_directory(made, answers)
+        # A FOLDER that has `new` in it is not taken for the one that a handler makes (store.py).
+        make_directory(f"{made}/{NEW}", answers)
+        end = monotonic() + _RACE_SEC
+        while not _is_replaced(folder, made, answers):
+            if monotonic() > end:
+                raise OSError(0, f"{folder}: handlers make it again and again")
+        _clean(answers)
+
+
+def purge_answer(directory: str, folder: str, digest: str) -> bool:
+    """Leave a tombstone in the place of an answer; False if there was no file.
+
+    `digest` is the name of its file, 40 hexadecimal digits. Without FOLDER, this is purge_folder().
+    """
+    try:
+        with _folder_in(directory, folder) as descriptor:
+            return _bury(descriptor, digest)
+    except FileNotFoundError:  # or another purge has just removed it
+        purge_folder(directory, folder)
+        return False
+
+
+def expire(directory: str, folder: str, digest: str) -> bool:
+    """Declare an answer stale; False if there is none."""
+    try:
+        with _folder_in(directory, folder) as all_of_it, _locked(all_of_it, digest[:2]) as place:
+            descriptor = os.open(digest, FILE_FLAGS, dir_fd=place)
+            try:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    return False
+                os.fchmod(descriptor, 0o400)
+            finally:
+                os.close(descriptor)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _bury(folder: int, digest: str) -> bool:
+    path = write_new(folder, TOMBSTONE)
+    try:
+        with _locked(folder, digest[:2]) as place:
+            is_there = mark_at(digest, place) is not None
+            os.rename(path, digest, src_dir_fd=folder, dst_dir_fd=place)
+            path = ""
+            ahead = time() + TOMBSTONE_SEC
+            os.utime(digest, (ahead, ahead), dir_fd=place, follow_symlinks=False)
+    finally:
+        if path:
+            os.unlink(path, dir_fd=folder)
+    return is_there
+
+
+def _is_replaced(folder: str, made: str, answers: int) -> bool:
+    """Rename FOLDER away and another one into its place; False if there is one again."""
+    try:
+        gone = f"{_GONE}{os.urandom(8).hex()}"
+        os.rename(folder, gone, src_dir_fd=answers, dst_dir_fd=answers)
+    except FileNotFoundError:
+        pass
+    try:
+        os.rename(made, folder, src_dir_fd=answers, dst_dir_fd=answers)
+    except (FileExistsError, NotADirectoryError):
+        return False
+    except OSError as error:
+        if error.errno != ENOTEMPTY:
+            raise
+        return False
+    return True
+
+
+def _clean(answers: int) -> None:
+    """Remove what was renamed away, also by an earlier purge that was interrupted."""
+    for name in os.listdir(answers):
+        is_left = name.startswith(_MADE) and time() - _mtime_of(name, answers) > _LEFTOVER_SEC
+        if is_left or name.startswith(_GONE):
+            _remove(name, answers)
+
+
+@contextmanager
+def _answers_in(directory: str, *, is_made: bool = False) -> Iterator[int]:
+    """The descriptor of the directory of all FOLDERs."""
+    place = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in (FORMAT, "answers"):
+            if is_made:
+                make_directory(name, place)
+            inner = os.open(name, DIRECTORY_FLAGS, dir_fd=place)
+            os.close(place)
+            place = inner
+        yield place
+    finally:
+        os.close(place)
+
+
+@contextmanager
+def _folder_in(directory: str, folder: str) -> Iterator[int]:
+    with _answers_in(directory) as answers:
+        descriptor = os.open(folder, DIRECTORY_FLAGS, dir_fd=answers)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _locked(folder: int, name: str) -> Iterator[int]:
+    """The descriptor of a subdirectory, locked."""
+    place = open_subdirectory(folder, name)
+    try:
+        end = monotonic() + _LOCK_SEC
+        while not lock(place) and monotonic() < end:
+            sleep(_PAUSE_SEC)
+        yield place
+    finally:
+        os.close(place)
+
+
+def _mtime_of(name: str, directory: int) -> float:
+    """When it was changed last; now, if it does not exist."""
+    try:
+        return os.stat(name, dir_fd=directory, follow_symlinks=False).st_mtime
+    except FileNotFoundError:
+        return time()
+
+
+def _remove(name: str, directory: int) -> None:
+    """Remove whatever it is, with all that is in it; handlers may add something meanwhile."""
+    end = monotonic() + _REMOVE_SEC
+    while True:
+        try:
+            if stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
+                shutil.rmtree(name, dir_fd=directory)
+            else:
+                os.unlink(name, dir_fd=directory)
+        except OSError:
+            if mark_at(name, directory) is None:
+                return  # another purge has removed it
+            if monotonic() > end:
+                raise
+        else:
+            return
+        sleep(_PAUSE_SEC)
