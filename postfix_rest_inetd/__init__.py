@@ -17,7 +17,7 @@ one short-lived process of this package, which ends with the connection. The dat
 
 The tables of `protocols`, and of `admin.protocols` for Postfix's side, say what differs from one
 protocol to another. `config` turns config.json into Endpoints, and finds the one that a connection
-belongs to. `cache` is what handlers remember for each other.
+belongs to. `cache` is what all handlers of a machine remember together.
 `generator` tells systemd where they listen; the text of the units comes from `units`.
 `admin` is the command `postfix-rest-inetd`, for operators.
 

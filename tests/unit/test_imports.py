@@ -157,7 +157,10 @@ def test_unusable_configuration():
 
 
 BACKEND = "client http_connection request resolver response stream"
-CONFIG = "address credentials endpoint entries fields loading problems target values"
+CONFIG = (
+    "address cache_settings credentials endpoint entries fields loading problems target targets "
+    "values"
+)
 
 ANSWERING = {"action", "answering", "deadline", "errors", "handler", "handover", "in_force"}
 ANSWERING |= {
@@ -275,10 +278,9 @@ ABOVE = {
     "admin.host": "protocols",
     "admin.protocols": "",
     "admin.ui": "",
-    "cache": "config protocols",
+    "cache": "config",
     "config": "protocols",
-    "backend": "config protocols",
-    "cache": "",
+    "backend": "cache config protocols",
     "protocols": "",
     "units": "config protocols",
 }
@@ -346,7 +348,9 @@ def test_there_is_one_place_that_asks_and_judges():
     """A second copy of answering.py would need the verdict, or what makes a client."""
     needs = {name_of(path): needed_by(path) for path in ALL}
     assert {name for name in needs if "verdict" in needs[name]} == {"answering", "handler"}
-    makers = {name for name in needs if "backend.client" in needs[name]} - {"answering"}
+    making = {"backend", "backend.client", "backend.backends"}
+    makers = {name for name in needs if needs[name] & making and name not in making}
+    makers -= {"answering"}
     # The last two try whether one can be loaded and made, and ask nothing.
     trying = {"admin.checks.files", "admin.checks.python"}
     assert makers == {"in_force", "admin.ask.direct_client"} | trying

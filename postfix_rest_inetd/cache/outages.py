@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: MIT
+"""What is known about targets that are down, shared by all handlers of a machine.
+
+CACHE_DIRECTORY/1/backends has a file for each target that is down, and no file for any other:
+
+- The first failure makes the file, and the next attempt is due RETRY_SEC later. The handler that
+  claims this attempt notes the time of the one after it before it asks, so exactly one of any
+  number of handlers asks, and one that is killed meanwhile holds nothing up. If the attempt fails,
+  the pause doubles, up to MAX_PAUSE_SEC, times a random factor of 0.5 to 1. Failures of other
+  handlers change nothing. Any success removes the file.
+- A name is the BLAKE2b digest of the URL. A record has a fixed size, and a MAC whose key is another
+  digest of the URL. Readers take no lock. A writer holds flock(2) while it reads and writes the
+  record; if it would have to wait, it does without, because another one is doing the same.
+- A record of another boot, or of the future, says nothing: the target is not known to be down. The
+  same goes for one that is torn, corrupt or of another format; the next failure or success replaces
+  or removes it.
+- No method raises OSError. Where the directory cannot be used (another owner, read-only, full), the
+  process remembers for itself, by the same rules, and `problem` has the first reason.
+
+None of this keeps a request from a backend. It is about the order of targets, and about whether a
+request that has a usable stale answer waits for another outage.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from errno import ENOSPC
+
+from .clock import Moment, elapsed_sec, now
+
+try:
+    from _blake2 import blake2b  # hashlib would load OpenSSL
+except ImportError:
+    from hashlib import blake2b
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    _Change = Callable[["_Record | None"], "_Record | None"]
+
+RETRY_SEC = 1.0
+MAX_PAUSE_SEC = 30.0
+
+_FORMAT = "1"
+_DIGEST_BYTES = 20
+_MAC_BYTES = 16
+_RECORD_BYTES = 192
+_FIELDS = 7
+_UNKNOWN = "-"
+# Nobody has asked such a target for a long time; it may not be in the configuration any more.
+_FORGOTTEN_SEC = 86400
+_MAX_SWEPT = 1000
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_WRITE = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+class _Record:
+    """An outage.
+
+    Attributes:
+        since: when it began, by the wall clock; tells one outage from another.
+        at: when the last attempt was claimed or has failed.
+        wait_sec: how long after that the next attempt is due.
+        pause_sec: what `wait_sec` was made from.
+    """
+
+    __slots__ = ("at", "pause_sec", "since", "wait_sec")
+
+    def __init__(self, since: float, at: Moment, wait_sec: float, pause_sec: float) -> None:
+        """See the class."""
+        self.since = since
+        self.at = at
+        self.wait_sec = wait_sec
+        self.pause_sec = pause_sec
+
+    def is_due(self, moment: Moment) -> bool:
+        """May the target be asked again?"""
+        elapsed = elapsed_sec(self.at, moment)
+        return elapsed is None or elapsed >= self.wait_sec
+
+    def after_claim(self, moment: Moment) -> _Record:
+        """The record while the handler that has claimed the attempt asks."""
+        return _Record(self.since, moment, _jittered(self.pause_sec), self.pause_sec)
+
+    def after_failure(self, moment: Moment) -> _Record:
+        """The record when the claimed attempt has failed."""
+        pause_sec = min(2 * self.pause_sec, MAX_PAUSE_SEC)
+        return _Record(self.since, moment, _jittered(pause_sec), pause_sec)
+
+    def packed(self, key: bytes) -> bytes:
+        """The content of the file."""
+        at = self.at
+        text = (
+            f"{_FORMAT} {self.since!r} {at.wall!r} {at.boot!r} {self.wait_sec:.3f} "
+            f"{self.pause_sec:.3f} {at.boot_id.decode('latin-1') or _UNKNOWN}"
+        ).encode("latin-1")
+        text = text[: _RECORD_BYTES - 2 * _MAC_BYTES].ljust(_RECORD_BYTES - 2 * _MAC_BYTES)
+        return _mac(text, key) + text
+
+
+class Outages:
+    """What this process knows, and shares if it has a directory, about targets that are down.
+
+    Attributes:
+        problem: the first reason why the directory could not be used; None if there was none.
+    """
+
+    __slots__ = ("_claims", "_directory", "_keys", "_own", "problem")
+
+    def __init__(self, directory: str | None) -> None:
+        """Remember in `directory` (CACHE_DIRECTORY); with None, in this process only."""
+        self._directory = None if directory is None else f"{directory}/{_FORMAT}/backends"
+        self._keys: dict[str, tuple[str, bytes]] = {}
+        self._claims: dict[str, _Record] = {}
+        # What could not be written; None: the target is up, whatever the file says.
+        self._own: dict[str, _Record | None] = {}
+        self.problem: str | None = None
+
+    def is_down(self, url: str) -> bool:
+        """Is the target known to be down?"""
+        return self._find(url, now) is not None
+
+    def claim(self, url: str) -> bool:
+        """May this process ask a target that is down, as the only one for a while?
+
+        True again as long as that while lasts and neither failed() nor succeeded() was called. True
+        for a target that is not known to be down.
+        """
+        moment = now()
+        claimed = self._claims.get(url)
+        if claimed is not None and not claimed.is_due(moment):
+            return True
+        record = self._find(url, lambda: moment)
+        if record is None:
+            return True
+        if not record.is_due(moment):
+            return False
+
+        def claim(found: _Record | None) -> _Record | None:
+            return found.after_claim(moment) if found and found.is_due(moment) else None
+
+        changed = self._change(url, claim, moment)
+        if changed is None:  # another one was faster, or it is up again
+            return not self.is_down(url)
+        self._claims[url] = changed
+        return True
+
+    def failed(self, url: str) -> None:
+        """A request to the target has failed; see the module."""
+        claimed = self._claims.pop(url, None)
+        moment = now()
+        record = self._find(url, lambda: moment)
+        if record is not None and claimed is None:
+            return
+
+        def fail(found: _Record | None) -> _Record | None:
+            if found is None:
+                return _Record(moment.wall, moment, RETRY_SEC, RETRY_SEC)
+            if claimed is None or claimed.since != found.since:
+                return None
+            # A slow attempt may end after another one that has doubled the pause already.
+            is_current = claimed.pause_sec >= found.pause_sec
+            return found.after_failure(moment) if is_current else None
+
+        self._change(url, fail, moment, os.O_CREAT)
+
+    def succeeded(self, url: str) -> None:
+        """A request to the target got a response that is not an outage: it is up."""
+        self._claims.pop(url, None)
+        self._own.pop(url, None)
+        path, _ = self._key_of(url)
+        if self._directory is None or not os.access(path, os.F_OK):
+            return
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            self._complain(error)
+            self._own[url] = None
+
+    def _key_of(self, url: str) -> tuple[str, bytes]:
+        """The path of the file for a target, and the key of its MAC."""
+        found = self._keys.get(url)
+        if found is None:
+            data = url.encode(errors="surrogatepass")
+            name = blake2b(data, digest_size=_DIGEST_BYTES).hexdigest()
+            found = f"{self._directory}/{name}", blake2b(data).digest()
+            self._keys[url] = found
+        return found
+
+    def _find(self, url: str, moment: Callable[[], Moment]) -> _Record | None:
+        """The record of a target that is down; None if it is not known to be down."""
+        if url in self._own:
+            return _valid(self._own[url], moment)
+        path, key = self._key_of(url)
+        # A target is usually up: without a file, this is all.
+        if self._directory is None or not os.access(path, os.F_OK):
+            return None
+        try:
+            descriptor = os.open(path, _READ)
+            try:
+                return _valid(_read(descriptor, key), moment)
+            finally:
+                os.close(descriptor)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            self._complain(error)
+        return None
+
+    def _change(self, url: str, change: _Change, moment: Moment, flag: int = 0) -> _Record | None:
+        """Replace the record of a target by what `change` makes of it; returns that.
+
+        None: `change` did not want to, or another process is changing or removing the record.
+        """
+        if self._directory is not None:
+            try:
+                changed = self._change_file(url, change, moment, flag)
+            except OSError as error:
+                self._complain(error)
+            else:
+                if changed is not None:
+                    self._own.pop(url, None)
+                if changed is not None or url not in self._own:
+                    return changed
+        changed = change(self._find(url, lambda: moment))
+        if changed is not None:
+            self._own[url] = changed
+        return changed
+
+    def _change_file(self, url: str, change: _Change, moment: Moment, flag: int) -> _Record | None:
+        from fcntl import LOCK_EX, LOCK_NB, flock
+
+        path, key = self._key_of(url)
+        descriptor = self._open(path, flag)
+        if descriptor is None:
+            return None
+        try:
+            try:
+                flock(descriptor, LOCK_EX | LOCK_NB)
+            except BlockingIOError:
+                return None
+            found = _valid(_read(descriptor, key), lambda: moment)
+            changed = change(self._own.get(url) or found)
+            if changed is not None:
+                data = changed.packed(key)
+                if os.pwrite(descriptor, data, 0) < len(data):
+                    raise OSError(ENOSPC, os.strerror(ENOSPC))
+                if found is None:
+                    self._sweep(os.fstat(descriptor).st_mtime)
+        finally:
+            os.close(descriptor)
+        return changed
+
+    def _open(self, path: str, flag: int) -> int | None:
+        """Open a file for writing; with O_CREAT, make it, and its directories, if necessary."""
+        try:
+            return os.open(path, _WRITE | flag, 0o600)
+        except FileNotFoundError:
+            if not flag:
+                return None
+        assert self._directory is not None  # noqa: S101 - there is no path without it
+        for directory in (os.path.dirname(self._directory), self._directory):
+            try:
+                os.mkdir(directory, 0o700)
+            except FileExistsError:
+                continue
+        return os.open(path, _WRITE | flag, 0o600)
+
+    def _sweep(self, written: float) -> None:
+        """Remove files that nobody has used for a long time before this one was written."""
+        assert self._directory is not None  # noqa: S101 - there is no file without it
+        try:
+            for name in os.listdir(self._directory)[:_MAX_SWEPT]:
+                path = f"{self._directory}/{name}"
+                if abs(written - os.lstat(path).st_mtime) > _FORGOTTEN_SEC:
+                    os.unlink(path)
+        except OSError:
+            return  # another one removes it, or it cannot be removed
+
+    def _complain(self, error: OSError) -> None:
+        if self.problem is None:
+            self.problem = f"{self._directory}: {error.strerror}"
+
+
+def _valid(record: _Record | None, moment: Callable[[], Moment]) -> _Record | None:
+    """A record that says something at this moment."""
+    if record is None:
+        return None
+    then, present = record.at, moment()
+    if then.boot_id and present.boot_id and then.boot_id != present.boot_id:
+        return None
+    elapsed = elapsed_sec(then, present)
+    return record if elapsed is not None and elapsed >= 0 else None
+
+
+def _read(descriptor: int, key: bytes) -> _Record | None:
+    """The record of an open file; None if it has none that can be used.
+
+    Raises:
+        OSError: it is not a file of ours, or cannot be read.
+    """
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(0, "there is something that is not a regular file")
+    if found.st_uid not in (os.geteuid(), 0):
+        raise OSError(0, "there is a file of another user")
+    data = os.pread(descriptor, _RECORD_BYTES + 1, 0)
+    mac, text = data[: 2 * _MAC_BYTES], data[2 * _MAC_BYTES :]
+    if len(data) != _RECORD_BYTES or mac != _mac(text, key):
+        return None
+    fields = text.decode("latin-1").split()
+    if len(fields) != _FIELDS or fields[0] != _FORMAT:
+        return None
+    try:
+        since, wall, boot, wait_sec, pause_sec = map(float, fields[1:6])
+    except ValueError:
+        return None
+    if not (0 <= wait_sec <= MAX_PAUSE_SEC and 0 < pause_sec <= MAX_PAUSE_SEC):
+        return None
+    boot_id = b"" if fields[6] == _UNKNOWN else fields[6].encode("latin-1")
+    return _Record(since, Moment(wall, boot, boot_id), wait_sec, pause_sec)
+
+
+def _mac(text: bytes, key: bytes) -> bytes:
+    return blake2b(text, digest_size=_MAC_BYTES, key=key).hexdigest().encode("ascii")
+
+
+def _jittered(seconds: float) -> float:
+    """Between half of it and all of it, so that not all machines ask a backend at once."""
+    return seconds * (0.5 + os.urandom(1)[0] / 510)
