@@ -152,7 +152,7 @@ class InForce:
             return
         from .backend import client  # noqa: F401
 
-        if self.endpoint.target.tls:
+        if self.endpoint.targets.is_tls:
             from .backend import tls  # noqa: F401
 
     def client(self) -> Client:
@@ -325,4 +325,4 @@ class InForce:
 def _client_of(endpoint: Endpoint, user_agent: str, token: bytes) -> Client:
     from .backend import client  # expensive, and of no use without a usable configuration
 
-    return client.Client(endpoint, user_agent, token)
+    return client.Client(endpoint, endpoint.targets.all()[0], user_agent, token)

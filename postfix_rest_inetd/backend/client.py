@@ -42,6 +42,7 @@ from .response import ResponseReader
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..config.endpoint import Endpoint
+    from ..config.target import Target
     from ..deadline import Deadline
     from .stream import Bounded
 
@@ -90,7 +91,7 @@ class _AgainError(UnreachableError):
 
 
 class Client:
-    """Asks the backend of one endpoint."""
+    """Asks the backend of one target of an endpoint."""
 
     __slots__ = (
         "_connection",
@@ -100,27 +101,29 @@ class Client:
         "_poll",
         "_resolver",
         "_stream",
+        "_target",
         "_trust",
         "_until",
     )
 
-    def __init__(self, endpoint: Endpoint, user_agent: str, token: bytes) -> None:
+    def __init__(self, endpoint: Endpoint, target: Target, user_agent: str, token: bytes) -> None:
         """Read the files for TLS, if the target is https; do not connect yet.
 
         Raises:
             ConfigError: a certificate or key file cannot be used.
         """
         self._endpoint = endpoint
-        headers = requests.shared_headers(endpoint, user_agent, token)
+        self._target = target
+        headers = requests.shared_headers(endpoint, target, user_agent, token)
         self._fields = requests.rendered(headers)
-        self._resolver = Resolver(endpoint.target)
-        self._connection = _Connection(endpoint.target.host, endpoint.target.port)
+        self._resolver = Resolver(target)
+        self._connection = _Connection(target.host, target.port)
         self._stream: Bounded | None = None
         self._until: float | None = None  # the stream must not be used after this
         self._is_hasty = False  # has the backend closed a stream before that?
         self._poll = poll()
         self._trust = None
-        if endpoint.target.tls:
+        if target.tls:
             from . import tls  # loads OpenSSL, which plain http does not need
 
             self._trust = tls.Trust(endpoint)
@@ -161,7 +164,7 @@ class Client:
 
     def _connect(self, deadline: Deadline) -> Bounded:
         connect = streams.connect if self._trust is None else self._trust.connect
-        stream = connect(self._endpoint.target, self._resolver, deadline)
+        stream = connect(self._target, self._resolver, deadline)
         self._connection.sock = self._stream = stream
         self._poll.register(stream, POLLIN)
         return stream
@@ -237,7 +240,7 @@ class Client:
     ) -> ResponseReader:
         """Send a request, and read the head of its response."""
         deadline.enter("sending the request")
-        requests.put(self._connection, self._endpoint, request, request_id)
+        requests.put(self._connection, self._endpoint, self._target, request, request_id)
         try:
             stream.flush(self._fields)
         except (BrokenPipeError, ConnectionResetError) as error:

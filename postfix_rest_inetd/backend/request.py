@@ -22,25 +22,30 @@ if TYPE_CHECKING:
     from http.client import HTTPConnection
 
     from ..config.endpoint import Endpoint
+    from ..config.target import Target
 
 # For putrequest(): all header fields come from here.
 _BARE = {"skip_host": True, "skip_accept_encoding": True}
 
 
 def put(
-    connection: HTTPConnection, endpoint: Endpoint, request: model.Request, request_id: str
+    connection: HTTPConnection,
+    endpoint: Endpoint,
+    target: Target,
+    request: model.Request,
+    request_id: str,
 ) -> None:
     """Write a request to a connection, without the header fields that all requests share."""
     body = None
     if isinstance(request, model.PolicyRequest):
         body = form_of(request.attributes)
-        connection.putrequest(endpoint.method, endpoint.target.path, **_BARE)
+        connection.putrequest(endpoint.method, target.path, **_BARE)
         connection.putheader("Content-Length", str(len(body)))
     else:
         query = f"key={quote_from_bytes(request.key, safe='')}"
         if request.map_name is not None:
             query = f"name={quote_from_bytes(request.map_name, safe='')}&{query}"
-        connection.putrequest("GET", endpoint.target.with_query(query), **_BARE)
+        connection.putrequest("GET", target.with_query(query), **_BARE)
     connection.putheader("X-Request-Id", request_id)
     connection.endheaders(body)
 
@@ -55,8 +60,10 @@ def form_of(attributes: list[tuple[bytes, bytes]]) -> bytes:
     ).encode("ascii")
 
 
-def shared_headers(endpoint: Endpoint, user_agent: str, token: bytes) -> dict[str, str]:
-    """The header fields that are the same in each request, in the order in which they are sent.
+def shared_headers(
+    endpoint: Endpoint, target: Target, user_agent: str, token: bytes
+) -> dict[str, str]:
+    """The header fields that all requests to a target share, in the order in which they are sent.
 
     A header of the configuration replaces one of ours. http.client encodes values as ISO 8859-1, so
     values are prepared such that the result is UTF-8.
@@ -64,15 +71,15 @@ def shared_headers(endpoint: Endpoint, user_agent: str, token: bytes) -> dict[st
     is_policy = not endpoint.is_lookup
     headers = {
         "Accept-Encoding": "identity",
-        "Host": endpoint.target.host_header,
+        "Host": target.host_header,
         "User-Agent": user_agent.encode().decode("latin-1"),
         "X-Auth-Token": token.decode("latin-1"),
         "Accept": "text/plain" if is_policy else "application/json",
     }
     if is_policy:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
-    if endpoint.target.basic_auth is not None:
-        headers["Authorization"] = endpoint.target.basic_auth
+    if target.basic_auth is not None:
+        headers["Authorization"] = target.basic_auth
     ours = {name.lower(): name for name in headers}
     for name, value in endpoint.headers.items():
         headers[ours.get(name.lower(), name)] = value.encode().decode("latin-1")

@@ -9,7 +9,8 @@
     problems      what is wrong, and where: JSON paths
     repeated      names that appear more than once in an object
     address       where an endpoint listens
-    target        the URL of its backend
+    targets       the URLs of its backends, and when they are parsed
+    target        the URL of one backend
     endpoint      the result; and which endpoint a connection belongs to
     credentials   the token, and where the file of a credential is
 

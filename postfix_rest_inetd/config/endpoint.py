@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Endpoints, and which of them a connection belongs to.
 
-An endpoint is a local address, a mode and a target. With Accept=yes, a process gets the connection,
-but no information about the socket unit that started it. So the local address of the connection
-(getsockname(2)) selects the endpoint.
+An endpoint is a local address, a mode and one or more targets. With Accept=yes, a process gets the
+connection, but no information about the socket unit that started it. So the local address of the
+connection (getsockname(2)) selects the endpoint.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .target import Target
+    from .targets import Targets
 
 
 class Endpoint:
     """One entry of `endpoints` in config.json, checked, with the defaults filled in.
 
-    The attributes are the fields of the file (fields.py), with `_` for `-`; `address` stands for
-    the three that say where the endpoint listens. `json_path` is its place in the file. `problems`
-    are what is wrong with it, as ConfigError has them: unless there are none, only `name`, `mode`
-    and `address` can be relied on.
+    The attributes are the fields of the file (fields.py), with `_` for `-`; `targets` is `target`,
+    and `address` stands for the three that say where the endpoint listens. `json_path` is its place
+    in the file. `problems` are what is wrong with it, as ConfigError has them: unless there are
+    none, only `name`, `mode` and `address` can be relied on.
     """
 
     __slots__ = (
@@ -46,7 +46,7 @@ class Endpoint:
         "name",
         "problems",
         "request_timeout",
-        "target",
+        "targets",
         "temporary_statuses",
         "tls_ca_file",
         "tls_cert_file",
@@ -71,7 +71,7 @@ class Endpoint:
     name: str
     problems: list[tuple[str, str]]
     request_timeout: int
-    target: Target
+    targets: Targets
     temporary_statuses: frozenset[int]
     tls_ca_file: str | None
     tls_cert_file: str | None

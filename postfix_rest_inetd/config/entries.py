@@ -12,7 +12,7 @@ from ..protocols import is_lookup
 from .address import LocalAddress
 from .endpoint import Endpoint
 from .fields import ENDPOINT_FIELDS, LOOKUPS, POLICY
-from .problems import nearest
+from .problems import PartsError, nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from .fields import Field
     from .problems import Problems
+
+# The attributes of an Endpoint that are not named as the fields are.
+_ATTRIBUTES = {"target": "targets"}
 
 # The fields whose problems affect one endpoint only.
 OF_REQUESTS = frozenset(name for name, field in ENDPOINT_FIELDS.items() if not field.selects)
@@ -45,6 +48,9 @@ def read_fields(
             named.add(name)
             try:
                 values[name] = known[name].value_of(value)
+            except PartsError as error:
+                for part, text in error.problems:
+                    problems.add(path, text, name, part)
             except ValueError as error:
                 problems.add(path, str(error), name)
     for name, field in known.items():
@@ -87,7 +93,11 @@ def read_endpoint(
     endpoint.problems = [each for each in own if each[0] != f"{path}.failure-action"]
     for name, field in ENDPOINT_FIELDS.items():
         if not name.startswith("bind-"):
-            setattr(endpoint, name.replace("-", "_"), values.get(name, field.default))
+            attribute = _ATTRIBUTES.get(name) or name.replace("-", "_")
+            setattr(endpoint, attribute, values.get(name, field.default))
+    if "target" in values:
+        endpoint.targets.source = problems.source
+        endpoint.targets.json_path = f"{path}.target"
     return endpoint
 
 
@@ -112,7 +122,7 @@ def _contradictions(values: dict[str, Any], named: set[str]) -> Iterable[tuple[s
                 yield name, f"has a meaning only for {_IN_WORDS[only_for]}"
         if purpose == LOOKUPS:
             yield from _access_table_contradictions(values, named)
-    if "target" in values and not isinstance(values["target"], str):
+    if "target" in values:
         yield from _target_contradictions(values, named)
 
 
@@ -148,11 +158,11 @@ def _access_table_contradictions(
 
 def _target_contradictions(values: dict[str, Any], named: set[str]) -> Iterable[tuple[str, str]]:
     """Problems with the target and other fields."""
-    if not values["target"].tls:
+    if values["target"].is_plain:
         for name in sorted(named):
             if ENDPOINT_FIELDS[name].needs_tls:
                 yield name, "has no meaning for a target that begins with http://"
-    if values["target"].basic_auth is not None and _has_header(values, "authorization"):
+    if values["target"].has_user_info and _has_header(values, "authorization"):
         yield "headers", "Authorization cannot be combined with user information in the target"
 
 

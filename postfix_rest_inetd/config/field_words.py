@@ -14,7 +14,7 @@ WORDS = {
     "endpoints": "The endpoints; there may be none.",
     "name": "A name for the journal; need not be unique.",
     "mode": f"{', '.join(model.MODES[:-1])} or {model.MODES[-1]}.",
-    "target": "The URL of the backend.",
+    "target": "The URL of the backend, or a list of several, which are asked in this order.",
     "auth-token": "The X-Auth-Token header.",
     "auth-token-file": "A file that holds the token.",
     "bind-address": "The IP address to listen at; 127.0.0.1 without it.",

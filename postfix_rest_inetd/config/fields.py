@@ -90,7 +90,7 @@ FILE_FIELDS = {
 ENDPOINT_FIELDS = {
     "name": Field(values.text, is_required=True, selects=True),
     "mode": Field(values.mode, is_required=True, selects=True),
-    "target": Field(values.target, is_required=True),
+    "target": Field(values.targets, 8, is_required=True),
     "auth-token": Field(values.header_value),
     "auth-token-file": Field(values.secret_file),
     "bind-address": Field(values.bind_address, default=b"\x7f\0\0\1", selects=True),

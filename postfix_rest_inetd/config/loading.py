@@ -85,13 +85,14 @@ def parse(
 ) -> Config:
     """Check the content of a file; `source` is named in the error.
 
-    With `for_listening`, targets are not checked: the endpoints of the result tell where to listen,
-    and must not serve requests. With `tolerant`, this holds for endpoints that have `problems`.
+    With `for_listening`, the endpoints of the result tell where to listen, and must not serve
+    requests. With `tolerant`, this holds for endpoints that have `problems`. In both cases, targets
+    are not parsed yet (targets.py).
 
     Raises:
         ConfigError: it cannot be used; all of its problems are listed.
     """
-    problems = Problems()
+    problems = Problems(source)
     document = _document(content, source, problems)
     from . import values  # a file that is not JSON needs none of this
     from .entries import read_endpoint, read_fields
@@ -99,8 +100,10 @@ def parse(
 
     given, _ = read_fields(document, FILE_FIELDS, "$", problems)
     known = ENDPOINT_FIELDS
-    if for_listening:
-        known = {**known, "target": Field(values.text, is_required=True)}
+    if not (for_listening or tolerant):
+        limits = known["target"].limits
+        parsed = Field(values.parsed_targets, *limits, is_required=True)
+        known = {**known, "target": parsed}
     places: dict[LocalAddress, str] = {}
     endpoints = [
         read_endpoint(entry, known, f"$.endpoints[{index}]", problems, places)

@@ -16,18 +16,33 @@ _MAX_SHOWN = 300  # characters of a path or a sentence
 _MAX_MEANT = 64  # characters of a name that is compared with the known ones
 
 
+class PartsError(ValueError):
+    """Parts of the value of a field are wrong.
+
+    Attributes:
+        problems: each part, as the end of a JSON path (`[1]`, `.max-age`), and a sentence.
+    """
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        """`problems` must not be empty."""
+        super().__init__("; ".join(f"{part}: {text}" if part else text for part, text in problems))
+        self.problems = problems
+
+
 class Problems:
     """The first MAX_PROBLEMS problems, and the number of the others.
 
     Attributes:
         bearable: the fields whose problems affect one endpoint only, while one is read.
         is_tolerable: are all problems so far with such fields?
+        source: the path of the file.
     """
 
-    __slots__ = ("_found", "_more", "bearable", "is_tolerable")
+    __slots__ = ("_found", "_more", "bearable", "is_tolerable", "source")
 
-    def __init__(self) -> None:
+    def __init__(self, source: str) -> None:
         """Nothing is wrong yet."""
+        self.source = source
         self._found: list[tuple[str, str]] = []
         self._more = 0
         self.bearable: frozenset[str] = frozenset()
@@ -42,15 +57,15 @@ class Problems:
         """Are all further problems only counted?"""
         return len(self._found) >= MAX_PROBLEMS
 
-    def add(self, path: str, text: str, name: str | None = None) -> None:
-        """Add a problem at a path, or at the field `name` of the object there."""
+    def add(self, path: str, text: str, name: str | None = None, part: str = "") -> None:
+        """Add a problem at a path, or at the field `name` of the object there, or a part of it."""
         if name not in self.bearable:
             self.is_tolerable = False
         if self.is_full:
             self._more += 1
             return
         if name is not None:
-            path = joined(path, cut(name))
+            path = joined(path, cut(name)) + part
         self._found.append((cut(path), cut(text)))
 
     def since(self, before: int, path: str) -> list[tuple[str, str]]:

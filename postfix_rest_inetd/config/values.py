@@ -11,10 +11,8 @@ from __future__ import annotations
 from .. import model
 from ..action import checked_action, verb_of
 from .address import parse_ip
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from .target import Target
+from .problems import PartsError
+from .targets import Targets
 
 # RFC 9110 section 5.6.2: characters of names besides letters and digits.
 _TOKEN_PUNCTUATION = "!#$%&'*+-.^_`|~"  # noqa: S105 - nothing secret
@@ -44,11 +42,35 @@ def mode(value: object) -> str:
     return result
 
 
-def target(value: object) -> Target:
-    """An http or https URL."""
-    from .target import Target  # loads urllib.parse, which the generator does not need
+def targets(value: object, most: int) -> Targets:
+    """A URL, or a list of 1 to `most` different URLs, which are not parsed yet."""
+    if not isinstance(value, list):
+        if not isinstance(value, str):
+            raise ValueError("must be a string, or a list of strings")  # noqa: TRY004
+        return Targets((_string(value),), is_list=False)
+    if not 1 <= len(value) <= most:
+        raise ValueError(f"has {len(value)} URLs, and may have 1 to {most}")
+    found = []
+    for index, url in enumerate(value):
+        try:
+            _string(url)
+        except ValueError as error:
+            found.append((f"[{index}]", str(error)))
+        else:
+            if url in value[:index]:
+                found.append((f"[{index}]", "appears here more than once"))
+    if found:
+        raise PartsError(found)
+    return Targets(tuple(value), is_list=True)
 
-    return Target(_string(value))
+
+def parsed_targets(value: object, most: int) -> Targets:
+    """The same, parsed: http or https URLs."""
+    result = targets(value, most)
+    found = result.problems()
+    if found:
+        raise PartsError(found)
+    return result
 
 
 def header_value(value: object) -> str:

@@ -41,7 +41,8 @@ class Source:
     def client(self):
         """Its client."""
         if self.endpoint not in self._clients:
-            self._clients[self.endpoint] = Client(self.endpoint, "agent", self._token)
+            (target,) = self.endpoint.targets.all()
+            self._clients[self.endpoint] = Client(self.endpoint, target, "agent", self._token)
         return self._clients[self.endpoint]
 
     def has_changed(self, _deadline):

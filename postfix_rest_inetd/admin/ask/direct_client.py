@@ -36,11 +36,11 @@ class DirectClient:
         """Connect to nothing yet.
 
         Raises:
-            ConfigError: a token, certificate or key file cannot be used.
+            ConfigError: a token, certificate or key file, or a target, cannot be used.
         """
         token = credentials.auth_token_of(endpoint)
         self._endpoint = endpoint
-        self._client = Client(endpoint, user_agent, token)
+        self._client = Client(endpoint, endpoint.targets.all()[0], user_agent, token)
         self._secret = token
         self._names = _SECRET_HEADERS | {name.lower().encode() for name in endpoint.headers}
 

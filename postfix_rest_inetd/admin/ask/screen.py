@@ -36,9 +36,9 @@ _TONES = {
 def heading(endpoint: Endpoint, *, direct: bool) -> None:
     """Which endpoint is asked, and how."""
     if direct:
-        way = f"{endpoint.mode}, its backend {endpoint.target.origin} asked directly"
+        way = f"{endpoint.mode}, its backend {endpoint.targets.shown()} asked directly"
     else:
-        way = f"{endpoint.mode} on {endpoint.address}, asks {endpoint.target.origin}"
+        way = f"{endpoint.mode} on {endpoint.address}, asks {endpoint.targets.shown()}"
     _paragraph(f"{printable(endpoint.name)}: {way}", 0, TITLE)
     print()
 

@@ -51,9 +51,9 @@ def described(path: str, loaded: loading.Config) -> list[Finding]:
         what = "has no endpoints yet; nothing will listen"
         return [Finding(NOTE, path, what)]
     return [
-        Finding(GOOD, endpoint.name, f"{endpoint.mode} on {endpoint.address}, asks {origin}")
+        Finding(GOOD, endpoint.name, f"{endpoint.mode} on {endpoint.address}, asks {origins}")
         for endpoint in loaded.endpoints
-        for origin in [endpoint.target.origin]
+        for origins in [endpoint.targets.shown()]
     ]
 
 
@@ -88,7 +88,8 @@ def _consequence(path: str, content: bytes | None) -> str:
         loaded = loading.parse(content, path, tolerant=True)
     except ConfigError:
         return _UNUSABLE
-    names = list(dict.fromkeys(e.name for e in loaded.endpoints if e.problems))
+    unusable = [e for e in loaded.endpoints if e.problems or e.targets.problems()]
+    names = list(dict.fromkeys(endpoint.name for endpoint in unusable))
     return _PARTLY_USABLE.format(listed(names)) if names else _USABLE
 
 

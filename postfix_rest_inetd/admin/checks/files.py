@@ -46,8 +46,10 @@ def usable(path: str, loaded: Config, content: bytes | None = None) -> Iterator[
     from postfix_rest_inetd.backend import client
 
     for endpoint in loaded.endpoints:
+        targets = endpoint.targets.all()
+        target = next((each for each in targets if each.tls), targets[0])  # reads all files
         try:
-            client.Client(endpoint, loaded.user_agent, credentials.auth_token_of(endpoint))
+            client.Client(endpoint, target, loaded.user_agent, credentials.auth_token_of(endpoint))
         except ConfigError as error:
             yield from configuration.problems(path, error, content)
 
@@ -99,7 +101,7 @@ def _named(endpoints: list[Endpoint]) -> Iterator[_File]:
 
 
 def _has_secret(endpoint: Endpoint) -> bool:
-    return bool(endpoint.auth_token or endpoint.target.basic_auth or endpoint.headers)
+    return bool(endpoint.auth_token or endpoint.targets.has_user_info or endpoint.headers)
 
 
 def _of_file(file: _File, settings: HandlerSettings) -> Iterator[Finding]:

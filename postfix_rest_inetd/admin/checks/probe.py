@@ -81,7 +81,7 @@ def findings(
 
 def _connect(endpoint: Endpoint, steps: list[str]) -> Iterator[Finding]:
     """Resolve, connect and do TLS, over a connection that is closed again."""
-    target = endpoint.target
+    target = endpoint.targets.all()[0]
     deadline = Deadline(endpoint.request_timeout / 1000)
     began = monotonic()
     resolver = Resolver(target)

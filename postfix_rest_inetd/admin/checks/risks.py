@@ -47,23 +47,20 @@ def _may_answer_anything(endpoint: Endpoint) -> bool:
 
 
 def _clear_text(endpoint: Endpoint) -> Iterator[Finding]:
-    target = endpoint.target
-    if target.tls or _is_loopback(target.host):
+    exposed = [t for t in endpoint.targets.all() if not t.tls and not _is_loopback(t.host)]
+    if not exposed:
         return
-    what = f"requests go to {target.origin} unencrypted: "
-    what += "the token and " if _has_token(endpoint) else ""
+    origins = list(dict.fromkeys(target.origin for target in exposed))
+    what = f"requests go to {listed(origins)} unencrypted: "
+    has_token = _has_token(endpoint) or any(target.basic_auth for target in exposed)
+    what += "the token and " if has_token else ""
     what += "all addresses can be read on the way"
     yield Finding(WARNING, endpoint.name, what, "Use https for a backend on another machine.")
 
 
 def _has_token(endpoint: Endpoint) -> bool:
     names = {name.lower() for name in endpoint.headers}
-    return bool(
-        endpoint.auth_token
-        or endpoint.auth_token_file
-        or endpoint.target.basic_auth
-        or not names.isdisjoint(_SECRETS)
-    )
+    return bool(endpoint.auth_token or endpoint.auth_token_file or not names.isdisjoint(_SECRETS))
 
 
 def _is_loopback(host: str) -> bool:

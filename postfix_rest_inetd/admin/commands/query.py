@@ -128,6 +128,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _usable(endpoint: Endpoint, config_path: str) -> Endpoint:
     if endpoint.problems:
         raise ConfigError(config_path, endpoint.problems)
+    endpoint.targets.all()  # a handler finds only then whether it can use them
     return endpoint
 
 

@@ -105,11 +105,11 @@ def _by_target() -> list[Schema]:
     """What depends on the target."""
     return [
         {
-            "if": _has("target", kinds.beginning("http://")),
+            "if": _all_targets(kinds.beginning("http://")),
             "then": _absent(*(n for n, field in ENDPOINT_FIELDS.items() if field.needs_tls)),
         },
         {
-            "if": _has("target", {"pattern": r"^[^/]*//[^/?#]*@"}),
+            "if": {"not": _all_targets({"not": {"pattern": r"^[^/]*//[^/?#]*@"}})},
             "then": {
                 "properties": {
                     "headers": {"propertyNames": {"not": kinds.in_any_case("authorization")}}
@@ -117,6 +117,11 @@ def _by_target() -> list[Schema]:
             },
         },
     ]
+
+
+def _all_targets(url: Schema) -> Schema:
+    """The endpoint has one target or several, and the schema holds for each."""
+    return _has("target", {"anyOf": [{"type": "string", **url}, {"type": "array", "items": url}]})
 
 
 _LOOKUPS = [mode for mode in model.MODES if is_lookup(mode)]

@@ -73,6 +73,12 @@ def _text() -> Schema:
     return _free_of(_UNPRINTABLE, minimum=1)
 
 
+def _targets(most: int) -> Schema:
+    url = {**_free_of(r"[\u0000-\u0020\u007f]"), **_whole(_URL)}
+    urls = {**_list_of(url, most), "minItems": 1, "uniqueItems": True}
+    return {"anyOf": [url, urls]}
+
+
 def _secret_file() -> Schema:
     return {**_text(), **_whole(rf"{_PATH}|(?!\.{{1,2}}$)[^/]+")}
 
@@ -108,7 +114,7 @@ def _statuses(lowest: int, highest: int, most: int) -> Schema:
 _SCHEMAS: dict[Callable[..., object], Callable[..., Schema]] = {
     values.text: _text,
     values.mode: lambda: modes(*model.MODES),
-    values.target: lambda: {**_free_of(r"[\u0000-\u0020\u007f]"), **_whole(_URL)},
+    values.targets: _targets,
     values.header_value: lambda: _free_of(_CONTROL),
     values.secret_file: _secret_file,
     values.bind_address: lambda: {"type": "string", **_whole(_IP)},

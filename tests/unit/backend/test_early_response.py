@@ -38,9 +38,9 @@ def ask(request, tmp_path):
             connection.sock.close()  # with the rest unread: a RST follows the response
 
         with ScriptedBackend(on_accept=on_accept, receive_buffer=4096) as backend:
-            target = f"{request.param}://{backend.authority}/"
             mode = POLICY if question is REQUEST else TCP
-            client = backend_client.Client(endpoint(mode, target=target, **keys), "x", b"x")
+            where = endpoint(mode, target=f"{request.param}://{backend.authority}/", **keys)
+            client = backend_client.Client(where, where.targets.all()[0], "x", b"x")
             try:
                 return client.ask(question, "id", Deadline(PLENTY_SEC))
             finally:

@@ -62,7 +62,8 @@ def client_of():
     with contextlib.ExitStack() as stack:
 
         def build(mode, backend, **keys):
-            client = backend_client.Client(endpoint(mode, target=backend.url(), **keys), "x", b"x")
+            where = endpoint(mode, target=backend.url(), **keys)
+            client = backend_client.Client(where, where.targets.all()[0], "x", b"x")
             stack.callback(client.close)
             return client
 

@@ -28,10 +28,16 @@ def test_form(attributes, form):
     assert request.form_of(attributes) == form
 
 
+def shared_headers(where, user_agent, token):
+    """The header fields of all requests to the only target of an endpoint."""
+    (target,) = where.targets.all()
+    return request.shared_headers(where, target, user_agent, token)
+
+
 @pytest.mark.parametrize("mode", [TCP, SOCKETMAP])
 def test_headers_of_lookups(mode):
     """A lookup has the fields of the contract, in this order."""
-    headers = request.shared_headers(endpoint(mode), "agent/1", b"token")
+    headers = shared_headers(endpoint(mode), "agent/1", b"token")
     assert list(headers.items()) == [
         ("Accept-Encoding", "identity"),
         ("Host", "127.0.0.1:8080"),
@@ -43,21 +49,21 @@ def test_headers_of_lookups(mode):
 
 def test_headers_of_policies():
     """A policy request says that it is a form, and asks for text."""
-    headers = request.shared_headers(endpoint(POLICY), "agent/1", b"token")
+    headers = shared_headers(endpoint(POLICY), "agent/1", b"token")
     assert headers["Accept"] == "text/plain"
     assert headers["Content-Type"] == "application/x-www-form-urlencoded"
 
 
 def test_user_information():
     """User information of the target is an Authorization field."""
-    headers = request.shared_headers(endpoint(TCP, target="http://u:p@h/"), "x", b"")
+    headers = shared_headers(endpoint(TCP, target="http://u:p@h/"), "x", b"")
     assert headers["Authorization"] == "Basic dTpw"
 
 
 def test_configured_headers():
     """A configured header takes the place of one of ours in any letter case; others are added."""
     where = endpoint(TCP, headers={"USER-agent": "mine", "host": "v.example", "X-A": "é"})
-    assert list(request.shared_headers(where, "agent/1", b"t").items()) == [
+    assert list(shared_headers(where, "agent/1", b"t").items()) == [
         ("Accept-Encoding", "identity"),
         ("Host", "v.example"),
         ("User-Agent", "mine"),
@@ -69,7 +75,7 @@ def test_configured_headers():
 
 def test_octets_of_headers():
     """User agent and token are sent in UTF-8, and as the octets of the file, respectively."""
-    headers = request.shared_headers(endpoint(TCP), "é", b"\xff")
+    headers = shared_headers(endpoint(TCP), "é", b"\xff")
     sent = {name: headers[name].encode("latin-1") for name in ("User-Agent", "X-Auth-Token")}
     assert sent == {"User-Agent": b"\xc3\xa9", "X-Auth-Token": b"\xff"}
 

@@ -80,6 +80,7 @@ GOOD = {
 }
 
 STRING = "must be a string"
+STRING_OR_LIST = "must be a string, or a list of strings"
 BLANK_OR_BACKSLASH = "must not end in a blank or a backslash"
 SURROGATE = "has half of a surrogate pair in it"
 CONTROL = "must not have control characters in it"
@@ -147,8 +148,10 @@ BAD = {
     "name": PRINTABLE,
     "mode": [(1, STRING), ("tcp", MODE), ("", MODE), ("policy ", MODE), (["policy"], STRING)],
     "target": [
-        (1, STRING),
-        (["http://h/"], STRING),
+        (1, STRING_OR_LIST),
+        ({}, STRING_OR_LIST),
+        ([], "has 0 URLs, and may have 1 to 8"),
+        ([f"http://h{number}/" for number in range(9)], "has 9 URLs, and may have 1 to 8"),
         ("", "a target begins with http:// or https://"),
         ("http://h/\n", "a URL has no blanks and no control characters; write them as %XX"),
         (HALF_PAIR, SURROGATE),
@@ -285,7 +288,7 @@ def test_every_field_has_a_test():
 
 def test_attributes():
     """An endpoint has an attribute for each field; its address stands for three of them."""
-    named = {name.replace("-", "_") for name in fields.ENDPOINT_FIELDS}
+    named = {name.replace("-", "_") for name in fields.ENDPOINT_FIELDS} ^ {"target", "targets"}
     binding = {"bind_address", "bind_port", "bind_path"}
     assert set(Endpoint.__slots__) == named - binding | {"address", "json_path", "problems"}
     assert set(Endpoint.__annotations__) == set(Endpoint.__slots__)

@@ -83,8 +83,9 @@ def test_upstreams_sample():
     loaded = parse(UPSTREAM)
     assert loaded.user_agent == "Postfix REST Connector"
     shown = [
-        (e.name, e.mode, e.target.origin, e.target.path, str(e.address), e.auth_token)
+        (e.name, e.mode, target.origin, target.path, str(e.address), e.auth_token)
         for e in loaded.endpoints
+        for target in e.targets.all()
     ]
     assert shown == [
         (
@@ -138,7 +139,7 @@ def test_null_is_absent():
     given, absent = (
         parse(encoded(e)).endpoints[0] for e in (raw_endpoint(**nulls), raw_endpoint())
     )
-    ours = [name for name in given.__slots__ if name != "target"]
+    ours = [name for name in given.__slots__ if name != "targets"]
     assert [getattr(given, n) for n in ours] == [getattr(absent, n) for n in ours]
 
 

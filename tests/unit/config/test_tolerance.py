@@ -18,7 +18,7 @@ LOCALHOST = b"\x7f\0\0\1"
 
 # For each field a value that is wrong, and what else the endpoint has.
 OF_REQUESTS = {
-    "target": {"target": "nonsense"},
+    "target": {"target": 7},
     "auth-token": {"auth_token": 7},
     "auth-token-file": {"auth_token": ..., "auth_token_file": "a/b"},
     "request-timeout": {"request_timeout": 0},
@@ -119,7 +119,7 @@ def test_failure_action(mode: str) -> None:
 def test_the_wildcard_stays_away() -> None:
     """The connections of a faulty endpoint are not taken for those of another one."""
     wildcard = raw_endpoint(name="wildcard", bind_address="0.0.0.0")
-    loaded = parse(wildcard, raw_endpoint(name="faulty", target="nonsense"))
+    loaded = parse(wildcard, raw_endpoint(name="faulty", target=[]))
     chosen = select(loaded.endpoints, LocalAddress(LOCALHOST, 9000), TCP)
     assert isinstance(chosen, Endpoint)
     assert (chosen.name, len(chosen.problems)) == ("faulty", 1)
