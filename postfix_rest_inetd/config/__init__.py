@@ -8,6 +8,8 @@
     entries       from an entry of `endpoints` to an Endpoint: all of its fields together
     problems      what is wrong, and where: JSON paths
     repeated      names that appear more than once in an object
+    cache_settings
+                  what may be stored of the answers of a backend
     address       where an endpoint listens
     targets       the URLs of its backends, and when they are parsed
     target        the URL of one backend

@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from .cache_settings import CacheSettings
     from .targets import Targets
 
 
@@ -33,6 +34,7 @@ class Endpoint:
         "allowed_actions",
         "auth_token",
         "auth_token_file",
+        "cache",
         "empty_body",
         "failure_action",
         "headers",
@@ -58,6 +60,7 @@ class Endpoint:
     allowed_actions: list[str] | None
     auth_token: str | None
     auth_token_file: str | None
+    cache: CacheSettings | None
     empty_body: str
     failure_action: str | None
     headers: dict[str, str]

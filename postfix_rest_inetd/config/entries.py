@@ -12,7 +12,7 @@ from ..protocols import is_lookup
 from .address import LocalAddress
 from .endpoint import Endpoint
 from .fields import ENDPOINT_FIELDS, LOOKUPS, POLICY
-from .problems import PartsError, nearest
+from .problems import MAX_PROBLEMS, PartsError, cut, joined, nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,12 +42,11 @@ def read_fields(
         if name not in known:
             meant = [] if problems.is_full else nearest(name, known)
             named.update(meant)
-            hint = f"; did you mean {meant[0]}?" if meant else ""
-            problems.add(path, f"is not a known key{hint}", name)
+            problems.add(path, _unknown(meant), name)
         elif value is not None:
             named.add(name)
             try:
-                values[name] = known[name].value_of(value)
+                values[name] = _value_of(value, known[name], problems)
             except PartsError as error:
                 for part, text in error.problems:
                     problems.add(path, text, name, part)
@@ -57,6 +56,50 @@ def read_fields(
         if field.is_required and name not in named:
             problems.add(path, "is required", name)
     return values, named
+
+
+def _value_of(value: object, field: Field, problems: Problems) -> object:
+    """The value in use for a JSON value.
+
+    Raises:
+        ValueError: the field does not accept it; PartsError, if only parts of it are wrong.
+    """
+    if field.members and isinstance(value, Object):
+        value = _members_of(value, field.members, problems)
+    return field.value_of(value)
+
+
+def _members_of(
+    document: Object, known: Mapping[str, Field], problems: Problems
+) -> dict[str, object]:
+    """The values of the members of an object, which is the value of a field.
+
+    Raises:
+        PartsError: members are wrong.
+    """
+    values: dict[str, object] = {}
+    found: list[tuple[str, str]] = []
+    for name, value in document.items():
+        is_full = problems.is_full or len(found) >= MAX_PROBLEMS
+        if name not in known:
+            text = _unknown([] if is_full else nearest(name, known))
+        elif value is None:
+            continue
+        else:
+            try:
+                values[name] = known[name].value_of(value)
+            except ValueError as error:
+                text = str(error)
+            else:
+                continue
+        found.append(("" if is_full else joined("", cut(name)), text))
+    if found:
+        raise PartsError(found)
+    return values
+
+
+def _unknown(meant: list[str]) -> str:
+    return "is not a known key" + (f"; did you mean {meant[0]}?" if meant else "")
 
 
 def read_endpoint(

@@ -9,6 +9,7 @@ descriptions of the fields are in field_words.py, which handlers do not load.
 from __future__ import annotations
 
 from . import values
+from .cache_settings import CacheSettings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Field:
         only_for: LOOKUPS or POLICY if it is an error in the other endpoints; else empty.
         needs_tls: is it an error in an endpoint whose target begins with http://?
         unit: the unit of a number, as a word; else empty.
+        members: the fields of the object that the value may be; else empty. `kind` gets an object
+            with their values instead of the one in the file.
     """
 
     __slots__ = (
@@ -44,6 +47,7 @@ class Field:
         "is_required",
         "kind",
         "limits",
+        "members",
         "needs_tls",
         "only_for",
         "selects",
@@ -56,6 +60,7 @@ class Field:
         *limits: object,
         default: object = None,
         unit: str = "",
+        members: dict[str, Field] = {},  # noqa: B006 - never changed
         only_for: str = "",
         is_required: bool = False,
         selects: bool = False,
@@ -66,6 +71,7 @@ class Field:
         self.limits = limits
         self.default = default
         self.unit = unit
+        self.members = members
         self.only_for = only_for
         self.is_required = is_required
         self.selects = selects
@@ -84,6 +90,22 @@ class Field:
 FILE_FIELDS = {
     "user-agent": Field(values.header_value, default="Postfix REST Connector"),
     "endpoints": Field(values.array, 1000, is_required=True),
+}
+
+# The members of `cache`. A year is what RFC 9111 calls effectively infinite (4.2.1, 5.2.2.1).
+_TIME = (values.whole_number, 0, 31_536_000)
+CACHE_MEMBERS = {
+    "max-age": Field(*_TIME, default=0, unit="seconds"),
+    "not-found-max-age": Field(*_TIME, default=0, unit="seconds"),
+    "stale-if-error": Field(*_TIME, default=0, unit="seconds"),
+    # The answers are in 256 directories with equal shares (cache/store.py).
+    "max-entries": Field(values.whole_number, 256, 1_000_000, default=10_000),
+    "max-bytes": Field(
+        values.whole_number,
+        *(1024 * 1024, 1024 * 1024 * 1024),
+        default=64 * 1024 * 1024,
+        unit="bytes",
+    ),
 }
 
 # The fields of an endpoint.
@@ -120,5 +142,6 @@ ENDPOINT_FIELDS = {
         unit="bytes",
     ),
     "empty-body": Field(values.one_of, "not-found", "temporary", default="not-found"),
+    "cache": Field(values.cache, default=CacheSettings(), only_for=LOOKUPS, members=CACHE_MEMBERS),
     "hibernate-after": Field(values.whole_number, 0, 86_400, default=10, unit="seconds"),
 }

@@ -11,6 +11,7 @@ from __future__ import annotations
 from .. import model
 from ..action import checked_action, verb_of
 from .address import parse_ip
+from .cache_settings import CacheSettings
 from .problems import PartsError
 from .targets import Targets
 
@@ -209,6 +210,15 @@ def verbs(value: object, most: int) -> list[str]:
             except ValueError as error:
                 raise ValueError(f"no action may be {verb!r}: {error}") from None
     return list(value)
+
+
+def cache(value: object) -> CacheSettings | None:
+    """False for None, or an object whose members have been checked."""
+    if value is False:
+        return None
+    if not isinstance(value, dict):
+        raise ValueError('must be false, or an object, as in {"max-age": 60}')  # noqa: TRY004
+    return CacheSettings(**{name.replace("-", "_"): each for name, each in value.items()})
 
 
 def boolean(value: object) -> bool:

@@ -65,7 +65,7 @@ def default_told(text: str) -> str | None:
 
 def default_meant(field: Field) -> str | None:
     """The default of the table, as the page should tell it; None where it goes without saying."""
-    default = field.default
+    default = None if field.members else field.default
     if field.kind is values.bind_address:
         assert isinstance(default, bytes)
         return str(LocalAddress(default, 1)).removesuffix(":1")
@@ -92,6 +92,8 @@ def test_defaults(name: str, field: Field) -> None:
 
 def bounds_meant(field: Field) -> list[tuple[int, int]]:
     """The lowest and the highest number that a field takes."""
+    if field.members:
+        return [bounds for member in field.members.values() for bounds in bounds_meant(member)]
     numbers = (values.whole_number, values.capped_number, values.statuses)
     if field.kind not in numbers:
         return []
@@ -114,6 +116,22 @@ def test_units(name: str, field: Field) -> None:
     text = entries(page())[name]
     # The size of a body is in bytes, as sizes are; the name of the field says so.
     assert field.unit in text or f"-{field.unit}" in name
+
+
+@pytest.mark.parametrize("name", [name for name, field in ENDPOINT_FIELDS.items() if field.members])
+def test_members(name: str) -> None:
+    """The page explains each member of an object, with its default and its unit."""
+    lines = source(PAGE).partition(f".It Cm {name}\n")[2].partition("\n.It Cm ")[0]
+    members = ENDPOINT_FIELDS[name].members
+    assert re.findall(r"^\.It Li (\S+)$", lines, re.MULTILINE) == list(members)
+    text = entries(page())[name]
+    for member, field in members.items():
+        assert field.unit in text.partition(f" {member} ")[2].partition(".")[0] or member == (
+            "not-found-max-age"  # "the same", as the text says
+        )
+    told = {int(number) for number in re.findall(r"[Bb]y default\D*(\d+)\D+(\d+)", text)[0]}
+    assert "numbers of seconds are 0 by default" in text
+    assert told | {0} == {field.default for field in members.values()}
 
 
 @NAMES
@@ -165,6 +183,7 @@ def test_sizes() -> None:
     most = {name: field.limits[-1] for name, field in FIELDS.items() if field.limits}
     told = [f"a file of more than {loading.MAX_CONFIG_BYTES // 1024**2} MiB"]
     told += [f"more than {most['endpoints']} endpoints", f"at most {most['bind-path']} bytes"]
+    told += [f"at most {most['target']} different URLs"]
     told += [
         f"{most[name]} {name}" for name in ("headers", "temporary-statuses", "allowed-actions")
     ]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from property.postfix_client import policy_request, socketmap_request, tcp_request
 
 from harness.modes import MODES, POLICY, SOCKETMAP, TCP
+from postfix_rest_inetd.config.fields import CACHE_MEMBERS
 
 # -- requests
 
@@ -120,7 +121,13 @@ bodies = st.one_of(
 GOOD_VALUES: dict[str, list[object]] = {
     "name": ["x", "é"],
     "mode": list(MODES),
-    "target": ["http://h/", "https://u:p@h:1/p?q"],
+    "target": [
+        "http://h/",
+        "https://u:p@h:1/p?q",
+        ["http://h/"],
+        ["http://h/", "https://u:p@h:1/p?q"],
+        ["HTTPS://a", "http://b", "http://c"],
+    ],
     "auth-token": ["", "s3cret"],
     "auth-token-file": ["/x", "x"],
     "bind-address": ["localhost", "::", "::1", "::ffff:127.0.0.1", "0.0.0.0"],
@@ -140,15 +147,27 @@ GOOD_VALUES: dict[str, list[object]] = {
     "log-keys": [True, False],
     "max-response-bytes": [1],
     "empty-body": ["not-found", "temporary"],
+    "cache": [
+        False,
+        {},
+        {"max-age": 60, "stale-if-error": 86_400},
+        {"not-found-max-age": 0, "max-entries": 256, "max-bytes": 1024**3},
+    ],
     "hibernate-after": [0, 3600],
 }
 odd_keys = st.one_of(
     st.text(st.characters(exclude_categories=[]), max_size=6),
-    st.sampled_from(["Name", "bind_port", "endpoint", "auth-tokne", "x" * 1000, "cache"]),
+    st.sampled_from(["Name", "bind_port", "endpoint", "auth-tokne", "x" * 1000, "caches"]),
 )
 odd_values = st.one_of(
     json_values,
     st.sampled_from([v for choices in GOOD_VALUES.values() for v in choices]),
+    st.lists(st.sampled_from(["http://h/", "http://i/", "ftp://h/", "http://u@h/", 1]), max_size=9),
+    st.dictionaries(
+        st.sampled_from([*CACHE_MEMBERS, "max_age", "x y"]),
+        st.sampled_from([None, 0, 1, 255, 256, 1024**2, 31_536_000, 31_536_001, -1, True, "60"]),
+        max_size=3,
+    ),
     st.sampled_from(["a\nb", "\ud800", "http://[", "http://h:99999/", 10**400, 1e308]),
 )
 

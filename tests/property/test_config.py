@@ -12,6 +12,8 @@ from property.strategies import MODES, documents, json_values, urls
 
 from postfix_rest_inetd import json_reader, log_entry
 from postfix_rest_inetd.config import loading
+from postfix_rest_inetd.config.cache_settings import CacheSettings
+from postfix_rest_inetd.config.fields import CACHE_MEMBERS
 from postfix_rest_inetd.config.target import Target
 from postfix_rest_inetd.errors import ConfigError
 
@@ -38,6 +40,15 @@ def check(content):
             assert not re.search(r"[\x00-\x1f\x7f]", value)
             value.encode()
         str(endpoint.address).encode()
+        targets = endpoint.targets
+        assert 1 <= len(targets.urls) == len(targets.all()) == len(set(targets.urls)) <= 8
+        assert targets.is_tls == any(target.tls for target in targets.all())
+        assert targets.is_plain == (not targets.is_tls)
+        assert targets.has_user_info == any(target.basic_auth for target in targets.all())
+        if not endpoint.is_lookup:
+            assert endpoint.cache == CacheSettings()
+        for name, field in CACHE_MEMBERS.items() if endpoint.cache else ():
+            assert field.value_of(getattr(endpoint.cache, name.replace("-", "_"))) is not None
     assert len({endpoint.address for endpoint in endpoints}) == len(endpoints)
 
 
@@ -59,6 +70,29 @@ def test_any_json(value):
 def test_any_bytes(content):
     """So is any file."""
     check(content)
+
+
+@given(documents())
+def test_late_parsing(content):
+    """What tolerant loading leaves out, Targets.all() finds: both together are strict loading."""
+    try:
+        loaded = loading.parse(content, "config.json", tolerant=True)
+    except ConfigError:
+        return
+    found = list(loaded.problem.problems) if loaded.problem else []
+    for endpoint in loaded.endpoints:
+        try:
+            if endpoint.targets:
+                endpoint.targets.all()
+        except ConfigError as error:
+            found += error.problems
+    try:
+        loading.parse(content, "config.json")
+        strict = []
+    except ConfigError as error:
+        strict = error.problems
+    assert set(strict) <= set(found)
+    assert bool(strict) == bool(found)
 
 
 @given(documents())

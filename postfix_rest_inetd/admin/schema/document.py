@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.schema import actions, kinds
-from postfix_rest_inetd.config.field_words import WORDS
+from postfix_rest_inetd.config.field_words import WORDS, WORDS_OF_MEMBERS
 from postfix_rest_inetd.config.fields import ENDPOINT_FIELDS, FILE_FIELDS, LOOKUPS, POLICY
 from postfix_rest_inetd.protocols import is_lookup
 
@@ -47,7 +47,7 @@ def schema() -> Schema:
         "properties": {
             **_properties(FILE_FIELDS),
             "endpoints": {
-                **_property("endpoints", FILE_FIELDS["endpoints"]),
+                **_property(WORDS["endpoints"], FILE_FIELDS["endpoints"]),
                 "items": {"$ref": "#/$defs/endpoint"},
             },
         },
@@ -137,20 +137,32 @@ def _required(known: dict[str, Field]) -> list[str]:
 
 
 def _properties(known: dict[str, Field]) -> dict[str, Schema]:
-    return {name: _property(name, field) for name, field in known.items()}
+    return {name: _property(WORDS[name], field, name) for name, field in known.items()}
 
 
-def _property(name: str, field: Field) -> Schema:
+def _property(words: str, field: Field, name: str = "") -> Schema:
     """The schema of a field, with null if it is optional, and with its default."""
     value = kinds.schema_of(field)
     if field.is_required:
-        return {**value, "description": WORDS[name]}
-    result: Schema = {"description": WORDS[name], "anyOf": [value, {"type": "null"}]}
+        return {**value, "description": words}
+    choices = [value, {"type": "null"}]
+    if field.members:
+        choices.insert(1, _object(field.members, WORDS_OF_MEMBERS[name]))
+    result: Schema = {"description": words, "anyOf": choices}
     # An editor that fills in the default of an address would spoil an endpoint with a path.
     if field.default is not None and not field.selects:
-        default = field.default
+        default = {} if field.members else field.default
         result["default"] = sorted(default) if isinstance(default, frozenset) else default
     return result
+
+
+def _object(members: dict[str, Field], words: dict[str, str]) -> Schema:
+    """An object that is the value of a field."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {name: _property(words[name], field) for name, field in members.items()},
+    }
 
 
 # -- rules for an endpoint as a whole

@@ -37,7 +37,7 @@ _LINE_BREAK = {"pattern": r"\n"}
 
 
 def schema_of(field: Field) -> Schema:
-    """The values of a field, without null."""
+    """The values of a field, without null and without the object that `members` is about."""
     return _SCHEMAS[field.kind](*field.limits)
 
 
@@ -127,6 +127,7 @@ _SCHEMAS: dict[Callable[..., object], Callable[..., Schema]] = {
     values.statuses: _statuses,
     values.failure_action: actions.action,
     values.verbs: lambda most: _list_of(actions.verb(), most),
+    values.cache: lambda: {"const": False},
     values.boolean: lambda: {"type": "boolean"},
     values.array: lambda most: {"type": "array", "maxItems": most},
 }

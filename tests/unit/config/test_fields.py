@@ -11,6 +11,7 @@ from harness.endpoints import endpoint, raw_endpoint
 from harness.modes import MODES, POLICY, SOCKETMAP, TCP
 from harness.wire import table
 from postfix_rest_inetd.config import fields, loading
+from postfix_rest_inetd.config.cache_settings import CacheSettings
 from postfix_rest_inetd.config.endpoint import Endpoint
 from postfix_rest_inetd.errors import ConfigError
 
@@ -76,6 +77,29 @@ GOOD = {
         (1024 * 1024 + 1, 1024 * 1024),
         (16 * 1024 * 1024, 1024 * 1024),
     ],
+    "cache": [
+        (False, None),
+        ({}, CacheSettings()),
+        ({"max-age": None}, CacheSettings()),
+        ({"max-age": 0, "max-entries": 256}, CacheSettings(max_entries=256)),
+        (
+            {
+                "max-age": 31_536_000,
+                "not-found-max-age": 1,
+                "stale-if-error": 86_400,
+                "max-entries": 1_000_000,
+                "max-bytes": 1024 * 1024,
+            },
+            CacheSettings(
+                max_age=31_536_000,
+                not_found_max_age=1,
+                stale_if_error=86_400,
+                max_entries=1_000_000,
+                max_bytes=1024 * 1024,
+            ),
+        ),
+        ({"max-bytes": 1024**3}, CacheSettings(max_bytes=1024**3)),
+    ],
     "hibernate-after": [0, 1, 86_400],
 }
 
@@ -107,6 +131,7 @@ OBJECT = 'must be an object, as in {"X-Tenant": "42"}'
 METHOD = "must be POST or GET"
 STATUSES = "must be a list of HTTP statuses from 400 to 499, as in [401, 429]"
 VERBS = 'must be a list of actions without their texts, as in ["DUNNO", "REJECT", "450"]'
+CACHE = 'must be false, or an object, as in {"max-age": 60}'
 EMPTY_BODY = "must be not-found or temporary"
 BOOLEAN = "must be true or false"
 ONLY_A_NUMBER = "the action is only a number, and Postfix would accept the mail"
@@ -264,6 +289,7 @@ BAD = {
     "empty-body": [(value, EMPTY_BODY) for value in ("", "found", "Not-Found", True, 1, [], {})],
     "log-keys": [(value, BOOLEAN) for value in (0, 1, "true", "", [], {})],
     "max-response-bytes": whole_number(SIZE, 16 * 1024 * 1024),
+    "cache": [(value, CACHE) for value in (True, 0, 1, "", "false", [], [{}])],
     "hibernate-after": whole_number(IDLE, 86_400, lowest=0),
 }
 
@@ -339,6 +365,7 @@ DEFAULTS = {
     "allowed_actions": None,
     "access_table": False,
     "log_keys": True,
+    "cache": CacheSettings(),
     "empty_body": "not-found",
     "max_response_bytes": 1024 * 1024,
     "request_timeout": 2000,

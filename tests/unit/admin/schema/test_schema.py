@@ -21,8 +21,8 @@ from postfix_rest_inetd.admin.schema.document import schema
 from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.config import values as kinds_of_values
 from postfix_rest_inetd.config.address import LocalAddress
-from postfix_rest_inetd.config.field_words import WORDS
-from postfix_rest_inetd.config.fields import ENDPOINT_FIELDS, FILE_FIELDS
+from postfix_rest_inetd.config.field_words import WORDS, WORDS_OF_MEMBERS
+from postfix_rest_inetd.config.fields import CACHE_MEMBERS, ENDPOINT_FIELDS, FILE_FIELDS
 from postfix_rest_inetd.errors import ConfigError
 
 # A build of the package has no such library; the project's own test environments have.
@@ -126,7 +126,19 @@ TARGETS = {
 }
 
 
-@pytest.mark.parametrize("target, is_good", table(TARGETS))
+LISTS = {
+    "one": (["http://h/"], True),
+    "several": (["http://h/", "https://i/"], True),
+    "the most": ([f"http://h{number}/" for number in range(8)], True),
+    "too many": ([f"http://h{number}/" for number in range(9)], False),
+    "none": ([], False),
+    "one twice": (["http://h/", "http://h/"], False),
+    "a bad one": (["http://h/", "ftp://h/"], False),
+    "null": (["http://h/", None], False),
+}
+
+
+@pytest.mark.parametrize("target, is_good", table({**TARGETS, **LISTS}))
 def test_targets(target, is_good):
     """URLs, taken apart by a pattern and by the parser."""
     document = given("target", target)
@@ -203,6 +215,7 @@ WHOLES = {
     "null for the port": ({"endpoints": [raw_endpoint(bind_port=None)]}, False),
     "null beside a path": ({"endpoints": [raw_endpoint(bind_path="/x", bind_port=None)]}, True),
     "policy fields": ({"endpoints": [raw_endpoint(mode=POLICY, method="GET")]}, True),
+    "null for a member": ({"endpoints": [raw_endpoint(cache={"max-age": None})]}, True),
     "half of a pair": ({"endpoints": [], "user-agent": HALF_PAIR}, False),
     "the sample of postfix-rest-connector": (json.loads(UPSTREAM), True),
 }
@@ -244,6 +257,40 @@ def test_kinds():
     assert set(kinds._SCHEMAS) == KINDS - inner
 
 
+OF_TARGETS = {
+    "TLS for one": ({"target": ["http://h/", "https://i/"], "tls_ca_file": "/x"}, True),
+    "TLS for none": ({"target": ["http://h/", "HTTP://i/"], "tls_ca_file": "/x"}, False),
+    "user information": (
+        {"target": ["http://h/", "http://u@i/"], "headers": {"authorization": "x"}},
+        False,
+    ),
+    "a path": ({"target": ["http://h/a@b"], "headers": {"authorization": "x"}}, True),
+}
+
+
+@pytest.mark.parametrize("keys_given, is_good", table(OF_TARGETS))
+def test_fields_of_targets(keys_given, is_good):
+    """What depends on any of the targets."""
+    document = {"endpoints": [raw_endpoint(**keys_given)]}
+    assert (by_parser(document), by_schema(document)) == (is_good, is_good)
+
+
+MEMBERS = [
+    ({name: value}, field.limits[0] <= value <= field.limits[1])
+    for name, field in CACHE_MEMBERS.items()
+    for value in (*field.limits, field.limits[0] - 1, field.limits[1] + 1)
+]
+
+
+@pytest.mark.parametrize("cache, is_good", [*MEMBERS, ({"max_age": 1}, False), ({"x": 1}, False)])
+@pytest.mark.parametrize("mode", [TCP, SOCKETMAP, POLICY])
+def test_cache(cache, is_good, mode):
+    """The members of cache, and which endpoints may have it."""
+    document = given("cache", cache, mode=mode)
+    is_right = is_good and mode != POLICY
+    assert (by_parser(document), by_schema(document)) == (is_right, is_right)
+
+
 ONLY_FOR_IN_WORDS = {"": "", "policy": "mode policy", "lookups": "lookups"}
 
 
@@ -252,6 +299,23 @@ def test_words(name, field):
     """The words name the unit of a number, and what a field is for that not all may have."""
     assert field.unit == "bytes" or field.unit in WORDS[name].lower()
     assert ONLY_FOR_IN_WORDS[field.only_for] in WORDS[name]
+
+
+def test_members():
+    """The same for the members of objects."""
+    told = schema()["$defs"]["endpoint"]["properties"]
+    known = {name: field.members for name, field in ENDPOINT_FIELDS.items() if field.members}
+    assert list(known) == list(WORDS_OF_MEMBERS)
+    for name, members in known.items():
+        (shown,) = (each for each in told[name]["anyOf"] if each.get("type") == "object")
+        assert {n: each["description"] for n, each in shown["properties"].items()} == (
+            WORDS_OF_MEMBERS[name]
+        )
+        assert {n: each["default"] for n, each in shown["properties"].items()} == {
+            n: field.default for n, field in members.items()
+        }
+        for member, field in members.items():
+            assert field.unit == "bytes" or field.unit in WORDS_OF_MEMBERS[name][member].lower()
 
 
 def test_numbers_in_words():
