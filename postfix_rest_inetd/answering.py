@@ -28,6 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from .backend.backends import Backends
     from .backend.client import Client
     from .config.endpoint import Endpoint
     from .deadline import Trace
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
         def problem(self) -> ConfigError | None:
             """Why the endpoint, or its token, may be out of date; None if it is not."""
 
-        def client(self) -> Client:
+        def client(self) -> Client | Backends:
             """The client for the backend of the endpoint; the first call makes it.
 
             Raises:
@@ -113,7 +114,7 @@ def answer(
 
 
 def _ask(
-    in_force: Source, client: Client, made: Answer, codec: Codec, deadline: Deadline
+    in_force: Source, client: Client | Backends, made: Answer, codec: Codec, deadline: Deadline
 ) -> tuple[model.Reply, bytes]:
     facts = made.facts
     try:
@@ -133,7 +134,9 @@ def _ask(
     return reply, wire
 
 
-def _response(in_force: Source, client: Client, made: Answer, deadline: Deadline) -> model.Response:
+def _response(
+    in_force: Source, client: Client | Backends, made: Answer, deadline: Deadline
+) -> model.Response:
     """The backend's response; after a refusal, that to a changed configuration, if there is one."""
     began = monotonic_ns()
     request_id = made.facts.request_id
@@ -144,7 +147,9 @@ def _response(in_force: Source, client: Client, made: Answer, deadline: Deadline
             if response.status not in _REFUSED or not in_force.has_changed(deadline):
                 break
             made.endpoint = in_force.endpoint or made.endpoint
-            response = in_force.client().ask(made.request, request_id, deadline)
+            client = in_force.client()
+            response = client.ask(made.request, request_id, deadline)
         return response
     finally:
         made.facts.backend_usec = (monotonic_ns() - began) // 1000
+        made.facts.target, made.facts.failed = client.asked, client.failed

@@ -44,11 +44,12 @@ class Deadline:
         trace: the observer of the request, or None.
     """
 
-    __slots__ = ("_at", "_timeout_sec", "stage", "trace")
+    __slots__ = ("_at", "_is_part", "_timeout_sec", "stage", "trace")
 
     def __init__(self, timeout_sec: float, trace: Trace | None = None) -> None:
         """Start now."""
         self._timeout_sec = timeout_sec
+        self._is_part = False
         self.trace = trace
         self._at = monotonic() + timeout_sec
         self.stage = "starting"
@@ -74,10 +75,17 @@ class Deadline:
             raise self.error()
         return remaining
 
+    def part(self, share: float) -> Deadline:
+        """An earlier deadline, for an attempt that may use this share of the remaining time."""
+        part = Deadline(max(0.0, self._at - monotonic()) * share, self.trace)
+        part._is_part = True
+        return part
+
     def error(self) -> DeadlineError:
         """The error with the stage in which the deadline passed."""
         milliseconds = round(self._timeout_sec * 1000)
+        what = "this target's share" if self._is_part else "the request-timeout"
         return DeadlineError(
-            f"the request-timeout of {milliseconds} ms passed while {self.stage}; is the backend "
+            f"{what} of {milliseconds} ms passed while {self.stage}; is the backend "
             "overloaded, or request-timeout too short?"
         )

@@ -54,7 +54,13 @@ class ProtocolError(ExpectedError):
 
 
 class BackendError(ExpectedError):
-    """No usable answer came from the backend."""
+    """No usable answer came from the backend.
+
+    Attributes:
+        is_unsent: is it certain that the backend has read nothing of the request?
+    """
+
+    is_unsent = False
 
 
 class DeadlineError(BackendError):

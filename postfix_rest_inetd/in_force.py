@@ -40,6 +40,7 @@ from .protocols import codec_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .backend.backends import Backends
     from .backend.client import Client
     from .config.endpoint import Endpoint
     from .config.loading import Config
@@ -117,7 +118,7 @@ class InForce:
         self._user_agent = ""
         self._token = b""
         self.endpoint: Endpoint | None = None
-        self._client: Client | None = None
+        self._client: Client | Backends | None = None
         self.problem: ConfigError | None = None
         self.is_news = False
 
@@ -150,12 +151,11 @@ class InForce:
         """Load the modules that a client needs, if there is an endpoint; do not make one yet."""
         if self.endpoint is None:
             return
-        from .backend import client  # noqa: F401
+        from . import backend
 
-        if self.endpoint.targets.is_tls:
-            from .backend import tls  # noqa: F401
+        backend.load(self.endpoint)
 
-    def client(self) -> Client:
+    def client(self) -> Client | Backends:
         """The client for the backend of the endpoint in force, which must not be None.
 
         If it cannot be made, the files are read once more, and `endpoint` becomes one that can be
@@ -322,7 +322,7 @@ class InForce:
         return is_proved and all(has_settled(p, mark_of(p), SETTLE_SEC) for p in self._marks)
 
 
-def _client_of(endpoint: Endpoint, user_agent: str, token: bytes) -> Client:
-    from .backend import client  # expensive, and of no use without a usable configuration
+def _client_of(endpoint: Endpoint, user_agent: str, token: bytes) -> Client | Backends:
+    from .backend import client_of
 
-    return client.Client(endpoint, endpoint.targets.all()[0], user_agent, token)
+    return client_of(endpoint, user_agent, token)

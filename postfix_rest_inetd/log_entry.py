@@ -6,8 +6,8 @@ MESSAGE_ID for each outcome, a PRIORITY, and POSTFIX_REST_ fields for programs. 
 them. Keys, and what a policy request says about client, login and mail, are there unless the
 endpoint has `log-keys` false. What a lookup found is not there, and of an action only the verb is.
 
-Priorities: 5 (notice) for success, 4 (warning) for what Postfix will try again, 3 (err) for what
-the operator has to correct.
+Priorities: 5 (notice) for success, 4 (warning) for what Postfix will try again and for a success
+after a target had failed, 3 (err) for what the operator has to correct.
 
 admin/statistics/journal_entry.py reads these fields.
 """
@@ -97,15 +97,19 @@ class Facts:
         woken: that process had hibernated; it was not started for the request.
         detail: why there was no usable response, without anything that the request or the response
             has in it; empty if there was one.
+        target: which of several targets was asked last; empty if there is only one.
+        failed: the targets that were asked before it, each with the reason why it failed.
     """
 
     __slots__ = (
         "backend_usec",
         "detail",
         "elapsed_usec",
+        "failed",
         "request_id",
         "start_usec",
         "status",
+        "target",
         "woken",
     )
 
@@ -118,6 +122,8 @@ class Facts:
         self.start_usec = 0
         self.woken = False
         self.detail = ""
+        self.target = ""
+        self.failed = ""
 
 
 def of_request(
@@ -148,11 +154,25 @@ def of_request(
             fields["ACTION"] = verb.upper()
     if reply.kind == model.REPLY_NONE:
         words += ", closing the connection"
-    if facts.detail:
-        fields["DETAIL"] = printable(facts.detail, MAX_FIELD_CHARACTERS)
-    detail = facts.detail or advice(reply.outcome, facts.status, facts.request_id)
+    if facts.target:
+        fields["TARGET"] = facts.target
+    if detail := _after_failures(facts, facts.detail):
+        fields["DETAIL"] = printable(detail, MAX_FIELD_CHARACTERS)
+    why = facts.detail or advice(reply.outcome, facts.status, facts.request_id)
+    why = _after_failures(facts, why)
     message = f"{endpoint.name}: {subject}{words} ({facts.elapsed_usec / 1000:.1f} ms)"
-    return _entry(reply.outcome, f"{message}: {detail}" if detail else message, fields)
+    entry = _entry(reply.outcome, f"{message}: {why}" if why else message, fields)
+    if facts.failed and entry["PRIORITY"] == str(journal.NOTICE):
+        entry["PRIORITY"] = str(journal.WARNING)
+    return entry
+
+
+def _after_failures(facts: Facts, text: str) -> str:
+    """Before a text about the target that was asked last, why those before it failed."""
+    if not facts.failed:
+        return text
+    before = f"{facts.failed}; then {facts.target} was asked"
+    return f"{before}: {text}" if text else before
 
 
 def advice(outcome: str, status: int, request_id: str) -> str:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ..config.target import Target
     from ..deadline import Deadline
     from .stream import Bounded
+    from .tls import Trust
 
 # Allows for the transfer to the backend, and for differences between the timers of both sides.
 MARGIN_SEC = 1
@@ -91,7 +92,13 @@ class _AgainError(UnreachableError):
 
 
 class Client:
-    """Asks the backend of one target of an endpoint."""
+    """Asks the backend of one target of an endpoint.
+
+    Attributes:
+        asked, failed: empty, because there is no other target (see backends.Backends).
+    """
+
+    asked = failed = ""
 
     __slots__ = (
         "_connection",
@@ -106,8 +113,17 @@ class Client:
         "_until",
     )
 
-    def __init__(self, endpoint: Endpoint, target: Target, user_agent: str, token: bytes) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        target: Target,
+        user_agent: str,
+        token: bytes,
+        trust: Trust | None = None,
+    ) -> None:
         """Read the files for TLS, if the target is https; do not connect yet.
+
+        `trust` has read them already, for another target of the endpoint.
 
         Raises:
             ConfigError: a certificate or key file cannot be used.
@@ -122,14 +138,22 @@ class Client:
         self._until: float | None = None  # the stream must not be used after this
         self._is_hasty = False  # has the backend closed a stream before that?
         self._poll = poll()
-        self._trust = None
-        if target.tls:
+        self._trust = trust if target.tls else None
+        if target.tls and trust is None:
             from . import tls  # loads OpenSSL, which plain http does not need
 
             self._trust = tls.Trust(endpoint)
 
-    def ask(self, request: model.Request, request_id: str, deadline: Deadline) -> model.Response:
+    def ask(
+        self,
+        request: model.Request,
+        request_id: str,
+        deadline: Deadline,
+        connecting: Deadline | None = None,
+    ) -> model.Response:
         """Send a request and read the whole response.
+
+        `connecting` is an earlier deadline for a new connection, until the request is sent.
 
         Raises:
             DeadlineError, UnreachableError, InvalidDataError: there is no usable response.
@@ -145,7 +169,13 @@ class Client:
                     stream.answered or isinstance(request, model.PolicyRequest)
                 ):
                     raise
-        return self._exchange(self._connect(deadline), request, request_id, is_kept=False)
+        try:
+            stream = self._connect(connecting or deadline)
+        except BackendError as error:
+            error.is_unsent = True
+            raise
+        stream.deadline = deadline
+        return self._exchange(stream, request, request_id, is_kept=False)
 
     def close(self) -> None:
         """Close the connection to the backend; the next request opens a new one."""
@@ -233,7 +263,9 @@ class Client:
             return kind(f"{what}{_KEPT_HINT}")
         # With TLS 1.3, a client learns of a refusal only after its own part of the handshake.
         is_refused = self._trust is not None and not self._endpoint.tls_cert_file
-        return UnreachableError(f"{what}{_CERTIFICATE_HINT if is_refused else ''}")
+        lost = UnreachableError(f"{what}{_CERTIFICATE_HINT if is_refused else ''}")
+        lost.is_unsent = stream.ended and stream.is_untouched()
+        return lost
 
     def _send(
         self, stream: Bounded, request: model.Request, request_id: str, deadline: Deadline

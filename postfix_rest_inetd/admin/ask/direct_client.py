@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Asks the backend itself, without a socket and without a handler's process.
+"""Asks the backends of an endpoint, without a socket and without a handler's process.
 
 The answer comes from the same code as in a handler (answering.py), so it is the one that a handler
 would give. But it runs as the present user, outside the handler's sandbox, so the two may differ in
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from postfix_rest_inetd import answering
 from postfix_rest_inetd.admin.ask import codec as postfix_codec
 from postfix_rest_inetd.admin.ask.socket_client import NoAnswerError
-from postfix_rest_inetd.backend.client import Client
+from postfix_rest_inetd.backend import client_of
 from postfix_rest_inetd.config import credentials
 from postfix_rest_inetd.protocols import codec_of
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from postfix_rest_inetd import model
     from postfix_rest_inetd.admin.ask.codec import Answer
     from postfix_rest_inetd.admin.ask.record import Record
+    from postfix_rest_inetd.backend.backends import Backends
+    from postfix_rest_inetd.backend.client import Client
     from postfix_rest_inetd.config.endpoint import Endpoint
     from postfix_rest_inetd.deadline import Deadline, Trace
 
@@ -30,7 +32,7 @@ _SECRET_HEADERS = {b"x-auth-token", b"authorization", b"cookie", b"set-cookie"}
 
 
 class DirectClient:
-    """Asks the backend of one endpoint; the connection to it is kept."""
+    """Asks the backends of one endpoint; the connections to them are kept."""
 
     def __init__(self, endpoint: Endpoint, user_agent: str) -> None:
         """Connect to nothing yet.
@@ -40,7 +42,7 @@ class DirectClient:
         """
         token = credentials.auth_token_of(endpoint)
         self._endpoint = endpoint
-        self._client = Client(endpoint, endpoint.targets.all()[0], user_agent, token)
+        self._client = client_of(endpoint, user_agent, token)
         self._secret = token
         self._names = _SECRET_HEADERS | {name.lower().encode() for name in endpoint.headers}
 
@@ -59,6 +61,10 @@ class DirectClient:
         finally:
             record.end()
             record.mask(self._names, self._secret)
+        if made.facts.target:
+            record.note("target", made.facts.target)
+        if made.facts.failed:
+            record.note("failed", made.facts.failed)
         if made.facts.detail:
             record.note("failure", made.facts.detail)
         record.note("request id", made.facts.request_id)
@@ -85,11 +91,11 @@ class _AsRead:
 
     problem = None
 
-    def __init__(self, endpoint: Endpoint, client: Client) -> None:
+    def __init__(self, endpoint: Endpoint, client: Client | Backends) -> None:
         self.endpoint = endpoint
         self._client = client
 
-    def client(self) -> Client:
+    def client(self) -> Client | Backends:
         """The client for the backend."""
         return self._client
 

@@ -20,6 +20,7 @@ import pytest
 from unit.test_imports import EXPENSIVE, PACKAGE, among, loaded_by, ours
 
 import postfix_rest_inetd
+from harness.still_clock import StillClock
 from postfix_rest_inetd.cache import clock, outages
 from postfix_rest_inetd.cache.clock import Moment
 from postfix_rest_inetd.cache.outages import Outages
@@ -31,27 +32,10 @@ CLAIMED, REFUSED, BROKEN = 0, 1, 2
 MANY = 300
 
 
-class Clock:
-    """A clock that stands still until the test moves it."""
-
-    def __init__(self) -> None:
-        self.moment = Moment(1e9, 5000.25, b"boot-one")
-
-    def now(self) -> Moment:
-        """The present moment."""
-        return self.moment
-
-    def advance(self, seconds: float, wall: float | None = None) -> None:
-        """Let time pass; the wall clock may be moved by another amount."""
-        here = self.moment
-        moved = seconds if wall is None else wall
-        self.moment = Moment(here.wall + moved, here.boot + seconds, here.boot_id)
-
-
 @pytest.fixture(autouse=True)
 def time(monkeypatch):
     """The clock of the module and of every child."""
-    it = Clock()
+    it = StillClock()
     monkeypatch.setattr(outages, "now", it.now)
     return it
 
