@@ -27,12 +27,8 @@ import os
 import stat
 from errno import ENOSPC
 
+from ..blake2 import blake2b
 from .clock import Moment, elapsed_sec, now
-
-try:
-    from _blake2 import blake2b  # hashlib would load OpenSSL
-except ImportError:
-    from hashlib import blake2b
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +45,7 @@ _MAC_BYTES = 16
 _RECORD_BYTES = 192
 _FIELDS = 7
 _UNKNOWN = "-"
+_END_OF_TIME = 1e12
 # Nobody has asked such a target for a long time; it may not be in the configuration any more.
 _FORGOTTEN_SEC = 86400
 _MAX_SWEPT = 1000
@@ -292,10 +289,8 @@ def _valid(record: _Record | None, moment: Callable[[], Moment]) -> _Record | No
     if record is None:
         return None
     then, present = record.at, moment()
-    if then.boot_id and present.boot_id and then.boot_id != present.boot_id:
-        return None
-    elapsed = elapsed_sec(then, present)
-    return record if elapsed is not None and elapsed >= 0 else None
+    is_other_boot = then.boot_id and present.boot_id and then.boot_id != present.boot_id
+    return None if is_other_boot or elapsed_sec(then, present) is None else record
 
 
 def _read(descriptor: int, key: bytes) -> _Record | None:
@@ -320,7 +315,8 @@ def _read(descriptor: int, key: bytes) -> _Record | None:
         since, wall, boot, wait_sec, pause_sec = map(float, fields[1:6])
     except ValueError:
         return None
-    if not (0 <= wait_sec <= MAX_PAUSE_SEC and 0 < pause_sec <= MAX_PAUSE_SEC):
+    are_times = all(0 <= each < _END_OF_TIME for each in (since, wall, boot))  # not NaN either
+    if not (are_times and 0 <= wait_sec <= MAX_PAUSE_SEC and 0 < pause_sec <= MAX_PAUSE_SEC):
         return None
     boot_id = b"" if fields[6] == _UNKNOWN else fields[6].encode("latin-1")
     return _Record(since, Moment(wall, boot, boot_id), wait_sec, pause_sec)

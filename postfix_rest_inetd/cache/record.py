@@ -15,12 +15,8 @@ Nothing here does any I/O.
 
 from __future__ import annotations
 
+from ..blake2 import blake2b
 from .clock import Moment, elapsed_sec, is_exact
-
-try:
-    from _blake2 import blake2b
-except ImportError:
-    from hashlib import blake2b  # loads OpenSSL, a third of the cost of starting the interpreter
 
 # How an answer may be used.
 FRESH = "fresh"

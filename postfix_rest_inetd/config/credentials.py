@@ -64,12 +64,15 @@ def _located(*names: str | None) -> list[str]:
     ]
 
 
-def digest_of(path: str) -> int | None:
-    """A number that changes with the content of a file; None if the file cannot be read."""
+def digest_of(path: str) -> bytes | None:
+    """The digest of the content of a file; None if the file cannot be read."""
     try:
-        return hash(regular_file.read(path, _MAX_DIGESTED_BYTES))
+        content = regular_file.read(path, _MAX_DIGESTED_BYTES)
     except OSError:
         return None
+    from ..blake2 import blake2b  # most endpoints have no such files
+
+    return blake2b(content, digest_size=32).digest()
 
 
 def auth_token_of(endpoint: Endpoint) -> bytes:
