@@ -89,7 +89,8 @@ def _serve(values: dict[str, str]) -> int:
         retry_if_being_replaced(connection)
         raise
     config = values.get("--config", "/etc/postfix-rest-inetd/config.json")
-    options = Options(config, values.get("--mode"), values.get("--endpoint"))
+    directory = values.get("--cache-directory") or os.environ.get("CACHE_DIRECTORY")
+    options = Options(config, values.get("--mode"), values.get("--endpoint"), directory)
     return serve(options, connection, began_ns, marks)
 
 
@@ -121,7 +122,7 @@ def _parse(arguments: list[str]) -> dict[str, str]:
         option, equals, value = argument.partition("=")
         if option in ("--help", "--version") and not equals:
             return {option: ""}
-        if option not in ("--config", "--mode", "--endpoint"):
+        if option not in ("--config", "--mode", "--endpoint", "--cache-directory"):
             raise UsageError(f"{option!r} is not an option")
         values[option] = value if equals else next(rest, "")
         if not values[option]:

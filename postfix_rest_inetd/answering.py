@@ -9,6 +9,12 @@ journal gets the place where it was raised.
 A handler passes the configuration in force (in_force.py); `query --direct` passes the endpoint that
 it has read. A Trace (deadline.py) observes what happens meanwhile.
 
+A lookup may need no backend, because the handlers of a machine share what they were told
+(shared.py). An answer that is fresh is used at once. One that is stale, as far as the backend or
+the operator permits it, is used in place of a failure: after the failure, or at once while the
+backend is known to be down. Both are judged anew, by the configuration in force. What the backend
+says is kept after Postfix has its reply, hence keep().
+
 A backend may refuse a request because the configuration in force is out of date. So after a 401 or
 403, if another configuration is in force by then, the request is sent again with that one. While
 the files cannot be used, and the handler continues with the previous configuration, no refusal is
@@ -22,7 +28,7 @@ from time import monotonic_ns
 
 from . import log_entry, model, verdict
 from .deadline import Deadline
-from .errors import BackendError, ConfigError
+from .errors import BackendError, ConfigError, InvalidDataError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,9 +36,11 @@ if TYPE_CHECKING:
 
     from .backend.backends import Backends
     from .backend.client import Client
+    from .cache.memory import Recalled
     from .config.endpoint import Endpoint
     from .deadline import Trace
     from .protocols import Codec
+    from .shared import Shared
 
     class Source(Protocol):
         """Provides the endpoint of a request, and the client that asks its backend."""
@@ -44,6 +52,10 @@ if TYPE_CHECKING:
         @property
         def problem(self) -> ConfigError | None:
             """Why the endpoint, or its token, may be out of date; None if it is not."""
+
+        @property
+        def shared(self) -> Shared | None:
+            """What is shared about the endpoint, with its present token; None if nothing is."""
 
         def client(self) -> Client | Backends:
             """The client for the backend of the endpoint; the first call makes it.
@@ -60,7 +72,13 @@ if TYPE_CHECKING:
 _REFUSED = (401, 403)
 # A new token may have been read while it was being written.
 _MAX_RESENDS = 2
+_SERVER_ERRORS = range(500, 600)
 _OUTDATED = "the changed configuration cannot be used, and the one before may be out of date"
+_DOWN = "the backend is known to be down, and was not asked"
+
+# The outcomes of a lookup that a stored answer can have, and those that a stale one replaces.
+_GOOD = (model.FOUND, model.NOT_FOUND)
+_OUTAGES = (model.UNREACHABLE, model.TIMEOUT, model.SERVER_ERROR, model.INVALID_DATA)
 
 
 class Answer:
@@ -70,9 +88,21 @@ class Answer:
         began_ns: when the request could be sent, by the monotonic clock.
         endpoint: the one in force when the request was sent, the last time if that was repeated.
         wire: the bytes for Postfix; None if the connection ends without a reply.
+        recalled: what is stored for the request, as far as it may be used; for keep().
+        response: the backend's response, if it may be worth keeping.
     """
 
-    __slots__ = ("began_ns", "endpoint", "facts", "reply", "request", "wire")
+    __slots__ = (
+        "began_ns",
+        "endpoint",
+        "facts",
+        "recalled",
+        "reply",
+        "request",
+        "response",
+        "shared",
+        "wire",
+    )
 
     def __init__(self, endpoint: Endpoint, request: model.Request) -> None:
         """Nothing has been asked yet."""
@@ -83,6 +113,9 @@ class Answer:
         self.facts.request_id = os.urandom(16).hex()
         self.reply = model.Reply(model.INTERNAL_ERROR, model.REPLY_TEMPORARY)
         self.wire: bytes | None = None
+        self.shared: Shared | None = None
+        self.recalled: Recalled | None = None
+        self.response: model.Response | None = None
 
 
 def answer(
@@ -95,43 +128,98 @@ def answer(
     """Answer a request by the configuration in force; `endpoint` is the one of `in_force`."""
     made = Answer(endpoint, request)
     try:
-        client = in_force.client()  # its time does not count as the request's
-        made.began_ns = monotonic_ns()
-        made.endpoint = in_force.endpoint or endpoint
-        deadline = Deadline(made.endpoint.request_timeout / 1000, trace)
-        made.reply, wire = _ask(in_force, client, made, codec, deadline)
+        made.shared = in_force.shared
+        if made.shared is not None and isinstance(request, model.LookupRequest):
+            made.recalled = made.shared.recall(request)
+        if not _use_stored(made, codec):
+            _ask(in_force, made, codec, trace)
     except ConfigError as error:
         made.facts.detail = str(error)
         made.reply = verdict.without_backend(error.outcome)
-        wire = codec.encode(made.reply)
+        made.wire = codec.encode(made.reply)
     except Exception as error:  # noqa: BLE001 - whatever it is, Postfix must get its reply
         made.facts.detail = log_entry.of_exception(error)
         made.reply = verdict.without_backend(model.INTERNAL_ERROR)
-        wire = codec.encode(made.reply)
+        made.wire = codec.encode(made.reply)
     made.facts.elapsed_usec = (monotonic_ns() - made.began_ns) // 1000
-    made.wire = None if made.reply.kind == model.REPLY_NONE else wire
+    if made.reply.kind == model.REPLY_NONE:
+        made.wire = None
     return made
 
 
-def _ask(
-    in_force: Source, client: Client | Backends, made: Answer, codec: Codec, deadline: Deadline
-) -> tuple[model.Reply, bytes]:
+def keep(made: Answer) -> None:
+    """Store the backend's answer, if that is permitted. For the time when Postfix has its reply."""
+    recalled, made.recalled = made.recalled, None
+    response, made.response = made.response, None
+    if made.shared is not None and response is not None:
+        assert isinstance(made.request, model.LookupRequest)  # noqa: S101 - see _ask()
+        made.shared.keep(
+            made.request,
+            recalled,
+            response,
+            is_found=made.reply.outcome == model.FOUND,
+            delay_sec=(monotonic_ns() - made.began_ns) / 1e9,
+        )
+    if recalled is not None:
+        recalled.close()
+
+
+def _use_stored(made: Answer, codec: Codec) -> bool:
+    """Answer from the store if that is possible without asking the backend."""
+    if made.recalled is None or made.shared is None:
+        return False
+    if made.recalled.is_fresh:
+        return _recall(made, codec, log_entry.STORED)
+    if made.recalled.response is not None and made.shared.is_down():
+        return _recall(made, codec, log_entry.STALE, _DOWN)
+    return False
+
+
+def _recall(made: Answer, codec: Codec, source: str, why: str = "") -> bool:
+    """Use what is stored, if it is a good answer by the configuration in force."""
+    recalled = made.recalled
+    if recalled is None or recalled.response is None:
+        return False
+    try:
+        reply = verdict.of_response(made.endpoint, recalled.response)
+        wire = codec.encode(reply)
+    except InvalidDataError:
+        return False
+    if reply.outcome not in _GOOD:
+        return False
+    made.reply, made.wire = reply, wire
+    made.facts.source, made.facts.age_sec = source, recalled.age_sec
+    made.facts.detail = why
+    return True
+
+
+def _ask(in_force: Source, made: Answer, codec: Codec, trace: Trace | None) -> None:
+    """Answer by asking the backend; if it fails, a stale answer may have to do."""
     facts = made.facts
+    client = in_force.client()  # its time does not count as the request's
+    made.began_ns = monotonic_ns()
+    _follow(in_force, made)
+    deadline = Deadline(made.endpoint.request_timeout / 1000, trace)
     try:
         response = _response(in_force, client, made, deadline)
         facts.status = response.status
         deadline.enter("reading what is in the response")
         is_outdated = in_force.problem is not None
-        reply = verdict.of_response(made.endpoint, response, is_outdated=is_outdated)
-        if is_outdated and reply.outcome == model.USER_ERROR:
+        made.reply = verdict.of_response(made.endpoint, response, is_outdated=is_outdated)
+        if is_outdated and made.reply.outcome == model.USER_ERROR:
             facts.detail = _OUTDATED
-        wire = codec.encode(reply)
+        made.wire = codec.encode(made.reply)
         deadline.remaining_sec()
     except BackendError as error:
         facts.detail = str(error)
-        reply = verdict.of_failure(made.endpoint, error.outcome)
-        wire = codec.encode(reply)
-    return reply, wire
+        made.reply = verdict.of_failure(made.endpoint, error.outcome)
+        made.wire = codec.encode(made.reply)
+    else:
+        made.response = response if made.reply.outcome in _GOOD else None
+    if made.reply.outcome in _OUTAGES and made.recalled is not None:
+        made.recalled.update()
+        why = facts.detail or f"the backend failed with status {facts.status}"
+        _recall(made, codec, log_entry.STALE, why)
 
 
 def _response(
@@ -146,10 +234,32 @@ def _response(
         for _ in range(_MAX_RESENDS):
             if response.status not in _REFUSED or not in_force.has_changed(deadline):
                 break
-            made.endpoint = in_force.endpoint or made.endpoint
+            _follow(in_force, made)
             client = in_force.client()
             response = client.ask(made.request, request_id, deadline)
-        return response
+    except BackendError:
+        if made.shared is not None:
+            made.shared.failed()
+        raise
     finally:
         made.facts.backend_usec = (monotonic_ns() - began) // 1000
         made.facts.target, made.facts.failed = client.asked, client.failed
+    if made.shared is not None:
+        if response.status in _SERVER_ERRORS:
+            made.shared.failed()
+        else:
+            made.shared.succeeded()
+    return response
+
+
+def _follow(in_force: Source, made: Answer) -> None:
+    """Go on with the endpoint in force.
+
+    What is stored for another endpoint, or for another token, is not for this request.
+    """
+    made.endpoint = in_force.endpoint or made.endpoint
+    if made.shared is not in_force.shared:
+        made.shared = in_force.shared
+        if made.recalled is not None:
+            made.recalled.close()
+            made.recalled = None

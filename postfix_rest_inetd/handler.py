@@ -77,6 +77,7 @@ class _Answers:
         "_began_ns",
         "_excused",
         "_has_rest",
+        "_has_told_of_cache",
         "_in_force",
         "_is_sleepless",
         "_last",
@@ -98,6 +99,7 @@ class _Answers:
         self._reason = ""  # the reason of an unusable configuration that the operator was told
         self._told_at = 0.0
         self._has_rest = False
+        self._has_told_of_cache = False
         self._is_sleepless = False  # has starting over failed?
         self.mode = options.mode or ""
         self.status = EXIT_OK
@@ -178,6 +180,8 @@ class _Answers:
         if self._in_force.is_news or (self._excused and (is_mended or is_late)):
             self.tell()
         if (last := self._last) is not None:
+            answering.keep(last)
+            self._tell_of_cache(last)
             journal.send(log_entry.of_request(last.endpoint, last.request, last.reply, last.facts))
 
     def tell(self) -> None:
@@ -197,6 +201,14 @@ class _Answers:
             journal.send(log_entry.of_trouble(endpoint.name, endpoint.mode, outcome, problem))
         self._in_force.is_news = False
 
+    def _tell_of_cache(self, last: Answer) -> None:
+        """Report, once, that stored answers are of no use; every request may have the problem."""
+        problem = "" if last.shared is None else last.shared.problem
+        if problem and not self._has_told_of_cache:
+            self._has_told_of_cache = True
+            name, mode = last.endpoint.name, last.endpoint.mode
+            journal.send(log_entry.of_trouble(name, mode, model.UNUSABLE_CACHE, problem))
+
     def broken(self, error: ProtocolError) -> None:
         """Report a broken request."""
         endpoint = self._in_force.endpoint
@@ -204,12 +216,12 @@ class _Answers:
         journal.send(log_entry.of_trouble(name, mode, model.BROKEN_REQUEST, str(error)))
 
     def is_superseded(self) -> bool:
-        """Is the configuration to be read, and was the package replaced since the start?
+        """Are modules to be loaded, perhaps, and was the package replaced since the start?
 
-        What it takes to read it, and to make a client for it, may not be loaded yet, and what is
-        installed now need not fit together with what is.
+        What it takes to read the configuration, and to ask the backend, may not be loaded yet, and
+        what is installed now need not fit together with what is.
         """
-        if self._is_sleepless or not self._in_force.is_due():
+        if self._is_sleepless or (self._in_force.is_loaded and not self._in_force.is_due()):
             return False
         return restart.is_outdated(self._marks)
 

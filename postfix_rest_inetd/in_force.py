@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from .config.loading import Config
     from .deadline import Deadline
     from .marks import Mark
+    from .shared import Shared
 
 # An editor that saves a file in place, or a shell with `>`, takes milliseconds.
 SETTLE_SEC = 0.25
@@ -64,15 +65,23 @@ class Options:
     Attributes:
         config: the path of the configuration.
         mode, endpoint: restrict the choice of the endpoint; None for no restriction.
+        cache_directory: the directory that all handlers share; None if there is none.
     """
 
-    __slots__ = ("config", "endpoint", "mode")
+    __slots__ = ("cache_directory", "config", "endpoint", "mode")
 
-    def __init__(self, config: str, mode: str | None = None, endpoint: str | None = None) -> None:
+    def __init__(
+        self,
+        config: str,
+        mode: str | None = None,
+        endpoint: str | None = None,
+        cache_directory: str | None = None,
+    ) -> None:
         """Read nothing yet."""
         self.config = config
         self.mode = mode
         self.endpoint = endpoint
+        self.cache_directory = cache_directory
 
 
 class InForce:
@@ -80,7 +89,9 @@ class InForce:
 
     Attributes:
         endpoint: None as long as no configuration could be used.
+        shared: what is shared about the endpoint with other handlers; None if nothing is.
         problem: why the present files cannot be used; None if they can.
+        is_loaded: are the modules loaded that a client needs?
         is_news: must the operator be told of `problem`? The caller that does so sets it to False.
     """
 
@@ -99,8 +110,10 @@ class InForce:
         "_told",
         "_user_agent",
         "endpoint",
+        "is_loaded",
         "is_news",
         "problem",
+        "shared",
     )
 
     def __init__(self, options: Options) -> None:
@@ -114,10 +127,12 @@ class InForce:
         self._retry_at = 0.0
         self._content: bytes | None = None  # for hand_over(), unless it is too large
         self._digest = 0
-        self._digests: list[int | None] = []
+        self._digests: list[bytes | None] = []
         self._user_agent = ""
         self._token = b""
         self.endpoint: Endpoint | None = None
+        self.shared: Shared | None = None
+        self.is_loaded = False
         self._client: Client | Backends | None = None
         self.problem: ConfigError | None = None
         self.is_news = False
@@ -148,9 +163,14 @@ class InForce:
         self._options.mode = mode
 
     def load(self) -> None:
-        """Load the modules that a client needs, if there is an endpoint; do not make one yet."""
-        if self.endpoint is None:
+        """Load the modules that a client needs, if there is an endpoint; do not make one yet.
+
+        They are the larger part of what a handler loads. If answers are stored, perhaps none of
+        them is needed, and client() loads them if need be.
+        """
+        if self.endpoint is None or (self.shared is not None and self.shared.has_answers):
             return
+        self.is_loaded = True
         from . import backend
 
         backend.load(self.endpoint)
@@ -166,8 +186,10 @@ class InForce:
         """
         if self._client is None:
             assert self.endpoint is not None  # noqa: S101
+            self.is_loaded = True
             try:
-                self._client = _client_of(self.endpoint, self._user_agent, self._token)
+                known = self._user_agent, self._token, self.shared
+                self._client = _client_of(self.endpoint, *known)
             except ConfigError:
                 self.endpoint, self._is_doubtful, self._is_fresh = None, True, True
                 self.look()
@@ -271,25 +293,39 @@ class InForce:
         if is_same and token == self._token and digests == self._digests:
             return  # the connection to the backend is kept
         codec_of(endpoint.mode)  # if this fails here, the connection can still continue
-        self._serve(endpoint, user_agent, token)
-        self._digests = digests
+        self._serve(endpoint, user_agent, token, digests)
         if content is not None:
             self._digest = digest
             self._content = content if len(content) <= handover.MAX_BYTES else None
 
-    def _serve(self, endpoint: Endpoint, user_agent: str, token: bytes) -> None:
+    def _serve(
+        self, endpoint: Endpoint, user_agent: str, token: bytes, digests: list[bytes | None]
+    ) -> None:
         """Use an endpoint from now on, unless its client cannot be made.
 
         Raises:
             ConfigError: its client cannot be made; the previous one, if any, stays.
         """
+        shared = self._shared_of(endpoint, user_agent, token, digests)
         client, something = None, self.endpoint or handover.take()
         if something is not None or self._is_doubtful:
-            client = _client_of(endpoint, user_agent, token)
+            client = _client_of(endpoint, user_agent, token, shared)
         if self._client is not None:
             self._client.close()
-        self.endpoint, self._client = endpoint, client
-        self._user_agent, self._token = user_agent, token
+        self.endpoint, self.shared, self._client = endpoint, shared, client
+        self._user_agent, self._token, self._digests = user_agent, token, digests
+
+    def _shared_of(
+        self, endpoint: Endpoint, user_agent: str, token: bytes, digests: list[bytes | None]
+    ) -> Shared | None:
+        """What is shared with the handlers for which the same is in force; None if nothing is."""
+        directory = self._options.cache_directory
+        is_cached = endpoint.is_lookup and endpoint.cache is not None
+        if directory is None or not (is_cached or len(endpoint.targets.urls) > 1):
+            return None
+        from .shared import Shared
+
+        return Shared(directory, endpoint, user_agent, token, digests)
 
     def _choose(self, loaded: Config) -> Endpoint:
         from .config.address import local_address_of
@@ -322,7 +358,11 @@ class InForce:
         return is_proved and all(has_settled(p, mark_of(p), SETTLE_SEC) for p in self._marks)
 
 
-def _client_of(endpoint: Endpoint, user_agent: str, token: bytes) -> Client | Backends:
+def _client_of(
+    endpoint: Endpoint, user_agent: str, token: bytes, shared: Shared | None
+) -> Client | Backends:
     from .backend import client_of
 
-    return client_of(endpoint, user_agent, token)
+    if shared is None or len(endpoint.targets.urls) == 1:  # Shared.failed() remembers that of one
+        return client_of(endpoint, user_agent, token)
+    return client_of(endpoint, user_agent, token, shared.outages)

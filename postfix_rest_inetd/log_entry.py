@@ -7,7 +7,8 @@ them. Keys, and what a policy request says about client, login and mail, are the
 endpoint has `log-keys` false. What a lookup found is not there, and of an action only the verb is.
 
 Priorities: 5 (notice) for success, 4 (warning) for what Postfix will try again and for a success
-after a target had failed, 3 (err) for what the operator has to correct.
+that depends on a stale answer or comes after a target had failed, 3 (err) for what the operator has
+to correct.
 
 admin/statistics/journal_entry.py reads these fields.
 """
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from .config.endpoint import Endpoint
 
 MAX_FIELD_CHARACTERS = 1024
+
+# POSTFIX_REST_SOURCE: where the answer to a lookup comes from. There is no field for BACKEND.
+BACKEND, STORED, STALE = "backend", "stored", "stale"
 
 # outcome: (MESSAGE_ID, PRIORITY, words). The ids do not change: the message catalog has them.
 _OUTCOMES = {
@@ -50,6 +54,11 @@ _OUTCOMES = {
         "aa513ef4772e4a469e72a14be9717b2b",
         journal.ERROR,
         "the changed configuration cannot be used, the one before stays in force",
+    ),
+    model.UNUSABLE_CACHE: (
+        "c2bd9c7e93f2465d8a9d62a9a1c5b0d4",
+        journal.WARNING,
+        "stored answers cannot be used or kept, the backend is asked",
     ),
     model.INTERNAL_ERROR: (
         "675272cd535d42e18d93da36f496d51c",
@@ -97,16 +106,21 @@ class Facts:
         woken: that process had hibernated; it was not started for the request.
         detail: why there was no usable response, without anything that the request or the response
             has in it; empty if there was one.
+        source: where the answer comes from: BACKEND, STORED (it was asked earlier, and is still
+            fresh) or STALE (it is not, and the backend fails).
+        age_sec: how old the answer is, if it is not the backend's.
         target: which of several targets was asked last; empty if there is only one.
         failed: the targets that were asked before it, each with the reason why it failed.
     """
 
     __slots__ = (
+        "age_sec",
         "backend_usec",
         "detail",
         "elapsed_usec",
         "failed",
         "request_id",
+        "source",
         "start_usec",
         "status",
         "target",
@@ -122,8 +136,15 @@ class Facts:
         self.start_usec = 0
         self.woken = False
         self.detail = ""
+        self.source = BACKEND
+        self.age_sec = 0
         self.target = ""
         self.failed = ""
+
+    @property
+    def is_lucky(self) -> bool:
+        """Was there a failure that a good answer does not show?"""
+        return self.failed != "" or self.source == STALE
 
 
 def of_request(
@@ -144,6 +165,22 @@ def of_request(
     if facts.status:
         fields["HTTP_STATUS"] = str(facts.status)
     subject = _describe(request, fields, log_keys=endpoint.log_keys)
+    words = _describe_outcome(reply, facts, fields)
+    if facts.target:
+        fields["TARGET"] = facts.target
+    if detail := _after_failures(facts, facts.detail):
+        fields["DETAIL"] = printable(detail, MAX_FIELD_CHARACTERS)
+    why = facts.detail or advice(reply.outcome, facts.status, facts.request_id)
+    why = _after_failures(facts, why)
+    message = f"{endpoint.name}: {subject}{words} ({facts.elapsed_usec / 1000:.1f} ms)"
+    entry = _entry(reply.outcome, f"{message}: {why}" if why else message, fields)
+    if entry["PRIORITY"] == str(journal.NOTICE) and facts.is_lucky:
+        entry["PRIORITY"] = str(journal.WARNING)
+    return entry
+
+
+def _describe_outcome(reply: model.Reply, facts: Facts, fields: dict[str, str]) -> str:
+    """What the answer is and where it comes from; adds the fields for it to `fields`."""
     words = _OUTCOMES[reply.outcome][2]
     if facts.status and reply.outcome not in (model.FOUND, model.NOT_FOUND, model.ACTION):
         words += f" with status {facts.status}"
@@ -154,17 +191,11 @@ def of_request(
             fields["ACTION"] = verb.upper()
     if reply.kind == model.REPLY_NONE:
         words += ", closing the connection"
-    if facts.target:
-        fields["TARGET"] = facts.target
-    if detail := _after_failures(facts, facts.detail):
-        fields["DETAIL"] = printable(detail, MAX_FIELD_CHARACTERS)
-    why = facts.detail or advice(reply.outcome, facts.status, facts.request_id)
-    why = _after_failures(facts, why)
-    message = f"{endpoint.name}: {subject}{words} ({facts.elapsed_usec / 1000:.1f} ms)"
-    entry = _entry(reply.outcome, f"{message}: {why}" if why else message, fields)
-    if facts.failed and entry["PRIORITY"] == str(journal.NOTICE):
-        entry["PRIORITY"] = str(journal.WARNING)
-    return entry
+    if facts.source != BACKEND:
+        fields["SOURCE"] = facts.source
+        fields["AGE"] = str(facts.age_sec)
+        words += f", {'stale, ' * (facts.source == STALE)}stored {facts.age_sec} s ago"
+    return words
 
 
 def _after_failures(facts: Facts, text: str) -> str:

@@ -28,6 +28,8 @@ UNUSABLE_CONFIG = "unusable-config"
 INTERNAL_ERROR = "internal-error"
 # Not of a request: the changed configuration is unusable, and the previous one stays in force.
 KEPT_CONFIG = "kept-config"
+# Nor this: a stored answer, or the directory of stored answers, is unusable.
+UNUSABLE_CACHE = "unusable-cache"
 
 # The kinds of Reply. Each codec has its own form for them.
 REPLY_VALUE = "value"

@@ -114,6 +114,7 @@ class Store:
         """Store an answer, if nothing has changed since look(); False if it is not stored."""
         content = to_bytes(record, look.mac_key)
         if rounded(len(content)) > self._most_bytes:
+            self.remove(look)
             return False
         try:
             if look.is_absent:
@@ -126,6 +127,24 @@ class Store:
         except OSError as error:
             self._note(look.path, error)
             return False
+
+    def remove(self, look: Look) -> None:
+        """Remove the answer that look() has found, if it is still there: there is a newer one."""
+        if look.mark is None or look.descriptor < 0:
+            return
+        from .writing import lock, open_subdirectory
+
+        try:
+            place = open_subdirectory(look.descriptor, look.digest[:2])
+            try:
+                if lock(place) and mark_at(look.digest, place) == look.mark:
+                    os.unlink(look.digest, dir_fd=place)
+            finally:
+                os.close(place)
+        except FileNotFoundError:
+            return  # FOLDER was purged
+        except OSError as error:
+            self._note(look.path, error)
 
     def _read(self, look: Look, owner: int) -> None:
         try:

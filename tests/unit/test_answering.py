@@ -26,6 +26,7 @@ class Source:
     """What there is to be asked, in the order in which it comes into force."""
 
     problem = None
+    shared = None
 
     def __init__(self, *endpoints, token=b"token"):
         """Make clients when they are needed."""

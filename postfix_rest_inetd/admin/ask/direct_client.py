@@ -90,6 +90,7 @@ class _AsRead:
     """An endpoint and its client, which never change: an answering.Source."""
 
     problem = None
+    shared = None  # the answer is always asked
 
     def __init__(self, endpoint: Endpoint, client: Client | Backends) -> None:
         self.endpoint = endpoint

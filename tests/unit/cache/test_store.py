@@ -206,13 +206,14 @@ def test_most_bytes(tmp_path, folder):
 
 
 def test_an_answer_larger_than_its_share(tmp_path, folder):
-    """It is not stored, and removes nothing."""
+    """It is not stored, and removes the one that it replaces, but no other."""
     store = Store(str(tmp_path), FOLDER, MANY, 2 * BLOCK_BYTES * 256)
     assert put(store, digest(1), b"x" * BLOCK_BYTES)
-    assert not put(store, digest(1), b"x" * 2 * BLOCK_BYTES)
     assert not put(store, digest(2), b"x" * 2 * BLOCK_BYTES)
     assert body_of(store, digest(1)) == b"x" * BLOCK_BYTES
     assert (names_in(folder), store.problem) == ({f"00/{digest(1)}"}, "")
+    assert not put(store, digest(1), b"x" * 2 * BLOCK_BYTES)
+    assert (names_in(folder), store.problem) == (set(), "")
 
 
 def test_a_bound_that_was_lowered(tmp_path, folder):

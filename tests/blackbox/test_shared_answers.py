@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: MIT
+"""What one handler was told serves the next: each test starts handlers that share a directory.
+
+The backend's script says how often it may be asked; one request more is an error.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from blackbox.support import NOT_FOUND, UNREACHABLE, server_error
+
+from harness.handler_process import endpoint, write_config
+from harness.modes import FOUND, FOUND_BODY, LOOKUPS, POLICY, REQUEST, TCP
+from harness.scripted_backend import answer, hang_up, send, send_and_close, silence
+
+FRESH = b"Cache-Control: max-age=600"
+FOR_OUTAGES = b"Cache-Control: max-age=0, stale-if-error=600"
+KINDS = {
+    "found": (answer(200, FOUND_BODY[TCP], FRESH), FOUND),
+    "not found": (answer(404, b"", FRESH), NOT_FOUND),
+    "empty list": (answer(200, b"[]", FRESH), NOT_FOUND),
+}
+
+
+@pytest.fixture
+def ask(tmp_path, backend, launch):
+    """Ask a handler of its own for each call; returns the reply and the handler's log."""
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o700)
+
+    def run(mode=TCP, request=None, directory=shared, launch_with=None, **keys):
+        target = str(keys.pop("target", backend.url()))
+        config = write_config(tmp_path, endpoint(mode, target, **keys))
+        options = ("--config", config, "--endpoint", mode, "--cache-directory", str(directory))
+        handler = launch(*options, **(launch_with or {}))
+        reply = handler.ask(mode, request or REQUEST[mode])
+        handler.half_close()
+        end = handler.finish()
+        assert (end.output, end.status) == (b"", 0), end
+        return reply, end.log
+
+    return run
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("mode", LOOKUPS)
+def test_an_answer_serves_the_next_handler(ask, backend, mode, kind):
+    """An answer that is fresh is not asked again, whatever good answer it is."""
+    step, replies = KINDS[kind]
+    backend.script(step)
+    assert ask(mode)[0] == replies[mode]
+    reply, log = ask(mode)
+    assert reply == replies[mode]
+    assert re.search(r"found, stored \d s ago \(", log), log
+    assert len(backend.requests) == 1
+
+
+def test_another_question_is_another_answer(ask, backend):
+    """The key and the name of the map, and nothing that looks alike."""
+    questions = [(TCP, b"get a\n"), (TCP, b"get b\n"), (TCP, b"get A\n")]
+    for _, request in questions:
+        backend.script(answer(200, json.dumps([request.decode().strip()]).encode(), FRESH))
+        assert ask(request=request)[0] == b"200 " + request.strip().replace(b" ", b"%20") + b"\n"
+    for _, request in questions:
+        assert ask(request=request)[0] == b"200 " + request.strip().replace(b" ", b"%20") + b"\n"
+    assert len(backend.requests) == len(questions)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"auth_token": "another"},
+        {"headers": {"X-Tenant": "another"}},
+        {"headers": {"User-Agent": "another"}},
+        {"target": "{url}?tenant=another"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_another_identity_is_another_answer(ask, backend, change):
+    """Who asks, and where, is part of the question."""
+    backend.script(answer(200, b'["one"]', FRESH), answer(200, b'["two"]', FRESH))
+    changed = {key: value for key, value in change.items() if key != "target"}
+    if "target" in change:
+        changed["target"] = change["target"].format(url=backend.url())
+    assert ask()[0] == b"200 one\n"
+    assert ask(**changed)[0] == b"200 two\n"
+    assert ask()[0] == b"200 one\n"
+    assert ask(**changed)[0] == b"200 two\n"
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        answer(200, FOUND_BODY[TCP]),
+        answer(200, FOUND_BODY[TCP], b"Cache-Control: no-store, max-age=60"),
+        answer(200, FOUND_BODY[TCP], b"Cache-Control: max-age=60", b"Vary: X-Request-Id"),
+    ],
+)
+def test_without_permission_nothing_is_stored(ask, backend, tmp_path, step):
+    """Not even a directory is made."""
+    backend.script(step, step)
+    for _ in range(2):
+        assert ask()[0] == FOUND[TCP]
+    assert list((tmp_path / "shared").rglob("[0-9a-f]" * 40)) == []
+
+
+@pytest.mark.parametrize("status", [400, 403, 410, 500, 503, 301])
+def test_errors_are_not_stored(ask, backend, status):
+    """Whatever the backend permits."""
+    backend.script(answer(status, b"", FRESH), answer(200, FOUND_BODY[TCP]))
+    assert ask()[0].startswith(b"400 ")
+    assert ask()[0] == FOUND[TCP]
+
+
+def test_actions_are_not_stored(ask, backend, tmp_path):
+    """A decision about a mail is about that mail."""
+    step = answer(200, FOUND_BODY[POLICY], FRESH)
+    backend.script(step, step)
+    for _ in range(2):
+        assert ask(POLICY)[0] == FOUND[POLICY]
+    assert list((tmp_path / "shared").iterdir()) == []
+
+
+def test_the_operator_may_forbid_it(ask, backend):
+    """`cache: false`: neither stored nor used."""
+    step = answer(200, FOUND_BODY[TCP], FRESH)
+    backend.script(step, step, step)
+    assert ask()[0] == FOUND[TCP]
+    assert ask(cache=False)[0] == FOUND[TCP]
+    assert ask(cache=False)[0] == FOUND[TCP]
+    assert ask()[0] == FOUND[TCP]
+
+
+def test_the_operator_may_permit_it(ask, backend):
+    """Where the backend says nothing."""
+    cache = {"max-age": 600}
+    backend.script(answer(200, FOUND_BODY[TCP]), answer(404), answer(404))
+    assert [ask(cache=cache)[0] for _ in range(2)] == [FOUND[TCP]] * 2
+    unknown = [ask(cache=cache, request=b"get unknown\n")[0] for _ in range(2)]
+    assert unknown == [NOT_FOUND[TCP]] * 2
+
+
+OUTAGES = {
+    "refused": None,
+    "closed": hang_up,
+    "no HTTP": send(b"SSH-2.0-OpenSSH_9.2\r\n"),
+    "500": answer(500),
+    "503": answer(503),
+    "a page": answer(200, b"<html>Sorry</html>"),
+    "truncated": send_and_close(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n[]"),
+    "timeout": silence,
+}
+
+
+@pytest.mark.parametrize("outage", OUTAGES)
+@pytest.mark.parametrize("body", [FOUND_BODY[TCP], b"[]"], ids=["found", "not found"])
+def test_a_stale_answer_replaces_a_failure(ask, backend, outage, body):
+    """And the journal says why."""
+    backend.script(answer(200, body, FOR_OUTAGES))
+    keys = {"request_timeout": 700} if outage == "timeout" else {}
+    fresh, _ = ask(**keys)
+    if OUTAGES[outage] is None:
+        backend.close()
+    else:
+        backend.script(OUTAGES[outage])
+    stale, log = ask(**keys)
+    assert stale == fresh
+    assert re.search(r"found, stale, stored \d s ago \(\d+\.\d ms\): .*", log), log
+
+
+def test_a_failure_without_a_stored_answer_stays_one(ask, backend):
+    """The stored answer is to another question."""
+    backend.script(answer(200, FOUND_BODY[TCP], FOR_OUTAGES), hang_up, answer(503))
+    ask()
+    assert ask(request=b"get another\n")[0] == UNREACHABLE[TCP]
+    assert ask(request=b"get another\n")[0] == server_error(503)[TCP]
+
+
+def test_a_known_outage(ask, backend):
+    """The next handler does not ask, and says so; a key without an answer asks all the same."""
+    backend.script(answer(200, FOUND_BODY[TCP], FOR_OUTAGES), hang_up)
+    ask()
+    ask()
+    reply, log = ask()
+    assert reply == FOUND[TCP]
+    assert "known to be down" in log
+    backend.script(answer(200, FOUND_BODY[TCP]))
+    assert ask(request=b"get another\n")[0] == FOUND[TCP]  # and this ends it
+    backend.script(answer(404, b"", FOR_OUTAGES))
+    assert ask()[0] == NOT_FOUND[TCP]
+
+
+def test_what_the_backend_took_back_stays_so(ask, backend):
+    """A newer answer that must not be stored replaces the one that is."""
+    backend.script(
+        answer(200, b'["old"]', FOR_OUTAGES),
+        answer(200, b'["new"]', b"Cache-Control: no-store"),
+        hang_up,
+    )
+    assert ask()[0] == b"200 old\n"
+    assert ask()[0] == b"200 new\n"
+    assert ask()[0] == UNREACHABLE[TCP]
+
+
+def test_one_handler(tmp_path, backend, launch):
+    """A kept connection has the same memory."""
+    config = write_config(tmp_path, endpoint(TCP, backend.url()))
+    directory = tmp_path / "shared"
+    directory.mkdir()
+    handler = launch("--config", config, "--endpoint", TCP, "--cache-directory", str(directory))
+    backend.script(answer(200, FOUND_BODY[TCP], FRESH), answer(404, b""), answer(404, b""))
+    assert [handler.ask(TCP, REQUEST[TCP]) for _ in range(3)] == [FOUND[TCP]] * 3
+    assert [handler.ask(TCP, b"get another\n") for _ in range(2)] == [NOT_FOUND[TCP]] * 2
+    assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
+
+
+def test_a_hit_loads_little(ask, backend):
+    """Neither what asks a backend, nor what parses its URL."""
+    backend.script(answer(200, FOUND_BODY[TCP], FRESH))
+    ask()
+    _, log = ask(launch_with={"env": {"PYTHONPROFILEIMPORTTIME": "1"}})
+    loaded = set(re.findall(r"\| +(\S+)$", log, re.MULTILINE))
+    assert "postfix_rest_inetd.cache.store" in loaded
+    assert not loaded & {"urllib3", "ssl", "re", "json", "hashlib", "urllib.parse", "http.client"}
+
+
+@pytest.mark.parametrize("place", ["missing", "file", "unusable"])
+def test_without_a_usable_directory(ask, backend, tmp_path, place):
+    """Every request is answered all the same, and the reason is told."""
+    path = tmp_path / place
+    if place == "file":
+        path.write_text("")
+    if place == "unusable":
+        path.mkdir()
+        (path / "1").symlink_to("/proc/nowhere")
+    step = answer(200, FOUND_BODY[TCP], FRESH)
+    backend.script(step, step)
+    for _ in range(2):
+        reply, log = ask(directory=path)
+        assert reply == FOUND[TCP]
+        assert log.count("stored answers cannot be used or kept") == 1, log
