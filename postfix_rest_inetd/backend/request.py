@@ -12,9 +12,8 @@ of each request.
 
 from __future__ import annotations
 
-from urllib.parse import quote_from_bytes
-
 from .. import model
+from ..urls import quote_from_bytes
 from .http_connection import http_connection
 
 TYPE_CHECKING = False

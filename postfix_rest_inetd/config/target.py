@@ -8,8 +8,7 @@ may be shown.
 
 from __future__ import annotations
 
-from urllib.parse import quote, unquote_to_bytes, urlsplit
-
+from ..urls import quote, unquote_to_bytes, urlsplit
 from .address import parse_ip
 
 # RFC 3986: characters that a path and a query may contain. `%` is one because the URL is encoded.

@@ -171,6 +171,7 @@ ANSWERING |= {
     "backend",
     "config",
     "protocols",
+    "urls",
 }
 ANSWERING |= {f"backend.{name}" for name in BACKEND.split()}
 ANSWERING |= {f"config.{name}" for name in CONFIG.split()}
@@ -194,7 +195,7 @@ def test_a_plain_http_request(mode, tmp_path):
         modules, written = loaded_by(main(f"--config={path}", "--endpoint=example"), REQUEST[mode])
     assert written == FOUND[mode]
     assert ours(modules) == WAITING | ANSWERING | CODECS[mode] | FOR_OTHER_ACTIONS[mode]
-    assert among(modules, "argparse dataclasses difflib subprocess uuid tomllib") == set()
+    assert among(modules, "argparse dataclasses difflib ipaddress subprocess uuid tomllib") == set()
     # A good response is read by json_reader.py.
     assert (
         among(modules, f"json json.decoder ssl _ssl traceback {' '.join(http_connection.LEFT_OUT)}")
