@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which answers may be stored, and how long each may be used. Pure: times are arguments.
+"""Which answers may be stored, and for how long. Pure: times are arguments.
 
 The rules are those of a private cache (RFC 9111) for the answers to lookups, which are GETs, with
 `stale-if-error` (RFC 5861, 4). Section numbers below are of RFC 9111.
@@ -14,9 +14,9 @@ The rules are those of a private cache (RFC 9111) for the answers to lookups, wh
 - A Vary that names `*` or X-Request-Id, the only field that differs between requests for the same
   key, means that the answer is not stored (4.1).
 - The operator's values count where the backend says nothing about that matter.
-- Whoever cannot be understood has not permitted anything. A member of a list that violates the
-  grammar means that the answer is not stored. A number that is none, or two that differ, count as 0
-  (4.2.1). Numbers of any length are understood (1.2.2).
+- What cannot be understood does not permit anything. A member of a list that violates the grammar
+  may hide another one, so the answer is not stored. What should be a number and is not, and two
+  numbers that differ, count as 0 (4.2.1). Numbers of any length are understood (1.2.2).
 """
 
 from __future__ import annotations
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
         not_found_max_age: int
         stale_if_error: int
 
-
-FRESH = "fresh"
-STALE = "stale"
 
 MAX_SEC = 2**31  # 1.2.2
 
@@ -107,21 +104,6 @@ def grant(
     if date is not None:
         age = max(age, received_wall - date)
     return Grant(lifetime, stale, age) if age < lifetime + stale else None
-
-
-def state(grant: Grant, elapsed_sec: float | None, *, is_exact: bool = True) -> str | None:
-    """How an answer may be used `elapsed_sec` after its response was complete.
-
-    FRESH: instead of asking the backend. STALE: only while the backend fails. None: not at all; so
-    it is as well if `elapsed_sec` is unknown (None). Without `is_exact`, the time is that of a
-    clock that may be wrong, and the answer is not fresh.
-    """
-    if elapsed_sec is None or not elapsed_sec >= 0:
-        return None
-    age_sec = grant.age_sec + elapsed_sec
-    if age_sec < grant.lifetime_sec and is_exact:
-        return FRESH
-    return STALE if grant.stale_sec and age_sec < grant.lifetime_sec + grant.stale_sec else None
 
 
 def directives(field: bytes) -> dict[bytes, bytes | None] | None:

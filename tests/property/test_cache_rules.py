@@ -11,21 +11,14 @@ from types import SimpleNamespace
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from unit.backend.test_response import OK, Stream
+from unit.cache.test_rules import NOW, use_of
 
 from postfix_rest_inetd.backend.response import CACHING, ResponseReader
 from postfix_rest_inetd.cache import http_date
-from postfix_rest_inetd.cache.control import (
-    FRESH,
-    MAX_SEC,
-    STALE,
-    delta_seconds,
-    directives,
-    grant,
-    state,
-)
+from postfix_rest_inetd.cache.control import MAX_SEC, delta_seconds, directives, grant
+from postfix_rest_inetd.cache.record import FRESH, STALE, UNUSABLE
 
-NOW = 1_800_000_000
-RANK = {FRESH: 2, STALE: 1, None: 0}
+RANK = {FRESH: 2, STALE: 1, UNUSABLE: 0}
 
 
 def settings(max_age=0, not_found_max_age=0, stale_if_error=0):
@@ -95,7 +88,7 @@ def test_any_fields(given, permitted, is_found, delay):
         )
         assert 0 <= found.stale_sec <= max(MAX_SEC, permitted.stale_if_error)
         assert delay <= found.age_sec < found.lifetime_sec + found.stale_sec
-        assert state(found, 0) is not None
+        assert use_of(found, 0) != UNUSABLE
 
 
 @given(st.data(), lists)
@@ -135,7 +128,7 @@ def test_never_longer_than_max_age(said, numbers, data):
     found = granted(given, GENEROUS)
     if found is not None:
         assert found.lifetime_sec <= min(numbers)
-        assert state(found, min(numbers)) != FRESH
+        assert use_of(found, min(numbers)) != FRESH
 
 
 eighths = st.integers(0, 800).map(lambda number: number / 8)
@@ -152,7 +145,7 @@ def test_never_longer_than_expires(end, skew, age, delay):
     if found is None:
         assert left <= 0
     else:
-        assert (state(found, left - 1 / 8), state(found, left)) == (FRESH, None)
+        assert (use_of(found, left - 1 / 8), use_of(found, left)) == (FRESH, UNUSABLE)
 
 
 @given(lists, fields, st.booleans())
@@ -197,10 +190,10 @@ def test_monotone(said, permitted, times, is_exact):
     """With time, an answer becomes less useful and never more; an uncertain clock does not help."""
     found = granted({b"cache-control": b", ".join(said)}, permitted)
     assume(found is not None)
-    ranks = [RANK[state(found, sec, is_exact=is_exact)] for sec in sorted(times)]
+    ranks = [RANK[use_of(found, sec, is_exact=is_exact)] for sec in sorted(times)]
     assert ranks == sorted(ranks, reverse=True)
     assert all(
-        RANK[state(found, sec)] >= RANK[state(found, sec, is_exact=False)] != RANK[FRESH]
+        RANK[use_of(found, sec)] >= RANK[use_of(found, sec, is_exact=False)] != RANK[FRESH]
         for sec in times
     )
 
@@ -212,7 +205,7 @@ def test_older_is_not_better(said, age, more, elapsed):
     young = granted({**given, b"age": b"%d" % age}, GENEROUS)
     old = granted({**given, b"age": b"%d" % (age + more)}, GENEROUS)
     if old is not None:
-        assert RANK[state(young, elapsed)] >= RANK[state(old, elapsed)]
+        assert RANK[use_of(young, elapsed)] >= RANK[use_of(old, elapsed)]
 
 
 # The years 1000 to 9999, which strftime() writes with four digits.

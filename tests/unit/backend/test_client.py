@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""What the errors of a lost connection say."""
+"""What the errors of a lost connection say, and what a client passes on of a response."""
 
 from __future__ import annotations
 
 import pytest
 
+from harness.endpoints import endpoint
+from harness.modes import TCP
+from harness.scripted_backend import ScriptedBackend, answer
 from harness.wire import table
+from postfix_rest_inetd import model
 from postfix_rest_inetd.backend import client
+from postfix_rest_inetd.deadline import Deadline
 
 ERRORS = {
     "of the system": (
@@ -32,3 +37,19 @@ ERRORS = {
 def test_classified(error, text):
     """A loss is told; what the backend sent is not repeated."""
     assert client._classified(error, "reading") == text
+
+
+FIELDS = (b"Cache-Control: max-age=60", b"Vary: Accept", b"cache-control: private")
+CACHING = {b"cache-control": b"max-age=60,private", b"vary": b"Accept"}
+
+
+@pytest.mark.parametrize("status", [200, 404, 500])
+def test_caching(status):
+    """The header fields for a cache are passed on; those of one response are not in the next."""
+    with ScriptedBackend() as backend:
+        backend.script(answer(status, b"[]", *FIELDS), answer(status, b"[]"))
+        asking = client.Client(endpoint(TCP, target=backend.url()), "x", b"x")
+        request = model.LookupRequest(b"key")
+        responses = [asking.ask(request, "id", Deadline(30)) for _ in range(2)]
+        asking.close()
+    assert [response.caching for response in responses] == [CACHING, {}]

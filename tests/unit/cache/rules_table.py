@@ -498,6 +498,9 @@ OURS = {
         "the larger of Date and Age": Row(
             AGE, "Cache-Control: max-age=60 / Date: <-10> / Age: 50", UNUSED, at=10
         ),
+        "an older Date and a delay": Row(
+            AGE, "Cache-Control: max-age=60 / Date: <-10>", UNUSED, at=30, delay=20
+        ),
         "not their sum": Row(AGE, "Cache-Control: max-age=60 / Date: <-50> / Age: 50", FRESH, at=9),
         "a Date in the future": Row(AGE, "Cache-Control: max-age=60 / Date: <3600>", UNUSED, at=60),
         "a broken Date": Row(AGE, "Cache-Control: max-age=60 / Date: now", FRESH, at=59),
@@ -527,6 +530,12 @@ OURS = {
             STALE,
             at=119,
             outage=True,
+        ),
+        "expired before Date, and stale": Row(
+            IF_ERROR, EXPIRING + "<-3600> / Cache-Control: stale-if-error=60", STALE, outage=True
+        ),
+        "a far one ends": Row(
+            DELTA, EXPIRING + "Sun, 21 Nov 2286 04:46:39 GMT", UNUSED, at=2147483648
         ),
         "expired, and stale": Row(
             IF_ERROR, EXPIRING + "0 / Cache-Control: stale-if-error=60", STALE, outage=True

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import pytest
+from unit.test_imports import PACKAGE, loaded_by, ours
 
 from harness.wire import table
-from postfix_rest_inetd.cache.control import MAX_SEC, Grant, delta_seconds, directives, state
+from postfix_rest_inetd.cache.control import MAX_SEC, delta_seconds, directives
 
 LISTS = {
     "nothing": (b"", {}),
@@ -93,27 +94,8 @@ def test_delta_seconds(argument, expected):
     assert delta_seconds(argument) == expected
 
 
-STATES = {
-    "at once": (0, True, "fresh"),
-    "just before the end": (49.9, True, "fresh"),
-    "at the end of freshness": (50, True, "stale"),
-    "just before the end of all": (149.9, True, "stale"),
-    "at the end of all": (150, True, None),
-    "unknown": (None, True, None),
-    "not a number": (float("nan"), True, None),
-    "before it was stored": (-0.1, True, None),
-    "an uncertain time": (0, False, "stale"),
-    "an uncertain time, later": (149.9, False, "stale"),
-    "an uncertain time, after all": (150, False, None),
-}
-
-
-@pytest.mark.parametrize("elapsed, is_exact, expected", table(STATES))
-def test_state(elapsed, is_exact, expected):
-    """Fresh for 60 s, 10 of which had gone by, and stale for 100 more."""
-    assert state(Grant(60, 100, 10.0), elapsed, is_exact=is_exact) == expected
-
-
-def test_state_without_stale():
-    """What must not be used when it is stale is not used at an uncertain time either."""
-    assert state(Grant(60, 0, 0.0), 0, is_exact=False) is None
+def test_nothing_is_loaded():
+    """The rules need no other module: neither the parser for mail nor regular expressions."""
+    modules, _ = loaded_by(f"import {PACKAGE}.cache.control")
+    assert ours(modules) == {PACKAGE, "cache", "cache.control", "cache.http_date"}
+    assert {name for name in modules if not name.startswith(PACKAGE)} == {"__future__"}

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The table of rules: from the bytes of a response to what becomes of its answer.
 
-The response is read and judged as in a handler. Only a good answer to a lookup can be stored.
+The response is read and judged as in a handler, and its answer written as to a file. Only a good
+answer to a lookup can be stored.
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ from harness.endpoints import endpoint
 from harness.modes import POLICY, TCP
 from postfix_rest_inetd import model, verdict
 from postfix_rest_inetd.backend.response import ResponseReader
-from postfix_rest_inetd.cache import control
+from postfix_rest_inetd.cache import control, record
+from postfix_rest_inetd.cache.clock import Moment
 from postfix_rest_inetd.errors import InvalidDataError
 
 NOW = 1_800_000_000
+MAC_KEY = b"secret"
 
 LENGTH = b"Content-Length: %d\r\n\r\n%b"
 RESPONSES = {
@@ -87,6 +90,16 @@ def settings_of(text):
     return SimpleNamespace(**{"max_age": 0, "not_found_max_age": 0, "stale_if_error": 0, **given})
 
 
+def use_of(granted, elapsed, *, is_exact=True):
+    """How an answer may be used, so many seconds after it was stored; it is written and read."""
+    times = {name: getattr(granted, name) for name in control.Grant.__slots__}
+    answer = record.StoredAnswer(b"key", None, 200, b"", stored=Moment(NOW, 1000, b"boot"), **times)
+    stored = record.from_bytes(record.to_bytes(answer, MAC_KEY), MAC_KEY)
+    boot_id = b"boot" if is_exact else b"other"
+    use, _ = stored.use_at(Moment(NOW + elapsed, 1000 + elapsed, boot_id))
+    return use
+
+
 def becomes(row):
     """What becomes of the answer of a row."""
     response, outcome = answered(row)
@@ -101,10 +114,10 @@ def becomes(row):
     )
     if granted is None:
         return REJECTED
-    state = control.state(granted, row.at, is_exact=row.exact)
-    if state == control.STALE:
-        return STALE if row.outage else UNUSED
-    return UNUSED if state is None else FRESH
+    use = use_of(granted, row.at, is_exact=row.exact)
+    if use == record.STALE and row.outage:
+        return STALE
+    return FRESH if use == record.FRESH else UNUSED
 
 
 ROWS = {
