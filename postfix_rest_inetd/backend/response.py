@@ -83,8 +83,6 @@ class ResponseReader:
         """Read nothing yet."""
         self._stream = sock
         self._buffer = bytearray()
-        self._fields: dict[bytes, bytes] = {}
-        self.caching: dict[bytes, bytes] = {}
         self._is_old = False  # HTTP/1.0
         self.status = 0
         self.reusable = False
@@ -168,8 +166,8 @@ class ResponseReader:
         if len(lines) > MAX_FIELDS:
             _refuse(f"it has more than {MAX_FIELDS} header fields")
         self._is_old = first[7:8] == b"0"
-        self._fields.clear()
-        self.caching.clear()
+        self._fields: dict[bytes, bytes] = {}
+        self.caching: dict[bytes, bytes] = {}
         for line in lines:
             name, colon, value = line.partition(b":")
             if not colon or not name or name.translate(None, _TOKEN):
