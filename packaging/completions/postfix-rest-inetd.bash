@@ -4,7 +4,7 @@
 
 _postfix_rest_inetd() {
     local -A options=(
-        [check]='--config --probe --only --strict --json'
+        [check]='--config --cache-directory --probe --only --strict --json'
         [config-schema]=''
         [demo]='--once --port'
         [edit]='--config'
@@ -32,7 +32,7 @@ _postfix_rest_inetd() {
                 ((index + 1 >= COMP_CWORD)) || config=(--config "${COMP_WORDS[index + 1]}")
                 ((index += 1))
                 ;;
-            --attribute | --by | --directory | --endpoint | --known | --map | --only | --output | --port | --since | --state | --until)
+            --attribute | --by | --cache-directory | --directory | --endpoint | --known | --map | --only | --output | --port | --since | --state | --until)
                 [[ ${COMP_WORDS[index + 1]} != = ]] || ((index += 1))
                 ((index += 1))
                 ;;
@@ -44,7 +44,7 @@ _postfix_rest_inetd() {
     COMPREPLY=()
     case $previous in
         --config | --known | --output | --state) _postfix_rest_inetd_files -f ;;
-        --directory) _postfix_rest_inetd_files -d ;;
+        --cache-directory | --directory) _postfix_rest_inetd_files -d ;;
         --endpoint) _postfix_rest_inetd_endpoints ;;
         --only) _postfix_rest_inetd_words 'config files sockets postfix probe' ;;
         --by) _postfix_rest_inetd_words 'sender login client' ;;

@@ -46,6 +46,7 @@ $command -n __fish_use_subcommand -a stats -d 'count requests, failures and late
 
 set -l check '__fish_seen_subcommand_from check'
 $command -n "$check" -l probe -d 'check backends and sockets with requests'
+$command -n "$check" -l cache-directory -x -a '(__fish_complete_directories)' -d 'where handlers store answers'
 $command -n "$check" -l only -x -a 'config files sockets postfix probe' -d 'run only these parts'
 $command -n "$check" -l strict -d 'exit with 1 for warnings as well'
 $command -n "$check" -l json -d 'print JSON'

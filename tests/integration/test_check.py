@@ -31,6 +31,8 @@ from harness.container import Container
 from harness.container_backend import answer, lookup, maps
 from harness.process_group import end
 
+CACHE = "/var/cache/postfix-rest-inetd"
+
 # -- nothing wrong
 
 
@@ -284,6 +286,23 @@ def test_token_files(machine: Machine) -> None:
     (missing,) = [what for where, what in errors.items() if where.startswith(CONFIG)]
     assert "/nowhere cannot be read: No such file or directory" in missing
     assert len(errors) == 3
+
+
+@pytest.mark.parametrize("name", ["", "postfix-rest-inetd"])
+def test_cache_directory(machine: Machine, name: str) -> None:
+    """Handlers that have none are told where the operator permits something; it need not exist."""
+    machine.write(domains={"cache": {"max-age": 60}}, maps={"cache": {"max-entries": 1000}})
+    drop_in(machine.container, "postfix-rest-tcp@.service", f"[Service]\nCacheDirectory={name}\n")
+    machine.container.run("mv", CACHE, f"{CACHE}.away")
+    found = machine.troubles()
+    machine.container.run("rm", "-rf", CACHE)
+    machine.container.run("mv", f"{CACHE}.away", CACHE)
+    assert [each.where for each in found] == ([] if name else ["domains"])
+    for each in found:
+        assert (
+            each.what
+            == "cache has no effect: CacheDirectory= of postfix-rest-tcp@.service is empty"
+        )
 
 
 # -- Postfix

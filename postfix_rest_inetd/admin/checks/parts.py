@@ -2,7 +2,7 @@
 """Combines the parts of `check`: which of them apply to a file, and what they find.
 
     config      the configuration: all of its problems, with line and column; risks; urllib3
-    files       the files that it names, and the rights of the handlers
+    files       the files that it names, the cache directory, and the rights of the handlers
     sockets     systemd's socket units, and the processes that listen
     postfix     the tables and policy services of Postfix that connect to the endpoints
     probe       the backends, the endpoints through their sockets, and recent failures
@@ -23,6 +23,7 @@ from postfix_rest_inetd.admin.checks import (
     files,
     python,
     risks,
+    stored_answers,
     units,
 )
 from postfix_rest_inetd.admin.checks import (
@@ -31,6 +32,7 @@ from postfix_rest_inetd.admin.checks import (
 from postfix_rest_inetd.admin.checks.finding import ERROR, NOTE, Finding
 from postfix_rest_inetd.admin.host import references, systemd
 from postfix_rest_inetd.admin.host.listeners import Listeners
+from postfix_rest_inetd.admin.ui.options import CACHE_DIRECTORY
 from postfix_rest_inetd.config import loading
 
 if TYPE_CHECKING:
@@ -54,7 +56,9 @@ def _is_installed(path: str) -> bool:
     return os.path.abspath(path) == loading.DEFAULT_PATH
 
 
-def findings(path: str, parts: frozenset[str]) -> Iterator[Finding]:
+def findings(
+    path: str, parts: frozenset[str], cache_directory: str = CACHE_DIRECTORY
+) -> Iterator[Finding]:
     """The findings of these parts, in their order."""
     loaded, found = configuration.load(path)
     if "config" in parts or loaded is None:
@@ -62,8 +66,11 @@ def findings(path: str, parts: frozenset[str]) -> Iterator[Finding]:
     if "config" in parts:
         yield from python.findings()
         yield from risks.findings([] if loaded is None else loaded.endpoints)
+        yield from stored_answers.values([] if loaded is None else loaded.endpoints)
     if "files" in parts:
         yield from _files(path, loaded)
+        if loaded is not None:
+            yield from _stored_answers(path, loaded.endpoints, cache_directory)
     listeners = Listeners()
     if "sockets" in parts:
         yield from _sockets(loaded, listeners)
@@ -99,6 +106,23 @@ def _files(path: str, loaded: loading.Config | None) -> Iterator[Finding]:
         yield from files.installed(path, loaded, settings)
     if loaded is not None:
         yield from files.usable(path, loaded)
+
+
+def _stored_answers(path: str, endpoints: list[Endpoint], directory: str) -> Iterator[Finding]:
+    """Whether handlers can use their cache directory, as far as it is known which one that is."""
+    is_standard = directory == CACHE_DIRECTORY
+    if not (_is_installed(path) and _has_units()):
+        if not is_standard:
+            yield from stored_answers.usable(endpoints, directory, None, is_made=False)
+        return
+    settings = systemd.handler_settings()
+    own = settings.cache_directory
+    if is_standard and not own:
+        yield from stored_answers.without_directory(endpoints, f"{systemd.KINDS[0]}@.service")
+        return
+    directory = own if is_standard else directory
+    is_made = directory == own
+    yield from stored_answers.usable(endpoints, directory, settings.user, is_made=is_made)
 
 
 def _sockets(loaded: loading.Config | None, listeners: Listeners) -> Iterator[Finding]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`check --probe`: asks the backend of each endpoint, and judges its answers.
+"""`check --probe`: asks each backend of each endpoint, and judges its answers.
 
 The steps of a handler are repeated here one by one, and timed: resolving the name, connecting, TLS,
 and one request (request.py) for each map that Postfix uses, within the request-timeout of the
@@ -10,6 +10,7 @@ This process asks the backend itself, outside the sandbox of handlers; questions
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import ssl
 from time import monotonic
@@ -18,11 +19,13 @@ from typing import TYPE_CHECKING
 from postfix_rest_inetd import log_entry, model
 from postfix_rest_inetd.admin.ask.direct_client import DirectClient
 from postfix_rest_inetd.admin.checks import request as probe_request
+from postfix_rest_inetd.admin.checks import stored_answers
 from postfix_rest_inetd.admin.checks.finding import ERROR, GOOD, NOTE, WARNING, Finding, commands
 from postfix_rest_inetd.admin.protocols import has_maps
 from postfix_rest_inetd.backend import stream as backend_stream
 from postfix_rest_inetd.backend import tls
 from postfix_rest_inetd.backend.resolver import Resolver
+from postfix_rest_inetd.config.targets import Targets
 from postfix_rest_inetd.deadline import Deadline
 from postfix_rest_inetd.errors import BackendError, ConfigError
 
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
 RENEWAL_DAYS = 14
 _TOKEN = (401, 403)  # about the token: the same for every map
 _SLOW_PART = 0.5  # of the request-timeout
+# The outcomes after which a lookup is sent to the next target.
+_OUTAGES = {model.UNREACHABLE, model.TIMEOUT, model.INVALID_DATA, model.SERVER_ERROR}
 # The outcomes of responses that can be used.
 _JUDGED = {
     *(model.FOUND, model.NOT_FOUND, model.ACTION),
@@ -54,29 +59,90 @@ def findings(
         path: of the configuration.
         in_use: the maps that Postfix asks for, by endpoint.
     """
-    try:
-        client = DirectClient(endpoint, loaded.user_agent)
-    except ConfigError:
-        return  # the files have been reported
-    steps: list[str] = []
-    try:
-        yield from _connect(endpoint, steps)
-        for map_name in probe_request.map_names(endpoint, in_use):
-            made = client.answer(probe_request.request(endpoint, map_name))
-            if made.facts.status:
-                usec = made.facts.backend_usec
-                steps.append(f"status {made.facts.status} ({usec / 1000:.0f} ms)")
-            if made.reply.outcome not in _JUDGED:
-                same = probe_request.command(endpoint, loaded.endpoints, path, map_name, "--direct")
-                yield _failed(endpoint, made, steps, same)
-                break
-            is_used = not has_maps(endpoint.mode) or endpoint in in_use
+    asked = _Asked(endpoint, loaded, path, in_use)
+    if len(endpoint.targets.urls) == 1:
+        yield from asked.target(endpoint)
+        return
+    reports = []
+    for url, target in zip(endpoint.targets.urls, endpoint.targets.all(), strict=True):
+        asked.is_outage = False
+        where = f"{_where(endpoint)} {target.origin}"
+        found = [each._replace(where=where) for each in asked.target(_alone(endpoint, url))]
+        reports.append((found, asked.is_outage))
+    works = [all(finding.severity != ERROR for finding in found) for found, _ in reports]
+    for found, is_outage in reports:
+        yield from map(_softened, found) if is_outage and any(works) else found
+
+
+def _alone(endpoint: Endpoint, url: str) -> Endpoint:
+    """The same endpoint with one of its targets only."""
+    result = copy.copy(endpoint)
+    result.targets = Targets((url,), is_list=False)
+    return result
+
+
+def _softened(finding: Finding) -> Finding:
+    """The failure of a target, while another one works that handlers ask in its place."""
+    if finding.severity != ERROR:
+        return finding
+    advice = f"As long as it fails, handlers ask the other targets. {finding.advice}".rstrip()
+    return finding._replace(severity=WARNING, advice=advice)
+
+
+class _Asked:
+    """Asks the targets of an endpoint one by one.
+
+    Attributes:
+        is_outage: has one failed in a way in which handlers ask the next one?
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, loaded: Config, path: str, in_use: dict[Endpoint, list[str]]
+    ) -> None:
+        """The arguments of findings()."""
+        self._endpoint = endpoint
+        self._loaded = loaded
+        self._path = path
+        self._in_use = in_use
+        self.is_outage = False
+
+    def target(self, alone: Endpoint) -> Iterator[Finding]:
+        """What the only target of `alone` does, which is the endpoint otherwise."""
+        try:
+            client = DirectClient(alone, self._loaded.user_agent)
+        except ConfigError:
+            return  # the files have been reported
+        steps: list[str] = []
+        try:
+            yield from _connect(alone, steps)
+            for map_name in probe_request.map_names(self._endpoint, self._in_use):
+                made = client.answer(probe_request.request(alone, map_name))
+                is_failure = made.reply.outcome in _OUTAGES
+                self.is_outage = self.is_outage or (is_failure and alone.is_lookup)
+                yield from self._judge(made, map_name, steps)
+                if made.reply.outcome not in _JUDGED:
+                    break
+                steps = []
+        except BackendError as error:
+            self.is_outage = True
+            yield Finding(ERROR, _where(alone), f"{_after(steps)}{error}")
+        finally:
+            client.close()
+
+    def _judge(self, made: Answer, map_name: str, steps: list[str]) -> Iterator[Finding]:
+        endpoint = self._endpoint
+        if made.facts.status:
+            usec = made.facts.backend_usec
+            steps.append(f"status {made.facts.status} ({usec / 1000:.0f} ms)")
+        if made.reply.outcome in _JUDGED:
+            is_used = not has_maps(endpoint.mode) or endpoint in self._in_use
             yield from _judged(made, map_name, steps, is_used=is_used)
-            steps = []
-    except BackendError as error:
-        yield Finding(ERROR, _where(endpoint), f"{_after(steps)}{error}")
-    finally:
-        client.close()
+            return
+        same = ""
+        if len(endpoint.targets.urls) == 1:  # or else another one may answer
+            options = (self._path, map_name, "--direct")
+            same = probe_request.command(endpoint, self._loaded.endpoints, *options)
+        yield _failed(made, steps, same)
 
 
 def _connect(endpoint: Endpoint, steps: list[str]) -> Iterator[Finding]:
@@ -106,11 +172,11 @@ def _connect(endpoint: Endpoint, steps: list[str]) -> Iterator[Finding]:
         yield Finding(WARNING, _where(endpoint), what, advice)
 
 
-def _failed(endpoint: Endpoint, made: Answer, steps: list[str], same: str) -> Finding:
+def _failed(made: Answer, steps: list[str], same: str) -> Finding:
     """There is no usable response; `same` is the command that repeats the request."""
     is_invalid = made.reply.outcome == model.INVALID_DATA
-    advice = f"See what it sends:\n{commands(same)}" if is_invalid else ""
-    return Finding(ERROR, _where(endpoint), f"{_after(steps)}{made.facts.detail}", advice)
+    advice = f"See what it sends:\n{commands(same)}" if is_invalid and same else ""
+    return Finding(ERROR, _where(made.endpoint), f"{_after(steps)}{made.facts.detail}", advice)
 
 
 def _after(steps: list[str]) -> str:
@@ -126,6 +192,7 @@ def _judged(made: Answer, map_name: str, steps: list[str], *, is_used: bool) -> 
     if reply.outcome in (model.NOT_FOUND, model.ACTION):
         answered = "not found" if reply.outcome == model.NOT_FOUND else f"action {reply.text}"
         yield Finding(GOOD, _where(endpoint), f"{seen}{answered}, for {asked}")
+        yield from stored_answers.not_found(made)
     elif reply.outcome == model.FOUND:
         what = f"{seen}a value was found for {asked}, which cannot exist"
         advice = "If the backend finds every key, Postfix accepts mail for every address."

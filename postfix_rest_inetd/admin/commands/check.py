@@ -13,7 +13,7 @@ import argparse
 
 from postfix_rest_inetd.admin.checks import parts, report
 from postfix_rest_inetd.admin.checks.finding import ERROR, WARNING
-from postfix_rest_inetd.admin.ui.options import add_config_option
+from postfix_rest_inetd.admin.ui.options import add_cache_directory_option, add_config_option
 
 EXIT_GOOD = 0
 EXIT_BAD = 1
@@ -27,6 +27,7 @@ A warning is a step that is still to be taken, or a risk. Problems of the
 configuration are errors, with exit status 1.
 """
     add_config_option(parser)
+    add_cache_directory_option(parser)
     parser.add_argument(
         "--probe",
         action="store_true",
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     chosen = arguments.only or parts.parts_for(arguments.config)
     if arguments.probe:
         chosen |= {"probe"}
-    findings = list(parts.findings(arguments.config, chosen))
+    findings = list(parts.findings(arguments.config, chosen, arguments.cache_directory))
     if arguments.json:
         report.as_json(arguments.config, findings)
     else:

@@ -87,11 +87,13 @@ class HandlerSettings(NamedTuple):
         user: the user that handlers run as.
         hidden: directories that the sandbox hides.
         credentials: the names of LoadCredential= and their files.
+        cache_directory: the path of CacheDirectory=; empty if there is none.
     """
 
     user: str
     hidden: tuple[str, ...]
     credentials: dict[str, str]
+    cache_directory: str = ""
 
     def reads_as_root(self, path: str) -> bool:
         """Does systemd read a file on behalf of the handler?"""
@@ -151,7 +153,7 @@ def _has_drop_ins(name: str) -> bool:
 def handler_settings() -> HandlerSettings:
     """How handlers are started; the units must be installed."""
     unit = f"{KINDS[0]}@check.service"
-    names = "--property=User,ProtectHome,PrivateTmp"
+    names = "--property=User,ProtectHome,PrivateTmp,CacheDirectory"
     text = _output("systemctl", "show", names, "--", unit)
     values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     hidden: tuple[str, ...] = ()
@@ -166,7 +168,11 @@ def handler_settings() -> HandlerSettings:
             name, _, path = line.removeprefix("LoadCredential=").partition(":")
             if path.startswith("/"):
                 credentials[name] = path
-    return HandlerSettings(values.get("User") or "root", hidden, credentials)
+    # The first of several, without the links to it.
+    cache = values.get("CacheDirectory", "").partition(" ")[0].partition(":")[0]
+    return HandlerSettings(
+        values.get("User") or "root", hidden, credentials, f"/var/cache/{cache}" if cache else ""
+    )
 
 
 def last_failure(unit: str) -> str:

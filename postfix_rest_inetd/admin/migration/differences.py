@@ -42,6 +42,14 @@ def findings(path: str, loaded: Config) -> Iterator[Finding]:
         )
         advice = f'To defer instead: "temporary-statuses": {sorted(_BOUNCING)}'
         yield Finding(NOTE, found, what, advice)
+    if found := named(e for e in endpoints if e.is_lookup and e.cache is not None):
+        what = "answers are used again as long as the backend permits it with Cache-Control, a "
+        what += "header that the daemon ignores"
+        advice = 'To ask the backend every time: "cache": false'
+        yield Finding(NOTE, found, what, advice)
+    if found := named(e for e in endpoints if len(e.targets.urls) > 1):
+        what = "has several targets, which the daemon cannot read"
+        yield Finding(NOTE, found, what, "To be able to go back to it, keep a copy with one.")
     if found := named(e for e in endpoints if not e.is_lookup):
         what = "an action that is empty, only a number, or has a line break becomes a temporary "
         yield Finding(NOTE, found, what + "error, because Postfix would accept the mail")

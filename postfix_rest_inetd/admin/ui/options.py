@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     import argparse
 
 
+CACHE_DIRECTORY = "/var/cache/postfix-rest-inetd"
+"""What CacheDirectory= of the units stands for."""
+
+
 def add_config_option(parser: argparse.ArgumentParser) -> None:
     """Add it; the value is a path."""
     parser.add_argument(
@@ -18,4 +22,14 @@ def add_config_option(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_PATH,
         metavar="FILE",
         help="default: %(default)s",
+    )
+
+
+def add_cache_directory_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--cache-directory`; the value is a path."""
+    parser.add_argument(
+        "--cache-directory",
+        default=CACHE_DIRECTORY,
+        metavar="DIR",
+        help="where handlers store answers; default: %(default)s",
     )

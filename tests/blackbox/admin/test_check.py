@@ -51,6 +51,47 @@ def test_good(tmp_path: Path) -> None:
     ]
 
 
+def test_several_targets(tmp_path: Path) -> None:
+    """The origins are shown in their order; a problem has the place of its URL."""
+    target = ["http://127.0.0.1:1/a", "https://u:secret@rest.example:2/b"]
+    done = check("--config", write(tmp_path, raw_endpoint(target=target)))
+    assert done.returncode == 0
+    assert "asks http://127.0.0.1:1, else https://rest.example:2\n" in done.stdout
+    assert "secret" not in done.stdout
+    path = write(
+        tmp_path, raw_endpoint(target=["http://h/", "ftp://secret/"], cache={"max_age": 1})
+    )
+    done = check("--config", path)
+    assert done.returncode == 1
+    assert "$.endpoints[0].target[1]: a target begins with http:// or https://" in done.stdout
+    assert "$.endpoints[0].cache.max_age: is not a known key; did you mean max-age?" in done.stdout
+    assert "every request of example on a new connection gets a temporary error" in " ".join(
+        done.stdout.split()
+    )
+    column = path.read_text().index('"ftp:') + 1
+    assert f"{path}:1:{column}: " in done.stdout
+    assert "secret" not in done.stdout
+
+
+def test_a_wrong_target_alone(tmp_path: Path) -> None:
+    """A target that only the handler of its endpoint will refuse has the same consequence."""
+    good = raw_endpoint(name="good", bind_port=9001)
+    done = check("--config", write(tmp_path, raw_endpoint(target=["http://h:x/"]), good))
+    assert "Other endpoints are served." in " ".join(done.stdout.split())
+
+
+def test_cache_directory(tmp_path: Path) -> None:
+    """A directory that is given is checked, for any configuration; the usual one is not."""
+    path = write(tmp_path, raw_endpoint())
+    missing = tmp_path / "missing"
+    assert "missing" not in check("--config", path).stdout
+    done = check("--config", path, "--cache-directory", missing)
+    assert done.returncode == 0
+    assert f"warning  {missing}: does not exist, so no answers are stored" in done.stdout
+    missing.mkdir(0o700)
+    assert "warning" not in check("--config", path, "--cache-directory", missing).stdout
+
+
 def test_bad(tmp_path: Path) -> None:
     """One line for each problem, with line and column, and what it means."""
     path = tmp_path / "config.json"

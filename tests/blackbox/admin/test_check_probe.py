@@ -201,6 +201,62 @@ def test_unusable_files(tmp_path: Path) -> None:
     assert list(probe_checks.findings(loaded.endpoints[0], loaded, "config.json", {})) == []
 
 
+def several(*targets: str, mode: str = TCP, **keys: object) -> list[tuple[str, str, str, str]]:
+    """What is found for an endpoint with these targets."""
+    entry = raw_endpoint(mode=mode, target=list(targets), name="e", **keys)
+    loaded = loading.parse(json.dumps({"endpoints": [entry]}).encode(), "config.json")
+    return list(probe_checks.findings(loaded.endpoints[0], loaded, "config.json", {}))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_several_targets(mode: str) -> None:
+    """Each target is asked, whatever the others do; one that cannot be reached is a warning."""
+    step = answer(200, ABSENT[mode])
+    with ScriptedBackend(step) as one, ScriptedBackend(step) as two, unused_port() as nobody:
+        down = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        found = several(one.url(), f"{down}/x", two.url(), mode=mode)
+        assert len(one.requests) == len(two.requests) == 1
+        places = [f"e: backend http://{one.authority}", f"e: backend {down}"]
+        places.append(f"e: backend http://{two.authority}")
+    assert [finding[1] for finding in found] == places
+    assert [finding[0] for finding in found] == ["ok", "warning", "ok"]
+    assert "As long as it fails, handlers ask the other targets." in found[1][3]
+
+
+@pytest.mark.parametrize(
+    "step, mode, severity",
+    [
+        (answer(500), TCP, "warning"),
+        (answer(200, b"<html>"), SOCKETMAP, "warning"),
+        (hang_up, TCP, "warning"),
+        (answer(401), TCP, "error"),
+        (answer(500), POLICY, "error"),
+        (answer(200, b"5.7.1"), POLICY, "error"),
+    ],
+)
+def test_a_target_that_fails(step: object, mode: str, severity: str) -> None:
+    """What a handler cannot make good by asking the next target is still an error."""
+    with ScriptedBackend(answer(200, ABSENT[mode])) as good, ScriptedBackend(step) as bad:
+        found = several(bad.url(), good.url(), mode=mode)
+    assert [finding[0] for finding in found] == [severity, "ok"]
+    assert "--direct" not in found[0][3]
+
+
+def test_all_targets_fail() -> None:
+    """If none works, all of it is an error."""
+    with ScriptedBackend(answer(500)) as one, ScriptedBackend(answer(500)) as two:
+        found = several(one.url(), two.url())
+    assert [finding[0] for finding in found] == ["error", "error"]
+
+
+def test_stale_not_found() -> None:
+    """What a stale "not found" means is told beside a good answer."""
+    with ScriptedBackend(answer(404)) as backend:
+        target = backend.url()
+        found = several(target, cache={"stale-if-error": 60})
+    assert [finding[0] for finding in found] == ["ok", "warning"]
+
+
 @pytest.mark.parametrize("is_good", [True, False])
 def test_namesakes(tmp_path: Path, *, is_good: bool) -> None:
     """That the backend of one has failed hides nothing of another endpoint with its name."""

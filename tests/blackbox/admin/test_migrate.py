@@ -99,6 +99,23 @@ def test_timeout(tmp_path: Path) -> None:
     assert line.startswith("note     domain-lookup (0.0.0.0:9002), domain-lookup (0.0.0.0:9003): ")
 
 
+def test_what_the_daemon_does_not_know(tmp_path: Path) -> None:
+    """Answers that are used again, and several targets, are named; the file stays as it is."""
+    entries = [
+        raw_endpoint(name="one", target=["http://127.0.0.1:1/", "http://127.0.0.1:2/"]),
+        raw_endpoint(name="two", bind_port=9001, cache=False),
+        raw_endpoint(name="three", bind_port=9002, mode=POLICY),
+    ]
+    status, told, _ = migrate(tmp_path / "c", encoded(*entries))
+    assert status == 0
+    notes = [line for line in told.splitlines() if line.startswith("note ")]
+    again = [line for line in notes if "answers are used again" in line]
+    several = [line for line in notes if "has several targets" in line]
+    assert [line.split()[1:3] for line in again] == [["one", "(127.0.0.1:9000):"]]
+    assert [line.split()[1:3] for line in several] == [["one", "(127.0.0.1:9000):"]]
+    assert "asks http://127.0.0.1:1, else http://127.0.0.1:2" in told
+
+
 def failed(path: Path) -> tuple[int, str, str]:
     """The exit status, the output and the messages, where there is nothing to be said."""
     done = subprocess.run(

@@ -44,6 +44,17 @@ def test_places(path, place):
         assert find((mark + DOCUMENT).encode(), [path]) == {path: Position(*place)}
 
 
+def test_parts_of_a_field():
+    """A URL of several targets, a member of cache, and one that is misspelt have their own."""
+    lines = ('{"endpoints": [{"target": ["x",', '  "y"],', ' "cache": {"max-age": 1, "x y": 2}}]}')
+    paths = {
+        "$.endpoints[0].target[1]": Position(2, 3),
+        "$.endpoints[0].cache.max-age": Position(3, 12),
+        '$.endpoints[0].cache["x y"]': Position(3, 26),
+    }
+    assert find("\n".join(lines).encode(), list(paths)) == paths
+
+
 def test_columns_are_characters():
     """Characters are counted, not bytes."""
     assert find('{"é€": 1, "x": 2}'.encode(), ["$.x"]) == {"$.x": Position(1, 11)}

@@ -22,6 +22,13 @@ TARGETS = {
     "a name below localhost": ({"target": "http://app.localhost/x"}, None),
     "IPv4": ({"target": "http://127.0.0.53/x"}, None),
     "IPv6": ({"target": "http://[::1]:8080/x"}, None),
+    "the second of several": ({"target": ["https://a.example/", "http://b.example/"]}, TOKEN),
+    "all of several": ({"target": ["http://a.example/", "http://b.example/"]}, "a.example, http"),
+    "a user in another target": (
+        {"target": ["https://u:p@a.example/", "http://b.example/"], "auth_token": ""},
+        ADDRESSES,
+    ),
+    "several that are safe": ({"target": ["https://a.example/", "http://localhost/"]}, None),
 }
 
 

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: MIT
+"""Stored answers: whether handlers can store any, and what the values of `cache` come to.
+
+`usable` looks at the cache directory of the handlers, and at what is directly in it. Handlers that
+cannot use it ask the backend every time. So none of its findings stops mail, but in an outage mail
+waits that a stored answer would have let through.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd import model
+from postfix_rest_inetd.admin.checks.finding import NOTE, WARNING, Finding, commands
+from postfix_rest_inetd.admin.host import access
+from postfix_rest_inetd.units.advice import command, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postfix_rest_inetd.answering import Answer
+    from postfix_rest_inetd.config.endpoint import Endpoint
+
+# What a file takes at least, whatever is in it.
+_BLOCK_BYTES = 4096
+_LEAST_FREE_BYTES = 1024 * 1024
+_NOT_FOUND = 404
+
+
+def values(endpoints: list[Endpoint]) -> Iterator[Finding]:
+    """Values of `cache` that have no effect, whatever the backend says."""
+    for endpoint in endpoints:
+        settings = endpoint.cache
+        if settings is None or settings.max_entries * _BLOCK_BYTES <= settings.max_bytes:
+            continue
+        most = settings.max_bytes // _BLOCK_BYTES
+        what = f"cache: max-entries {settings.max_entries} has no effect: an answer takes at least "
+        what += f"{_BLOCK_BYTES} bytes, so max-bytes {settings.max_bytes} limits them to {most}"
+        advice = f"Raise max-bytes, or lower max-entries to {most}."
+        yield Finding(NOTE, endpoint.name, what, advice)
+
+
+def without_directory(endpoints: list[Endpoint], unit: str) -> Iterator[Finding]:
+    """For handlers of `unit`, which have no cache directory: what they should store."""
+    names = [endpoint.name for endpoint in endpoints if _permits(endpoint)]
+    if names:
+        what = f"cache has no effect: CacheDirectory= of {unit} is empty"
+        advice = f"Remove the drop-in that empties it:\n{commands(command('cat', unit))}"
+        yield Finding(WARNING, listed(names), what, advice)
+
+
+def _permits(endpoint: Endpoint) -> bool:
+    """Does the operator permit more than the backend?"""
+    settings = endpoint.cache
+    return settings is not None and bool(
+        settings.max_age or settings.not_found_max_age or settings.stale_if_error
+    )
+
+
+def usable(
+    endpoints: list[Endpoint], directory: str, user: str | None, *, is_made: bool
+) -> Iterator[Finding]:
+    """What keeps the handlers of these endpoints from using the cache directory.
+
+    Args:
+        endpoints: all of the configuration.
+        directory: its path.
+        user: the user of the handlers; None if that is not known.
+        is_made: does systemd make it when a handler starts?
+    """
+    if not any(endpoint.is_lookup and endpoint.cache is not None for endpoint in endpoints):
+        return
+    if user is not None and not access.exists(user):
+        return  # checks.files says so, and the steps that make the user make the directory
+    try:
+        status = os.stat(directory)
+    except FileNotFoundError:
+        if not is_made:
+            owner = f"-o {user} -g {user} " if user else ""
+            what = "does not exist, so no answers are stored"
+            step = f"install -d -m 0700 {owner}{shlex.quote(directory)}"
+            yield Finding(WARNING, directory, what, commands(step))
+        return
+    except OSError as error:
+        yield Finding(NOTE, directory, f"cannot be looked at: {error.strerror}")
+        return
+    if not stat.S_ISDIR(status.st_mode):
+        yield Finding(WARNING, directory, "is not a directory, so no answers are stored")
+        return
+    full = list(_space(directory))
+    yield from full or _rights(directory, user)
+
+
+def _space(directory: str) -> Iterator[Finding]:
+    space = os.statvfs(directory)
+    what = ""
+    if space.f_flag & os.ST_RDONLY:
+        what = "is on a file system that is mounted read-only, so no answers are stored"
+    elif space.f_bavail * space.f_frsize < _LEAST_FREE_BYTES:
+        what = "is on a file system that is full, so no answers are stored"
+    elif space.f_files and not space.f_favail:
+        what = "is on a file system that has no inodes left, so no answers are stored"
+    if what:
+        yield Finding(WARNING, directory, what, f"See:\n{commands(_df(directory))}")
+
+
+def _df(directory: str) -> str:
+    return f"findmnt --target {shlex.quote(directory)} --df"
+
+
+def _rights(directory: str, user: str | None) -> Iterator[Finding]:
+    """Whether the directory and those in it belong to the user, and to nobody else."""
+    quoted = shlex.quote(directory)
+    for path in [directory, *_inside(directory)]:
+        try:
+            status = os.stat(path)
+        except OSError:
+            continue  # it was removed meanwhile
+        name, rights = "" if path == directory else f"{path} ", access.rights(path)
+        if user is not None and access.user_name(status.st_uid) != user:
+            what = f"{name}does not belong to {user}, the user of the handlers ({rights}), so "
+            what += "answers are not stored"
+            steps = (f"chown -R {user}:{user} {quoted}", f"chmod 0700 {quoted}")
+            yield Finding(WARNING, directory, what, commands(*steps))
+            return
+        if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            what = f"{name}can be changed by other users ({rights})"
+            yield Finding(WARNING, directory, what, commands(f"chmod -R go-w {quoted}"))
+            return
+        if user is not None and path == directory and access.may(user, "w", path) is False:
+            what = f"{user}, the user of the handlers, may not write there ({rights}), so answers "
+            what += "are not stored"
+            yield Finding(WARNING, directory, what, commands(f"chmod 0700 {quoted}"))
+            return
+
+
+def _inside(directory: str) -> Iterator[str]:
+    """The directories below: of a version, of its parts, and of the endpoints."""
+    level = [directory]
+    for _ in range(3):
+        below = []
+        for path in level:
+            try:
+                with os.scandir(path) as found:
+                    below += sorted(
+                        each.path for each in found if each.is_dir(follow_symlinks=False)
+                    )
+            except OSError:
+                continue  # this user may not look
+        yield from below
+        level = below
+
+
+def not_found(made: Answer) -> Iterator[Finding]:
+    """What it means to use a "not found" in an outage, for one that a backend has just given."""
+    settings = made.endpoint.cache
+    if made.reply.outcome != model.NOT_FOUND or settings is None or not settings.stale_if_error:
+        return
+    where = f"{made.endpoint.name}: cache"
+    what = f'with stale-if-error, "not found" is also used for {settings.stale_if_error} s while '
+    what += "the backend fails: a recipient that was created in the meantime is refused"
+    if made.facts.status != _NOT_FOUND:
+        yield Finding(NOTE, where, what)
+        return
+    what += ". This backend says it with 404, as a web server without the right application does"
+    advice = 'Let the backend answer [] for "not found", and put 404 into temporary-statuses.'
+    yield Finding(WARNING, where, what, advice)
