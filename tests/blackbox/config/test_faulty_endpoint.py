@@ -10,25 +10,42 @@ from harness.handler_process import endpoint, write_config
 from harness.modes import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, TCP
 from harness.scripted_backend import answer
 
+SCHEME = "a target begins with http:// or https://"
+FAULTS = {
+    "a number": ({"request-timeout": 0}, "request-timeout: must be a whole number"),
+    # Targets are parsed when they are needed.
+    "a target": ({"target": "ftp://h/"}, f"target: {SCHEME}"),
+    "the second target": ({"target": ["http://127.0.0.1:9/", "ftp://h/"]}, f"target[1]: {SCHEME}"),
+    "a list of targets": ({"target": []}, "target: has 0 URLs, and may have 1 to 8"),
+}
+OF_LOOKUPS = {
+    "a member of cache": ({"cache": {"max_age": 1}}, "cache.max_age: is not a known key"),
+}
+OF_MODES = [
+    pytest.param(mode, *fault, id=f"{mode}-{name}")
+    for mode in MODES
+    for name, fault in {**FAULTS, **({} if mode == POLICY else OF_LOOKUPS)}.items()
+]
 
-@pytest.mark.parametrize("mode", MODES)
-def test_others_are_served(launch, backend, tmp_path, mode):
+
+@pytest.mark.parametrize("mode, fault, told", OF_MODES)
+def test_others_are_served(launch, backend, tmp_path, mode, fault, told):
     """The good one answers without a word of it; the faulty one gives temporary errors, and why."""
     backend.script(answer(200, FOUND_BODY[mode]))
     good = endpoint(mode, backend.url(), name="good")
-    faulty = endpoint(mode, backend.url(), name="faulty", request_timeout=0)
+    faulty = {**endpoint(mode, backend.url(), name="faulty"), **fault}
     config = write_config(tmp_path, faulty, good)
     handler = launch("--config", config, "--endpoint", "good")
     assert handler.ask(mode, REQUEST[mode]) == FOUND[mode]
     assert "$.endpoints" not in handler.finish().log
     handler = launch("--config", config, "--mode", mode, "--endpoint", "faulty")
     assert handler.ask(mode, REQUEST[mode]) == UNUSABLE_CONFIG[mode]
-    assert "$.endpoints[0].request-timeout: must be a whole number" in handler.finish().log
+    assert f"{config}: $.endpoints[0].{told}" in handler.finish().log
     assert len(backend.requests) == 1
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_an_open_connection(launch, backend, tmp_path, mode):
+@pytest.mark.parametrize("mode, fault, _told", OF_MODES)
+def test_an_open_connection(launch, backend, tmp_path, mode, fault, _told):
     """A change is in force beside a faulty endpoint, which goes on as it was."""
     backend.script(*[answer(200, FOUND_BODY[mode])] * 4)
     first, second = (endpoint(mode, backend.url(), name=name) for name in ("first", "second"))
@@ -36,7 +53,7 @@ def test_an_open_connection(launch, backend, tmp_path, mode):
     handlers = [launch("--config", config, "--endpoint", name) for name in ("first", "second")]
     for handler in handlers:
         assert handler.ask(mode, REQUEST[mode]) == FOUND[mode]
-    write_config(tmp_path, {**first, "auth-token": "new"}, {**second, "auth-token": 7})
+    write_config(tmp_path, {**first, "auth-token": "new"}, {**second, "auth-token": "new", **fault})
     for handler in handlers:
         assert handler.ask(mode, REQUEST[mode]) == FOUND[mode]
     sent = [request.header(b"x-auth-token") for request in backend.requests]
