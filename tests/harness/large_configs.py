@@ -54,6 +54,19 @@ KINDS = {
     "statuses": lambda n: within('"temporary-statuses": [', many(n, "404"), "]"),
     "wrong statuses": lambda n: within('"temporary-statuses": [', many(n, "504"), "]"),
     "actions": lambda n: within('"allowed-actions": [', many(n, '"A#"'), "]"),
+    "targets": lambda n: within('"target": [', many(n, '"http://h/#"'), "]"),
+    "wrong targets": lambda n: document(
+        target=["ftp://" + "x" * (n // 8) + str(i) for i in "1234"]
+    ),
+    "equal targets": lambda n: document(target=["http://h/" + "x" * (n // 8)] * 8),
+    "members of cache": lambda n: within('"cache": {', many(n, '"max-ag#": 1'), "}"),
+    "wrong members": lambda n: (
+        within('"cache": {', '"max-age": -1, "max-bytes": []', "}") + " " * n
+    ),
+    "long member": lambda n: document(cache={"é " * (n // 3): 1}),
+    "caches": lambda n: (
+        '{"endpoints": [' + many(n, '{"cache": {"max-ag#": 1, "max-bytos": 2}}') + "]}"
+    ),
     "lists": lambda n: '{"x": [' + many(n, "[]") + "]}",
     "lists in lists": lambda n: "[" * n,
     "objects in objects": lambda n: '{"a":' * (n // 5),
