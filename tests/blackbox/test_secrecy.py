@@ -244,6 +244,8 @@ MISTAKES = [
     ("a target with a bad port", {"target": f"http://{USER}:{PASSWORD}@x:{QUERY}/"}),
     ("a target with a blank", {"target": f"http://{USER}:{PASSWORD}@x/ ?{QUERY}"}),
     ("a target with a bad bracket", {"target": f"http://{USER}:{PASSWORD}@[x/?{QUERY}"}),
+    ("a bad target in a list", {"target": ["http://x/", f"http://{USER}:{PASSWORD}@x:{QUERY}/"]}),
+    ("a target twice", {"target": [f"http://{USER}:{PASSWORD}@x/?{QUERY}"] * 2}),
     ("headers that are a list", {"headers": [HEADER, TOKEN]}),
     ("a header with a newline", {"headers": {"X-A": HEADER + "\r\nX-B: " + TOKEN}}),
     ("a header that is no string", {"headers": {"X-A": {"x": HEADER}}}),

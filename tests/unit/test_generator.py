@@ -531,10 +531,19 @@ def test_strange_things_left_behind(tmp_path, kind):
     assert status == (1 if kind in IN_THE_WAY else 0)
 
 
-def test_targets_are_not_its_business(tmp_path):
-    """A target that the handler will refuse takes no socket away from the other endpoints."""
-    status, files = run(tmp_path, [endpoint(target="gopher://x/")])
-    assert status == 0
+@pytest.mark.parametrize(
+    "fields, expected",
+    [
+        ({"target": "gopher://x/"}, 0),
+        ({"target": ["http://x/", "http://x:y/"]}, 0),
+        ({"target": []}, 1),
+        ({"cache": {"max_age": 1}}, 1),
+    ],
+)
+def test_targets_are_not_its_business(tmp_path, fields, expected):
+    """What the handler will refuse closes no socket; URLs are not even looked at."""
+    status, files = run(tmp_path, [endpoint(**fields)])
+    assert status == expected
     assert listens(files[f"postfix-rest-tcp@all.socket.d/{ADDRESSES}"]) == ["127.0.0.1:9001"]
 
 

@@ -126,7 +126,7 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], str | None]] = {
         BOTH,
     ),
     "a sign in a path": ({"target": "http://h/a@b", "headers": {"Authorization": "x"}}, None),
-    "a sign in a query": ({"target": "http://h?//a@b", "headers": {"Authorization": "x"}}, None),
+    "a sign in a query": ({"target": "http://h?a@b", "headers": {"Authorization": "x"}}, None),
     "another header": ({"target": "http://u:p@h/", "headers": {"X-Authorization": "x"}}, None),
 }
 
