@@ -159,7 +159,7 @@ def test_a_wrong_scheme_is_one_problem() -> None:
         (("https://h/",), True, False, False),
         (("http://h/", "hTTpS://u:p@h/"), True, False, True),
         (("ftp://h/",), False, False, False),
-        (("http://h/#a@b",), False, True, False),
+        (("http://h#a@b",), False, True, False),
     ],
 )
 def test_attributes(
