@@ -2,8 +2,8 @@
 """What a handler needs of urllib.parse, without `ipaddress`, which most URLs do not need.
 
 urllib.parse uses `ipaddress` only for a host in brackets. To load it takes 4.5 of the 122 million
-instructions of a handler until its first reply. While urllib.parse is loaded, a module stands in
-that loads the real one as soon as an attribute of it is wanted (PEP 562).
+instructions of a handler until its first reply. So another module has its name while urllib.parse
+is loaded, and loads the real one as soon as an attribute of it is wanted (PEP 562).
 """
 
 from __future__ import annotations
