@@ -12,6 +12,8 @@ from __future__ import annotations
 import os
 
 FORMAT = "1"
+# A FIFO is not waited for.
+FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _MOST_CHARACTERS = 100

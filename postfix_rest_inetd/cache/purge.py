@@ -25,10 +25,18 @@ from contextlib import contextmanager
 from errno import ENOTEMPTY
 from time import monotonic, sleep, time
 
-from ..cache_folder import DIRECTORY_FLAGS, FORMAT
+from ..cache_folder import DIRECTORY_FLAGS, FILE_FLAGS, FORMAT
 from .record import TOMBSTONE
-from .store import FILE_FLAGS, mark_at
-from .writing import NEW, TOMBSTONE_SEC, lock, make_directory, open_subdirectory, write_new
+from .writing import (
+    NEW,
+    TOMBSTONE_SEC,
+    add,
+    lock,
+    make_directory,
+    mark_of_open,
+    remove,
+    write_new,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,13 +44,14 @@ if TYPE_CHECKING:
 
 _GONE = ".purged-"
 _MADE = ".made-"
-# Handlers make FOLDER, which has been renamed away, once for each request.
-_RACE_SEC = 5.0
 # Handlers hold a lock for microseconds. One that was stopped meanwhile (SIGSTOP) is not waited for.
 _LOCK_SEC = 1.0
 # Handlers may still be writing into a directory that is being removed.
 _REMOVE_SEC = 5.0
 _PAUSE_SEC = 0.001
+# An attempt fails if a handler has just replaced the file.
+_ATTEMPTS = 100
+_BUSY = "handlers replace it again and again"
 _LEFTOVER_SEC = 60
 
 
@@ -68,10 +77,8 @@ def purge_folder(directory: str, folder: str) -> None:
         make_directory(made, answers)
         # A FOLDER that has `new` in it is not taken for the one that a handler makes (store.py).
         make_directory(f"{made}/{NEW}", answers)
-        end = monotonic() + _RACE_SEC
-        while not _is_replaced(folder, made, answers):
-            if monotonic() > end:
-                raise OSError(0, f"{folder}: handlers make it again and again")
+        if not any(_is_replaced(folder, made, answers) for _ in range(_ATTEMPTS)):
+            raise OSError(0, f"{folder}: {_BUSY}")
         _clean(answers)
 
 
@@ -81,7 +88,7 @@ def purge_answer(directory: str, folder: str, digest: str) -> bool:
     `digest` is the name of its file, 40 hexadecimal digits. Without FOLDER, this is purge_folder().
     """
     try:
-        with _folder_in(directory, folder) as descriptor:
+        with _answers_in(directory) as answers, _directory(folder, answers) as descriptor:
             return _bury(descriptor, digest)
     except FileNotFoundError:  # or another purge has just removed it
         purge_folder(directory, folder)
@@ -91,32 +98,42 @@ def purge_answer(directory: str, folder: str, digest: str) -> bool:
 def expire(directory: str, folder: str, digest: str) -> bool:
     """Declare an answer stale; False if there is none."""
     try:
-        with _folder_in(directory, folder) as all_of_it, _locked(all_of_it, digest[:2]) as place:
-            descriptor = os.open(digest, FILE_FLAGS, dir_fd=place)
-            try:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    return False
-                os.fchmod(descriptor, 0o400)
-            finally:
-                os.close(descriptor)
+        with (
+            _answers_in(directory) as answers,
+            _directory(folder, answers) as descriptor,
+            _directory(digest[:2], descriptor) as place,
+        ):
+            for _ in range(_ATTEMPTS):
+                with _locked(digest, place) as file:
+                    if file is not None:
+                        os.fchmod(file, 0o400)
+                        return True
     except FileNotFoundError:
         return False
-    return True
+    raise OSError(0, f"{digest}: {_BUSY}")
 
 
 def _bury(folder: int, digest: str) -> bool:
+    """Put a tombstone into the place of an answer; False if there was no file."""
+    ahead = time() + TOMBSTONE_SEC
     path = write_new(folder, TOMBSTONE)
     try:
-        with _locked(folder, digest[:2]) as place:
-            is_there = mark_at(digest, place) is not None
-            os.rename(path, digest, src_dir_fd=folder, dst_dir_fd=place)
-            path = ""
-            ahead = time() + TOMBSTONE_SEC
-            os.utime(digest, (ahead, ahead), dir_fd=place, follow_symlinks=False)
+        os.utime(path, (ahead, ahead), dir_fd=folder, follow_symlinks=False)
+        make_directory(digest[:2], folder)
+        with _directory(digest[:2], folder) as place:
+            for _ in range(_ATTEMPTS):
+                if add(path, folder, digest, place):
+                    return False
+                try:
+                    with _locked(digest, place) as file:
+                        if file is not None:
+                            os.rename(path, digest, src_dir_fd=folder, dst_dir_fd=place)
+                            return True
+                except FileNotFoundError:
+                    continue
     finally:
-        if path:
-            os.unlink(path, dir_fd=folder)
-    return is_there
+        remove(path, folder)
+    raise OSError(0, f"{digest}: {_BUSY}")
 
 
 def _is_replaced(folder: str, made: str, answers: int) -> bool:
@@ -162,9 +179,9 @@ def _answers_in(directory: str, *, is_made: bool = False) -> Iterator[int]:
 
 
 @contextmanager
-def _folder_in(directory: str, folder: str) -> Iterator[int]:
-    with _answers_in(directory) as answers:
-        descriptor = os.open(folder, DIRECTORY_FLAGS, dir_fd=answers)
+def _directory(name: str, directory: int) -> Iterator[int]:
+    """The descriptor of a directory."""
+    descriptor = os.open(name, DIRECTORY_FLAGS, dir_fd=directory)
     try:
         yield descriptor
     finally:
@@ -172,16 +189,16 @@ def _folder_in(directory: str, folder: str) -> Iterator[int]:
 
 
 @contextmanager
-def _locked(folder: int, name: str) -> Iterator[int]:
-    """The descriptor of a subdirectory, locked."""
-    place = open_subdirectory(folder, name)
+def _locked(name: str, place: int) -> Iterator[int | None]:
+    """The descriptor of a file, which is locked; None if another has taken its place."""
+    descriptor = os.open(name, FILE_FLAGS, dir_fd=place)
     try:
         end = monotonic() + _LOCK_SEC
-        while not lock(place) and monotonic() < end:
+        while not lock(descriptor) and monotonic() < end:
             sleep(_PAUSE_SEC)
-        yield place
+        yield None if mark_of_open(descriptor, name, place) is None else descriptor
     finally:
-        os.close(place)
+        os.close(descriptor)
 
 
 def _mtime_of(name: str, directory: int) -> float:
@@ -201,9 +218,9 @@ def _remove(name: str, directory: int) -> None:
                 shutil.rmtree(name, dir_fd=directory)
             else:
                 os.unlink(name, dir_fd=directory)
+        except FileNotFoundError:
+            return  # another purge has removed it, or removes it
         except OSError:
-            if mark_at(name, directory) is None:
-                return  # another purge has removed it
             if monotonic() > end:
                 raise
         else:

@@ -18,6 +18,12 @@ from __future__ import annotations
 from ..blake2 import blake2b
 from .clock import Moment, elapsed_sec, is_exact
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+
+    Mark = tuple[int, int, int, int, int]
+
 # How an answer may be used.
 FRESH = "fresh"
 STALE = "stale"
@@ -163,3 +169,14 @@ def _mac_of(content: bytes, mac_key: bytes) -> bytes:
 def rounded(size: int) -> int:
     """What a file of so many bytes takes up."""
     return (size + BLOCK_BYTES - 1) // BLOCK_BYTES * BLOCK_BYTES
+
+
+def mark_of(found: os.stat_result) -> Mark:
+    """What changes when a file is replaced or declared stale; the last is its rounded size."""
+    return (
+        found.st_ino,
+        found.st_ctime_ns,
+        found.st_mtime_ns,
+        found.st_mode,
+        rounded(found.st_size),
+    )

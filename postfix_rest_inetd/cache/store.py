@@ -2,13 +2,14 @@
 """The stored answers of one endpoint: plain files, which are looked at and replaced as a whole.
 
     FOLDER/XX/DIGEST     an answer (record.py); XX: the first two digits of its name
-    FOLDER/new/RANDOM    one that is being written, and then renamed into its place
+    FOLDER/new/RANDOM    one that is being written, before it gets its place
 
 - Each request opens FOLDER (cache_folder.py) anew, and everything is relative to that descriptor.
   A purge replaces FOLDER, so what was asked before comes to nothing.
-- put() stores only if what is there is what look() found. Comparing and renaming happen under a
-  lock (flock(2)) on XX, which is held for microseconds and never waited for: whoever finds it taken
-  does not store. The kernel releases it when its holder dies.
+- put() stores only if what is there is what look() found. link(2) adds a file only if there is
+  none. Before a file is replaced, it is locked (flock(2)) and compared. The lock is held for
+  microseconds and is not waited for: a handler that finds the file locked does not store. The
+  kernel releases the lock when its holder dies.
 - XX has its share, 1/256, of max-entries and max-bytes, where a file counts with whole blocks of
   4096 bytes. put() removes the oldest files beyond (writing.py).
 - FOLDER must belong to the user of the process, and nobody else may write in it. Root, who looks
@@ -23,17 +24,14 @@ from __future__ import annotations
 import os
 import stat
 
-from ..cache_folder import DIRECTORY_FLAGS, FORMAT, path_of
-from .record import BLOCK_BYTES, TOMBSTONE, from_bytes, rounded, to_bytes
+from ..cache_folder import DIRECTORY_FLAGS, FILE_FLAGS, FORMAT, path_of
+from .record import BLOCK_BYTES, TOMBSTONE, from_bytes, mark_of, rounded, to_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .record import StoredAnswer
-
-    Mark = tuple[int, int, int, int]
+    from .record import Mark, StoredAnswer
 
 SUBDIRECTORIES = 256
-FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class Look:
@@ -147,11 +145,7 @@ class Store:
             self._note(look.path, error)
 
     def _read(self, look: Look, owner: int) -> None:
-        try:
-            descriptor = os.open(look.path, FILE_FLAGS, dir_fd=look.descriptor)
-        except OSError:  # it may be a link, for example, which put() replaces
-            look.mark = mark_at(look.path, look.descriptor)
-            raise
+        descriptor = os.open(look.path, FILE_FLAGS, dir_fd=look.descriptor)
         try:
             found = os.fstat(descriptor)
             look.mark = mark_of(found)
@@ -214,53 +208,40 @@ class Store:
         look.descriptor = descriptor
 
     def _store(self, look: Look, content: bytes) -> bool:
-        from .writing import lock, open_subdirectory, write_new
+        from .writing import add, open_subdirectory, remove, replace, write_new
 
-        folder = look.descriptor
+        folder, name = look.descriptor, look.digest
         path = write_new(folder, content)
         try:
-            place = open_subdirectory(folder, look.digest[:2])
+            place = open_subdirectory(folder, name[:2])
             try:
-                if not lock(place) or mark_at(look.digest, place) != look.mark:
-                    return False
-                os.rename(path, look.digest, src_dir_fd=folder, dst_dir_fd=place)
-                path = ""
-                self._tidy(look, place, rounded(len(content)))
+                if look.mark is None:
+                    is_stored = add(path, folder, name, place)
+                else:
+                    is_stored = replace(path, folder, name, place, look.mark)
+                if is_stored:
+                    self._tidy(look, place, rounded(len(content)))
             finally:
                 os.close(place)
         finally:
-            if path:
-                os.unlink(path, dir_fd=folder)
-        return True
+            remove(path, folder)
+        return is_stored
 
     def _tidy(self, look: Look, place: int, size: int) -> None:
         """Keep the bounds after a file of so many bytes was stored."""
         from .writing import remove_leftovers, remove_oldest
 
         try:
-            if look.mark is None or look.mark[3] < size:
+            if look.mark is None or look.mark[4] < size:
                 remove_oldest(place, look.digest, self._most_entries, self._most_bytes)
             if look.mark is None:
                 remove_leftovers(look.descriptor)
         except FileNotFoundError:
             pass  # FOLDER was purged
         except OSError as error:
-            self._note(look.path[:2], error)
+            self._note(look.digest[:2], error)
 
     def _note(self, path: str, error: OSError | ValueError) -> None:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         where = f"{self._path}/{path}" if path else self._path
         self.problem = self.problem or f"{where}: {reason}"
-
-
-def mark_at(path: str, directory: int) -> Mark | None:
-    """The mark of a file, relative to the descriptor of a directory; None if there is none."""
-    try:
-        return mark_of(os.stat(path, dir_fd=directory, follow_symlinks=False))
-    except FileNotFoundError:
-        return None
-
-
-def mark_of(found: os.stat_result) -> Mark:
-    """What changes when a file is replaced or declared stale; the last is its rounded size."""
-    return found.st_ino, found.st_ctime_ns, found.st_mtime_ns, rounded(found.st_size)

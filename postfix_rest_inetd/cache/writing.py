@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Writing stored answers: a new file, the lock of a subdirectory, and what has to go.
+"""Writing stored answers: a new file, how it gets its place, and what has to go.
 
-A file is written into `new`, and renamed into its place when it is complete. A writer that is
-killed leaves it there, and later writers remove it. A handler loads this module when the first
+A file is written into `new`, and gets its place when it is complete. A writer that is killed leaves
+it there, and later writers remove it. A handler loads this module when the first
 answer is to be stored: Postfix has its reply by then.
 """
 
@@ -12,8 +12,14 @@ import os
 from fcntl import LOCK_EX, LOCK_NB, flock
 from time import time
 
-from ..cache_folder import DIRECTORY_FLAGS
-from .record import TOMBSTONE, rounded
+from ..cache_folder import DIRECTORY_FLAGS, FILE_FLAGS
+from .record import TOMBSTONE, mark_of, rounded
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .record import Mark
 
 NEW = "new"
 # The mtime of a tombstone lies so far ahead: it is not removed meanwhile.
@@ -62,13 +68,56 @@ def open_subdirectory(folder: int, name: str) -> int:
         return os.open(name, DIRECTORY_FLAGS, dir_fd=folder)
 
 
-def lock(place: int) -> bool:
-    """Lock a subdirectory until its descriptor is closed; False if it is locked already."""
+def add(path: str, folder: int, name: str, place: int) -> bool:
+    """Give a new file a name in a subdirectory, if it is free; the one in `new` stays as well.
+
+    Raises:
+        OSError: the file system refuses it.
+    """
     try:
-        flock(place, LOCK_EX | LOCK_NB)
+        os.link(path, name, src_dir_fd=folder, dst_dir_fd=place, follow_symlinks=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+def replace(path: str, folder: int, name: str, place: int, mark: Mark) -> bool:
+    """Rename a new file into a subdirectory, if the file of that name has that mark.
+
+    Raises:
+        OSError: there is none, or the file system refuses it.
+    """
+    descriptor = os.open(name, FILE_FLAGS, dir_fd=place)
+    try:
+        if not lock(descriptor) or mark_of_open(descriptor, name, place) != mark:
+            return False
+        os.rename(path, name, src_dir_fd=folder, dst_dir_fd=place)
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def lock(descriptor: int) -> bool:
+    """Lock a file until its descriptor is closed; False if another process has locked it."""
+    try:
+        flock(descriptor, LOCK_EX | LOCK_NB)
     except BlockingIOError:
         return False
     return True
+
+
+def mark_of_open(descriptor: int, name: str, place: int) -> Mark | None:
+    """The mark of a file that is open; None if another one has its name by now."""
+    found = os.stat(name, dir_fd=place, follow_symlinks=False)
+    return mark_of(found) if found.st_ino == os.fstat(descriptor).st_ino else None
+
+
+def remove(path: str, directory: int) -> None:
+    """Remove a file, unless it is not there any more."""
+    try:
+        os.unlink(path, dir_fd=directory)
+    except FileNotFoundError:
+        return
 
 
 def make_directory(path: str, directory: int | None = None) -> None:
@@ -86,35 +135,62 @@ def remove_leftovers(folder: int) -> None:
         with os.scandir(place) as entries:
             for entry in entries:
                 try:
-                    if abs(now - entry.stat(follow_symlinks=False).st_mtime) > _LEFTOVER_SEC:
-                        os.unlink(entry.name, dir_fd=place)
+                    found = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
                     continue
+                if abs(now - found.st_mtime) > _LEFTOVER_SEC and not _is_tombstone(found, now):
+                    remove(entry.name, place)
     finally:
         os.close(place)
 
 
 def remove_oldest(place: int, kept: str, most_entries: int, most_bytes: int) -> None:
-    """Remove the oldest files beyond the share of a subdirectory, which is locked, except one.
+    """Remove the oldest files beyond the share of a subdirectory, except one.
 
-    A tombstone does not count until its time has come.
+    `kept` is the name of that one. A tombstone does not count until its time has come.
     """
+    files = sorted(_files_in(place), reverse=True)
+    count, size = len(files), sum(file_size for _, _, file_size, _ in files)
+    for _, name, file_size, mark in files:
+        if count <= most_entries and size <= most_bytes:
+            break
+        if name != kept and _is_removed(name, place, mark):
+            count, size = count - 1, size - file_size
+
+
+def _files_in(place: int) -> Iterator[tuple[float, str, int, Mark]]:
+    """The age, name, rounded size and mark of each file that counts."""
     now = time()
-    files = []
     with os.scandir(place) as entries:
         for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
+            try:
+                found = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
                 continue
-            found = entry.stat(follow_symlinks=False)
-            mtime = found.st_mtime
-            if found.st_size == _TOMBSTONE_BYTES and now < mtime < now + _FUTURE_SEC:
+            if _is_tombstone(found, now) or entry.is_dir(follow_symlinks=False):
                 continue
             # A file from the future shows that the clock has been set back since.
-            age = now - mtime if mtime < now + _FUTURE_SEC else now
-            files.append((entry.name != kept, age, entry.name, rounded(found.st_size)))
-    count, size = len(files), sum(file[3] for file in files)
-    for is_other, _, name, file_size in sorted(files, reverse=True):
-        if not is_other or (count <= most_entries and size <= most_bytes):
-            break
-        os.unlink(name, dir_fd=place)
-        count, size = count - 1, size - file_size
+            age = now - found.st_mtime if found.st_mtime < now + _FUTURE_SEC else now
+            yield age, entry.name, rounded(found.st_size), mark_of(found)
+
+
+def _is_tombstone(found: os.stat_result, now: float) -> bool:
+    """Is a file a tombstone whose time has not come?"""
+    return found.st_size == _TOMBSTONE_BYTES and now < found.st_mtime < now + _FUTURE_SEC
+
+
+def _is_removed(name: str, place: int, mark: Mark) -> bool:
+    """Remove a file, if it has that mark; false if it is being replaced."""
+    try:
+        descriptor = os.open(name, FILE_FLAGS, dir_fd=place)
+    except FileNotFoundError:
+        return True
+    try:
+        if not lock(descriptor) or mark_of_open(descriptor, name, place) != mark:
+            return False
+        remove(name, place)
+    except FileNotFoundError:
+        return True
+    finally:
+        os.close(descriptor)
+    return True

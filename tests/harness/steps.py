@@ -15,7 +15,7 @@ from typing import Any
 
 from postfix_rest_inetd.cache import writing
 
-CALLS = "close fchmod fstat lstat mkdir open read rename rmdir scandir stat unlink utime write"
+CALLS = "close fchmod fstat link lstat mkdir open read rename rmdir scandir stat unlink utime write"
 
 PATIENCE_SEC = 0.03
 """After this, the action is taken for one that waits for the function that was interrupted."""

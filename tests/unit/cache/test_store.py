@@ -254,18 +254,19 @@ def test_leftovers(store, folder, seconds, is_left):
 
 
 def test_a_lock_is_not_waited_for(store, folder):
-    """A writer that finds the subdirectory locked does not store."""
+    """A writer that finds the file locked does not store; others, and readers, do not notice."""
     assert put(store, digest(1), b'"a"')
-    place = os.open(folder / "00", os.O_RDONLY)
+    file = os.open(folder / "00" / digest(1), os.O_RDONLY)
     try:
-        fcntl.flock(place, fcntl.LOCK_EX)
+        fcntl.flock(file, fcntl.LOCK_EX)
         assert not put(store, digest(1), b'"b"')
-        assert not put(store, digest(2))
+        assert put(store, digest(2))
         assert body_of(store, digest(1)) == b'"a"'
     finally:
-        os.close(place)
+        os.close(file)
     assert put(store, digest(1), b'"b"')
-    assert (names_in(folder), store.problem) == ({f"00/{digest(1)}"}, "")
+    assert names_in(folder) == {f"00/{digest(1)}", f"00/{digest(2)}"}
+    assert store.problem == ""
 
 
 def test_descriptors_are_closed(store, folder):
