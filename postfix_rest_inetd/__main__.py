@@ -37,6 +37,8 @@ address tells which endpoint of the configuration the connection belongs to.
                    {", ".join(model.MODES)}
   --endpoint NAME  the endpoint of this name, whatever the local address;
                    required when standard input is not a socket
+  --cache-directory DIR
+                   where handlers share stored answers ($CACHE_DIRECTORY)
   --help           show this and exit
   --version        show the version and exit
 
@@ -89,7 +91,7 @@ def _serve(values: dict[str, str]) -> int:
         retry_if_being_replaced(connection)
         raise
     config = values.get("--config", "/etc/postfix-rest-inetd/config.json")
-    directory = values.get("--cache-directory") or os.environ.get("CACHE_DIRECTORY")
+    directory = _cache_directory(values)
     options = Options(config, values.get("--mode"), values.get("--endpoint"), directory)
     return serve(options, connection, began_ns, marks)
 
@@ -131,9 +133,20 @@ def _parse(arguments: list[str]) -> dict[str, str]:
         values["--mode"] = values["--mode"].lower()
         if values["--mode"] not in model.MODES:
             raise UsageError(f"--mode is one of {', '.join(model.MODES)}")
+    if not values.get("--cache-directory", "/").startswith("/"):
+        raise UsageError("--cache-directory is an absolute path")
     if "--endpoint" not in values and not _is_socket(0):
         raise UsageError("standard input is not a socket, so --endpoint is required")
     return values
+
+
+def _cache_directory(values: dict[str, str]) -> str | None:
+    """The directory that all handlers share, from the option or from systemd; None without both.
+
+    If CacheDirectory= names several, systemd.exec(5) separates them by colons in the variable.
+    """
+    passed = os.environ.get("CACHE_DIRECTORY", "").partition(":")[0]
+    return values.get("--cache-directory") or (passed if passed.startswith("/") else None)
 
 
 def _is_socket(descriptor: int) -> bool:

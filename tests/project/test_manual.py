@@ -169,7 +169,7 @@ def test_mentions() -> None:
 def test_handler_options() -> None:
     """The handler's options are those of its own --help."""
     explained = options_in(sections(HANDLER_PAGE)["OPTIONS"])
-    assert explained == set(re.findall(r"^  (--[a-z]+)", __main__.HELP, re.MULTILINE))
+    assert explained == set(re.findall(r"^  (--[a-z-]+)", __main__.HELP, re.MULTILINE))
 
 
 def test_outcomes() -> None:

@@ -14,7 +14,7 @@ import postfix_rest_inetd
 from harness.modes import MODES
 from harness.wire import table
 from postfix_rest_inetd import __main__ as entry_point
-from postfix_rest_inetd.__main__ import UsageError, _parse
+from postfix_rest_inetd.__main__ import UsageError, _cache_directory, _parse
 
 ENDPOINT = {"--endpoint": "x"}
 
@@ -25,8 +25,8 @@ GOOD = {
     "the last one counts": (["--endpoint=a", "--endpoint=x"], ENDPOINT),
     "a value that looks like an option": (["--endpoint", "--mode"], {"--endpoint": "--mode"}),
     "everything": (
-        ["--config", "/x", "--mode", "policy", "--endpoint", "x"],
-        {"--config": "/x", "--mode": "policy", **ENDPOINT},
+        ["--config", "/x", "--mode", "policy", "--endpoint", "x", "--cache-directory", "/c"],
+        {"--config": "/x", "--mode": "policy", **ENDPOINT, "--cache-directory": "/c"},
     ),
     "a mode in any letter case": (
         ["--mode=TCP-Lookup", "--endpoint=x"],
@@ -52,6 +52,10 @@ BAD = {
     "an unknown mode": (
         ["--endpoint=x", "--mode=tcp"],
         f"--mode is one of {', '.join(MODES)}",
+    ),
+    "a relative directory": (
+        ["--endpoint=x", "--cache-directory=cache"],
+        "--cache-directory is an absolute path",
     ),
     "no endpoint and no socket": (
         ["--config=/x"],
@@ -84,6 +88,26 @@ def test_bad(arguments, text):
     with pytest.raises(UsageError) as raised:
         _parse(arguments)
     assert str(raised.value) == text
+
+
+@pytest.mark.parametrize(
+    "option, variable, directory",
+    [
+        (None, None, None),
+        (None, "", None),
+        (None, "/var/cache/a", "/var/cache/a"),
+        (None, "/var/cache/a:/var/cache/b", "/var/cache/a"),
+        (None, "a", None),
+        ("/c", None, "/c"),
+        ("/c:d", "/var/cache/a", "/c:d"),
+    ],
+)
+def test_cache_directory(monkeypatch, option, variable, directory):
+    """The option counts; otherwise the first directory that systemd passes; otherwise none."""
+    monkeypatch.delenv("CACHE_DIRECTORY", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("CACHE_DIRECTORY", variable)
+    assert _cache_directory({} if option is None else {"--cache-directory": option}) == directory
 
 
 def test_socket():
