@@ -130,13 +130,12 @@ class Store:
         """Remove the answer that look() has found, if it is still there: there is a newer one."""
         if look.mark is None or look.descriptor < 0:
             return
-        from .writing import lock, open_subdirectory
+        from .writing import remove_if_unchanged
 
         try:
-            place = open_subdirectory(look.descriptor, look.digest[:2])
+            place = os.open(look.digest[:2], DIRECTORY_FLAGS, dir_fd=look.descriptor)
             try:
-                if lock(place) and mark_at(look.digest, place) == look.mark:
-                    os.unlink(look.digest, dir_fd=place)
+                remove_if_unchanged(look.digest, place, look.mark)
             finally:
                 os.close(place)
         except FileNotFoundError:

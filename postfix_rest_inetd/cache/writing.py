@@ -120,6 +120,23 @@ def remove(path: str, directory: int) -> None:
         return
 
 
+def remove_if_unchanged(name: str, place: int, mark: Mark) -> bool:
+    """Remove a file, if it has that mark; false if it is being replaced, or was replaced."""
+    try:
+        descriptor = os.open(name, FILE_FLAGS, dir_fd=place)
+    except FileNotFoundError:
+        return True
+    try:
+        if not lock(descriptor) or mark_of_open(descriptor, name, place) != mark:
+            return False
+        remove(name, place)
+    except FileNotFoundError:
+        return True
+    finally:
+        os.close(descriptor)
+    return True
+
+
 def make_directory(path: str, directory: int | None = None) -> None:
     """Make a directory, unless there is one."""
     try:
@@ -154,7 +171,7 @@ def remove_oldest(place: int, kept: str, most_entries: int, most_bytes: int) -> 
     for _, name, file_size, mark in files:
         if count <= most_entries and size <= most_bytes:
             break
-        if name != kept and _is_removed(name, place, mark):
+        if name != kept and remove_if_unchanged(name, place, mark):
             count, size = count - 1, size - file_size
 
 
@@ -177,20 +194,3 @@ def _files_in(place: int) -> Iterator[tuple[float, str, int, Mark]]:
 def _is_tombstone(found: os.stat_result, now: float) -> bool:
     """Is a file a tombstone whose time has not come?"""
     return found.st_size == _TOMBSTONE_BYTES and now < found.st_mtime < now + _FUTURE_SEC
-
-
-def _is_removed(name: str, place: int, mark: Mark) -> bool:
-    """Remove a file, if it has that mark; false if it is being replaced."""
-    try:
-        descriptor = os.open(name, FILE_FLAGS, dir_fd=place)
-    except FileNotFoundError:
-        return True
-    try:
-        if not lock(descriptor) or mark_of_open(descriptor, name, place) != mark:
-            return False
-        remove(name, place)
-    except FileNotFoundError:
-        return True
-    finally:
-        os.close(descriptor)
-    return True
