@@ -19,14 +19,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from blackbox.faults import slow_function
 from blackbox.support import TIMED_OUT, UNREACHABLE
 
-from harness.handler_process import Handler, endpoint, private_mounts, write_config
+from harness.handler_process import Handler, endpoint, write_config
 from harness.modes import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, SOCKETMAP, TCP
+from harness.name_service import name_service
 from harness.scripted_backend import (
     Connection,
     ScriptedBackend,
@@ -187,31 +187,12 @@ def test_tls_that_is_never_finished(tmp_path, launch, step):
 # -- several addresses, and no address
 
 
-def _name_service(directory: Path, hosts: str, resolver: str | None = None) -> list[str]:
-    """A command prefix under which names come from HOSTS, then from the name server RESOLVER."""
-    sources = {
-        "/etc/hosts": hosts,
-        "/etc/nsswitch.conf": "hosts: files" + (" dns\n" if resolver else "\n"),
-        "/etc/host.conf": "multi on\n",
-        "/etc/resolv.conf": f"nameserver {resolver}\noptions timeout:30 attempts:1\n",
-    }
-    mounts = []
-    for number, (target, content) in enumerate(sources.items()):
-        if not Path(target).exists():
-            continue
-        source = directory / f"mount-{number}"
-        source.write_text(content, encoding="ascii")
-        source.chmod(0o644)
-        mounts.append((source, target))
-    return private_mounts(*mounts)
-
-
 TWO_ADDRESSES = "127.0.0.2 two.test\n127.0.0.3 two.test\n"
 
 
 def test_the_first_address_never_answers(tmp_path, launch):
     """The second address of a name is tried after a quarter of a second, not half of the time."""
-    prefix = _name_service(tmp_path, TWO_ADDRESSES)
+    prefix = name_service(tmp_path, TWO_ADDRESSES)
     backend = ScriptedBackend(answer(200, b'["value"]'), address="127.0.0.3")
     with backend, black_hole("127.0.0.2", backend.port):
         target = f"http://two.test:{backend.port}/"
@@ -223,7 +204,7 @@ def test_the_first_address_never_answers(tmp_path, launch):
 
 def test_the_first_address_refuses(tmp_path, launch):
     """An address where nobody listens costs no time: the next one is asked."""
-    prefix = _name_service(tmp_path, TWO_ADDRESSES)
+    prefix = name_service(tmp_path, TWO_ADDRESSES)
     with ScriptedBackend(answer(200, b"DUNNO"), address="127.0.0.3") as backend:
         config = write_config(tmp_path, endpoint(POLICY, f"http://two.test:{backend.port}/"))
         handler = launch("--config", config, "--endpoint", POLICY, prefix=prefix)
@@ -233,7 +214,7 @@ def test_the_first_address_refuses(tmp_path, launch):
 
 def test_every_address_refuses(tmp_path, launch):
     """When nobody listens at any address the backend could not be reached."""
-    prefix = _name_service(tmp_path, TWO_ADDRESSES)
+    prefix = name_service(tmp_path, TWO_ADDRESSES)
     config = write_config(tmp_path, endpoint(TCP, "http://two.test:9/"))
     handler = launch("--config", config, "--endpoint", TCP, prefix=prefix)
     assert handler.ask(TCP, REQUEST[TCP]) == UNREACHABLE[TCP]
@@ -241,7 +222,7 @@ def test_every_address_refuses(tmp_path, launch):
 
 def test_no_address_answers(tmp_path, launch):
     """Several addresses together get no more time than one."""
-    prefix = _name_service(tmp_path, TWO_ADDRESSES)
+    prefix = name_service(tmp_path, TWO_ADDRESSES)
     with contextlib.ExitStack() as stack:
         port = stack.enter_context(black_hole("127.0.0.2"))
         stack.enter_context(black_hole("127.0.0.3", port))
@@ -253,7 +234,7 @@ def test_no_address_answers(tmp_path, launch):
 
 def test_the_address_that_answers_is_slow(tmp_path, launch):
     """What the first address has used up is not given to the second one again."""
-    prefix = _name_service(tmp_path, TWO_ADDRESSES)
+    prefix = name_service(tmp_path, TWO_ADDRESSES)
     backend = ScriptedBackend(default=silence, address="127.0.0.3")
     with backend, black_hole("127.0.0.2", backend.port):
         target = f"http://two.test:{backend.port}/"
@@ -336,7 +317,7 @@ def test_a_resolver_that_never_answers(tmp_path, launch, backend):
     A stuck resolver does not keep the handler from leaving either: its own timeout is 30 s here.
     """
     resolver = "127.0.53.53"
-    prefix = _name_service(tmp_path, "127.0.0.1 localhost\n", resolver)
+    prefix = name_service(tmp_path, "127.0.0.1 localhost\n", resolver)
     with _name_server(resolver) as server:
         target = f"http://backend.test:{backend.port}/"
         config = write_config(tmp_path, endpoint(TCP, target, request_timeout=TIMEOUT_MS))
@@ -354,7 +335,7 @@ def test_a_resolver_that_never_answers(tmp_path, launch, backend):
 def test_leaving_while_the_resolver_is_stuck(tmp_path, launch):
     """The end of the connection is the end of the process, whatever the resolver does."""
     resolver = "127.0.53.54"
-    prefix = _name_service(tmp_path, "127.0.0.1 localhost\n", resolver)
+    prefix = name_service(tmp_path, "127.0.0.1 localhost\n", resolver)
     with _name_server(resolver):
         config = write_config(
             tmp_path, endpoint(TCP, "http://backend.test:1/", request_timeout=TIMEOUT_MS)

@@ -1,0 +1,477 @@
+# SPDX-License-Identifier: MIT
+"""Several targets, one of which fails: Postfix gets its answer from another one, and in time.
+
+The handler's own clock, in its log line, is held to the deadline, as in test_deadline.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+from blackbox.support import TIMED_OUT, UNREACHABLE, server_error, user_error
+
+from harness.certificates import Authority
+from harness.handler_process import endpoint, write_config
+from harness.modes import FOUND, FOUND_BODY, LOOKUPS, MODES, POLICY, REQUEST, TCP
+from harness.name_service import name_service
+from harness.scripted_backend import (
+    ScriptedBackend,
+    answer,
+    black_hole,
+    drip,
+    hang_up,
+    reset,
+    send_and_reset,
+    silence,
+    unused_port,
+)
+
+TIMEOUT_MS = 600
+SLACK_MS = 50
+EARLY_MS = 5
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n"
+
+_ELAPSED = re.compile(r"\((\d+(?:\.\d+)?) ms\)")
+
+
+def elapsed_ms(line: str) -> float:
+    """What the handler measured itself."""
+    match = _ELAPSED.search(line)
+    assert match, line
+    return float(match[1])
+
+
+class Frozen:
+    """A backend that is a process of its own, and can be stopped as one whose disk hangs."""
+
+    PROGRAM = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        print(self.command, flush=True)
+        body = sys.argv[1].encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    do_POST = do_GET
+    def log_message(self, *arguments): pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+
+    def __init__(self, body: bytes) -> None:
+        command = [sys.executable, "-c", self.PROGRAM, body.decode()]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline())
+        self.url = f"http://127.0.0.1:{self.port}/"
+
+    def asked(self) -> str:
+        """Wait for the next request that it reads; returns its method."""
+        return self.process.stdout.readline().strip()
+
+    def freeze(self) -> None:
+        """Stop the process: the kernel goes on accepting connections for it."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let the process go on."""
+        self.process.send_signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def frozen() -> Iterator[object]:
+    """Makes backends that can be frozen."""
+    with contextlib.ExitStack() as stack:
+
+        def make(mode: str) -> Frozen:
+            made = Frozen(FOUND_BODY[mode])
+            stack.callback(made.close)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def handler_of(tmp_path, launch):
+    """A handler for a list of targets."""
+
+    def build(mode: str, *targets: object, launch_with: dict | None = None, **keys: object):
+        urls = [each.url() if isinstance(each, ScriptedBackend) else each for each in targets]
+        keys.setdefault("request_timeout", TIMEOUT_MS)
+        config = write_config(tmp_path, endpoint(mode, urls, **keys))
+        return launch("--config", config, "--endpoint", mode, **(launch_with or {}))
+
+    return build
+
+
+@pytest.fixture
+def second() -> Iterator[ScriptedBackend]:
+    """The target that works, once it has an answer."""
+    with ScriptedBackend() as scripted:
+        yield scripted
+
+
+def good(mode: str):
+    """A step that answers."""
+    return answer(200, FOUND_BODY[mode])
+
+
+def ask(handler, mode: str) -> bytes:
+    """The reply to an ordinary request."""
+    return handler.ask(mode, REQUEST[mode])
+
+
+# -- the first one fails at the first request
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_first_one_is_refused(handler_of, second, mode):
+    """Nobody listens there: that costs no time. The journal says which target answered, and why."""
+    second.default = good(mode)
+    with unused_port() as sock:
+        url = f"http://127.0.0.1:{sock.getsockname()[1]}/"
+        handler = handler_of(mode, url, second, request_timeout=20_000)
+        assert [ask(handler, mode), ask(handler, mode)] == [FOUND[mode]] * 2
+    assert len(second.requests) == 2
+    first, later = handler.log_lines(2)
+    assert f": http://127.0.0.1:{sock_port(url)}: cannot connect to " in first
+    assert first.endswith(f"; then http://{second.authority} was asked")
+    assert later.endswith(" ms)"), "it is known to be down then"
+
+
+def sock_port(url: str) -> int:
+    """The port of a URL."""
+    return int(url.rpartition(":")[2].strip("/"))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_first_one_is_a_black_hole(handler_of, second, mode):
+    """Its packets vanish: half of the time is left for the second one, whatever the mode is."""
+    second.default = good(mode)
+    with black_hole() as port:
+        handler = handler_of(mode, f"http://127.0.0.1:{port}/", second)
+        assert ask(handler, mode) == FOUND[mode]
+        assert TIMEOUT_MS / 2 - EARLY_MS <= elapsed_ms(handler.log_lines(1)[0]) < TIMEOUT_MS
+        assert ask(handler, mode) == FOUND[mode]
+        assert elapsed_ms(handler.log_lines(2)[1]) < TIMEOUT_MS / 2
+    assert len(second.requests) == 2
+
+
+@pytest.mark.parametrize("mode", LOOKUPS)
+@pytest.mark.parametrize("later", [False, True])
+def test_the_first_one_is_frozen(handler_of, second, frozen, mode, later):
+    """A lookup is answered by the second one, on new connections and on kept ones."""
+    second.default = good(mode)
+    first = frozen(mode)
+    handler = handler_of(mode, first.url, second)
+    if later:
+        assert ask(handler, mode) == FOUND[mode]
+        assert first.asked() == "GET"
+    first.freeze()
+    assert ask(handler, mode) == FOUND[mode]
+    assert ask(handler, mode) == FOUND[mode]
+    assert len(second.requests) == 2
+    assert TIMEOUT_MS / 2 - EARLY_MS <= elapsed_ms(handler.log_lines(1 + later)[later]) < TIMEOUT_MS
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_policy_request_to_a_frozen_one(handler_of, second, frozen, later):
+    """It has been sent: it waits for its deadline, and is sent to nobody else. The next one is."""
+    first = frozen(POLICY)
+    handler = handler_of(POLICY, first.url, second)
+    if later:
+        assert ask(handler, POLICY) == FOUND[POLICY]
+        assert first.asked() == "POST"
+    first.freeze()
+    assert ask(handler, POLICY) == TIMED_OUT[POLICY]
+    line = handler.log_lines(1 + later)[-1]
+    assert TIMEOUT_MS - EARLY_MS <= elapsed_ms(line) <= TIMEOUT_MS + 5 * SLACK_MS
+    assert "; the request may have been read, so no other target is asked" in line
+    assert second.connections == []
+    second.default = good(POLICY)
+    assert ask(handler, POLICY) == FOUND[POLICY]
+    first.thaw()
+    assert first.asked() == "POST", "it reads what it was asked before"
+
+
+FAILING = {
+    "status 500": answer(500, b"x"),
+    "closed unanswered": hang_up,
+    "reset unanswered": reset,
+    "reset within the head": send_and_reset(HEAD),
+    "reset within the body": send_and_reset(HEAD + b'\r\n["'),
+    "a body that drips": drip(b" " * 99, at_once=HEAD + b"\r\n", interval_sec=0.05),
+}
+
+
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("step", FAILING.values(), ids=FAILING)
+def test_the_first_one_fails(handler_of, backend, second, mode, step, later):
+    """A lookup goes on; a policy request is in no case sent twice."""
+    backend.script(*[good(mode)] * later)
+    backend.default = step
+    handler = handler_of(mode, backend, second)
+    if later:
+        assert ask(handler, mode) == FOUND[mode]
+    if mode == POLICY:
+        expected = {UNREACHABLE[mode], server_error(500)[mode], TIMED_OUT[mode]}
+        assert ask(handler, mode) in expected
+        assert second.requests == []
+    else:
+        second.script(good(mode))
+        assert ask(handler, mode) == FOUND[mode]
+    assert elapsed_ms(handler.log_lines(1 + later)[-1]) < TIMEOUT_MS + 5 * SLACK_MS
+    second.script(good(mode))
+    assert ask(handler, mode) == FOUND[mode]
+    # A lookup whose kept connection ends is sent once more to the same target, as ever.
+    is_resent = later and mode != POLICY and step in (hang_up, reset)
+    assert len(backend.requests) == 1 + later + is_resent
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_certificate_for_another_name(tmp_path, handler_of, mode):
+    """The first target's certificate is refused, the second one's is accepted and answers."""
+    authority = Authority(tmp_path)
+    first = ScriptedBackend(tls=authority.server("other.example"))
+    with first, ScriptedBackend(tls=authority.server("127.0.0.1"), default=good(mode)) as other:
+        handler = handler_of(
+            mode, first, other, tls_ca_file=str(authority.ca_file), request_timeout=20_000
+        )
+        assert [ask(handler, mode), ask(handler, mode)] == [FOUND[mode]] * 2
+        assert (len(first.requests), len(other.requests)) == (0, 2)
+        assert [request.connection for request in other.requests] == [0, 0]
+    assert "is not accepted: " in handler.log_lines(1)[0]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("status", [401, 403, 408, 429])
+def test_a_refusal_is_an_answer(handler_of, backend, second, mode, status):
+    """No other target is asked for another opinion."""
+    backend.default = answer(status)
+    handler = handler_of(mode, backend, second, request_timeout=20_000)
+    assert ask(handler, mode) == user_error(status)[mode]
+    assert second.connections == []
+
+
+# -- deadlines
+
+
+def assert_in_time(handler, mode: str, expected: bytes) -> None:
+    """The best of three requests ends within the slack, and none ends early."""
+    measured: list[float] = []
+    for number in range(1, 4):
+        assert ask(handler, mode) == expected
+        measured.append(elapsed_ms(handler.log_lines(number)[-1]))
+        assert measured[-1] >= TIMEOUT_MS - EARLY_MS, measured
+        if measured[-1] <= TIMEOUT_MS + SLACK_MS:
+            return
+    pytest.fail(f"never within {SLACK_MS} ms of {TIMEOUT_MS} ms: {measured}")
+
+
+@pytest.mark.parametrize("count", range(2, 9))
+@pytest.mark.parametrize("mode", [TCP, POLICY])
+def test_all_are_silent(handler_of, mode, count):
+    """Any number of targets together has no more time than one."""
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(ScriptedBackend(default=silence)) for _ in range(count)]
+        handler = handler_of(mode, *servers)
+        assert_in_time(handler, mode, TIMED_OUT[mode])
+        if mode == POLICY:
+            # The second request goes to another target, because the first one is known to be down.
+            asked = [len(server.requests) for server in servers]
+            assert sum(asked) == handler.log.count("\n")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_all_are_black_holes(handler_of, mode):
+    """Connecting to several targets is bounded as well."""
+    with contextlib.ExitStack() as stack:
+        urls = [f"http://127.0.0.1:{stack.enter_context(black_hole())}/" for _ in range(3)]
+        assert_in_time(handler_of(mode, *urls), mode, TIMED_OUT[mode])
+
+
+KINDS = {
+    "silent": silence,
+    "dripping": drip(HEAD, interval_sec=0.05),
+    "TLS that is never finished": None,
+}
+
+
+@pytest.mark.parametrize("first", KINDS)
+@pytest.mark.parametrize("last", KINDS)
+def test_slow_in_different_ways(handler_of, first, last):
+    """However each of them is slow, their times add up to the deadline."""
+    with contextlib.ExitStack() as stack:
+        urls = []
+        for kind in (first, last):
+            if KINDS[kind] is None:
+                server = stack.enter_context(ScriptedBackend(on_accept=silence))
+                urls.append(server.url().replace("http:", "https:"))
+            else:
+                server = stack.enter_context(ScriptedBackend(default=KINDS[kind]))
+                urls.append(server.url())
+        assert_in_time(handler_of(TCP, *urls), TCP, TIMED_OUT[TCP])
+
+
+def test_the_shortest_useful_timeout(handler_of, second):
+    """With 100 ms, 50 are left when the first target is silent. A busy machine has three tries."""
+    second.default = good(TCP)
+    with contextlib.ExitStack() as stack:
+        for _ in range(3):
+            first = stack.enter_context(ScriptedBackend(default=silence))
+            handler = handler_of(TCP, first, second, request_timeout=100)
+            if ask(handler, TCP) == FOUND[TCP]:
+                return
+    pytest.fail("the second target never had enough time")
+
+
+# -- names with several addresses
+
+TWO_ADDRESSES = "127.0.0.2 two.test\n127.0.0.3 two.test\n127.0.0.4 one.test\n"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_names_with_several_addresses(tmp_path, handler_of, mode):
+    """All addresses of the first target are tried before the second one is."""
+    prefix = name_service(tmp_path, TWO_ADDRESSES)
+    with ScriptedBackend(address="127.0.0.4", default=good(mode)) as other:
+        urls = [f"http://{name}:{other.port}/" for name in ("two.test", "one.test")]
+        handler = handler_of(mode, *urls, launch_with={"prefix": prefix}, request_timeout=20_000)
+        assert ask(handler, mode) == FOUND[mode]
+        (line,) = handler.log_lines(1)
+        assert f"(127.0.0.2 port {other.port}: Connection refused; 127.0.0.3 port " in line
+        assert line.endswith(f"then http://one.test:{other.port} was asked")
+
+
+def test_the_first_name_has_an_address_that_answers(tmp_path, handler_of):
+    """One address of several is enough: the other target is not asked."""
+    prefix = name_service(tmp_path, TWO_ADDRESSES)
+    first = ScriptedBackend(address="127.0.0.3", default=good(TCP))
+    with first, black_hole("127.0.0.2", first.port):
+        urls = [f"http://{name}:{first.port}/" for name in ("two.test", "one.test")]
+        handler = handler_of(TCP, *urls, launch_with={"prefix": prefix}, request_timeout=20_000)
+        assert ask(handler, TCP) == FOUND[TCP]
+        assert handler.log_lines(1)[0].endswith(" ms)")
+
+
+def test_the_first_name_is_unknown(tmp_path, handler_of, second):
+    """A name that cannot be resolved is an outage of its target only."""
+    prefix = name_service(tmp_path, "127.0.0.1 localhost\n")
+    second.default = good(POLICY)
+    handler = handler_of(
+        POLICY,
+        "http://gone.test/",
+        second,
+        launch_with={"prefix": prefix},
+        request_timeout=20_000,
+    )
+    assert ask(handler, POLICY) == FOUND[POLICY]
+    assert "the name gone.test cannot be resolved" in handler.log_lines(1)[0]
+
+
+# -- what is remembered, and for how long
+
+
+def test_back_again(handler_of, backend, second):
+    """A target that was down is asked again after a second, and then answers all requests."""
+    backend.script(answer(500))
+    backend.default = second.default = good(TCP)
+    handler = handler_of(TCP, backend, second, request_timeout=20_000)
+    began = time.monotonic()
+    while len(backend.requests) < 2:
+        assert ask(handler, TCP) == FOUND[TCP]
+        assert time.monotonic() < began + 15
+    assert time.monotonic() - began >= 1
+    count = len(second.requests)
+    assert [ask(handler, TCP) for _ in range(5)] == [FOUND[TCP]] * 5
+    assert (len(backend.requests), len(second.requests)) == (7, count)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_hibernation(handler_of, backend, second, mode):
+    """An idle handler closes all its connections, and after that asks as before."""
+    backend.script(good(mode), reset)
+    second.default = good(mode)
+    handler = handler_of(mode, backend, second, hibernate_after=1, request_timeout=20_000)
+    assert ask(handler, mode) == FOUND[mode]
+    backend.wait_for_end_of(0)
+    ask(handler, mode)  # the first target resets the new connection
+    if mode == POLICY:
+        assert ask(handler, mode) == FOUND[mode]
+    second.wait_for_end_of(0)
+    backend.default = good(mode)
+    assert ask(handler, mode) == FOUND[mode]
+    assert len(backend.requests) == 3, "without a directory, nothing is remembered any more"
+    assert handler.finish().status == 0
+
+
+@pytest.mark.parametrize("mode", [TCP, POLICY])
+def test_the_list_changes(tmp_path, handler_of, backend, second, mode):
+    """A new list is in force from the next request on, also on an open connection."""
+    backend.default = second.default = good(mode)
+    handler = handler_of(mode, backend, second, request_timeout=20_000)
+    assert ask(handler, mode) == FOUND[mode]
+    for targets in ([second.url(), backend.url()], second.url(), [second.url()], backend.url()):
+        before = len(backend.requests), len(second.requests)
+        write_config(tmp_path, endpoint(mode, targets))
+        assert ask(handler, mode) == FOUND[mode]
+        is_second = backend.url() != targets
+        asked = len(backend.requests), len(second.requests)
+        assert asked == (before[0] + (not is_second), before[1] + is_second)
+    assert handler.finish().status == 0
+
+
+def test_a_list_that_cannot_be_used(tmp_path, handler_of, backend, second):
+    """One wrong URL makes all of it unusable; a handler goes on with what it had, and tells why."""
+    backend.default = good(TCP)
+    handler = handler_of(TCP, backend, second, request_timeout=20_000)
+    assert ask(handler, TCP) == FOUND[TCP]
+    write_config(tmp_path, endpoint(TCP, [second.url(), "ftp://s3cret@b.example/"]))
+    until = time.monotonic() + 15
+    while "$.endpoints[0].target[1]" not in handler.log:
+        assert ask(handler, TCP) == FOUND[TCP]
+        assert time.monotonic() < until
+    assert second.connections == []
+    assert "s3cret" not in handler.log
+
+
+def test_a_list_of_one(handler_of, backend):
+    """It is what a single URL is: the same words, and no field of the journal more."""
+    handler = handler_of(TCP, backend, request_timeout=20_000)
+    backend.script(hang_up, good(TCP))
+    assert [ask(handler, TCP), ask(handler, TCP)] == [UNREACHABLE[TCP], FOUND[TCP]]
+    assert "http://" not in handler.log_lines(2)[0]
+
+
+def test_secrets(handler_of):
+    """User information, paths and queries are not in any line, whatever fails."""
+    with ScriptedBackend(default=answer(500)) as one, ScriptedBackend(default=hang_up) as other:
+        urls = [
+            one.url("/s3cret?s3cret=1", "s3cret:s3cret@"),
+            other.url("/s3cret?s3cret=2", "s3cret:s3cret@"),
+        ]
+        handler = handler_of(TCP, *urls, *[url + "x" for url in urls], request_timeout=20_000)
+        assert ask(handler, TCP) == UNREACHABLE[TCP]
+        (line,) = handler.log_lines(1)
+    assert "s3cret" not in line
+    assert f"http://{one.authority} [0]: status 500; then http://{other.authority} [1]: " in line
+    assert json.dumps(line).isprintable()
