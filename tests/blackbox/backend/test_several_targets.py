@@ -33,6 +33,7 @@ from harness.scripted_backend import (
     silence,
     unused_port,
 )
+from postfix_rest_inetd.cache import clock, outages
 
 TIMEOUT_MS = 600
 SLACK_MS = 50
@@ -113,11 +114,18 @@ def frozen() -> Iterator[object]:
 def handler_of(tmp_path, launch):
     """A handler for a list of targets."""
 
-    def build(mode: str, *targets: object, launch_with: dict | None = None, **keys: object):
+    def build(
+        mode: str,
+        *targets: object,
+        launch_with: dict | None = None,
+        cache: object = None,
+        **keys: object,
+    ):
         urls = [each.url() if isinstance(each, ScriptedBackend) else each for each in targets]
         keys.setdefault("request_timeout", TIMEOUT_MS)
         config = write_config(tmp_path, endpoint(mode, urls, **keys))
-        return launch("--config", config, "--endpoint", mode, **(launch_with or {}))
+        more = [] if cache is None else [f"--cache-directory={cache}"]
+        return launch("--config", config, "--endpoint", mode, *more, **(launch_with or {}))
 
     return build
 
@@ -404,6 +412,62 @@ def test_back_again(handler_of, backend, second):
     count = len(second.requests)
     assert [ask(handler, TCP) for _ in range(5)] == [FOUND[TCP]] * 5
     assert (len(backend.requests), len(second.requests)) == (7, count)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_all_handlers_know(tmp_path, handler_of, backend, second, mode):
+    """With a directory, a handler that has asked nothing yet knows what another one has found."""
+    backend.default = answer(500)
+    second.default = good(mode)
+    first = handler_of(mode, backend, second, cache=tmp_path, request_timeout=20_000)
+    ask(first, mode)
+    assert len(backend.requests) == 1
+    for _ in range(2):
+        later = handler_of(mode, backend, second, cache=tmp_path, request_timeout=20_000)
+        assert ask(later, mode) == FOUND[mode]
+        assert later.log_lines(1)[0].endswith(" ms)")
+    assert len(backend.requests) == 1
+    (record,) = (tmp_path / "1" / "backends").iterdir()
+    backend.default = good(mode)
+    began = time.monotonic()
+    while record.exists():
+        assert ask(first, mode) == FOUND[mode]
+        assert time.monotonic() < began + 15
+    assert len(backend.requests) == 2, "one request of one handler has found that it is back"
+    assert ask(later, mode) == FOUND[mode]
+    assert len(backend.requests) == 3
+
+
+def test_a_directory_that_cannot_be_used(tmp_path, handler_of, backend, second):
+    """Each handler remembers for itself, the operator is told once, and nothing fails."""
+    (tmp_path / "file").write_bytes(b"")
+    backend.default = answer(500)
+    second.default = good(TCP)
+    handler = handler_of(TCP, backend, second, cache=tmp_path / "file", request_timeout=20_000)
+    assert [ask(handler, TCP) for _ in range(3)] == [FOUND[TCP]] * 3
+    assert (len(backend.requests), len(second.requests)) == (1, 3)
+    handler.finish()
+    assert handler.log.count("Not a directory") == 1
+
+
+def test_hibernation_with_a_directory(tmp_path, handler_of, backend, second):
+    """A handler that wakes up knows what was found before, by itself or by others."""
+    backend.default = second.default = good(TCP)
+    handler = handler_of(
+        TCP, backend, second, cache=tmp_path, hibernate_after=1, request_timeout=20_000
+    )
+    assert ask(handler, TCP) == FOUND[TCP]
+    backend.wait_for_end_of(0)
+    known = outages.Outages(str(tmp_path))
+    known.failed(backend.url())
+    (record,) = (tmp_path / "1" / "backends").iterdir()
+    down = outages._Record(time.time(), clock.now(), 30.0, 30.0)  # for longer than the test lasts
+    record.write_bytes(down.packed(known._key_of(backend.url())[1]))
+    assert ask(handler, TCP) == FOUND[TCP]
+    second.wait_for_end_of(0)
+    assert ask(handler, TCP) == FOUND[TCP]
+    assert (len(backend.requests), len(second.requests)) == (1, 2)
+    assert handler.finish().status == 0
 
 
 @pytest.mark.parametrize("mode", MODES)
