@@ -20,7 +20,7 @@ from postfix_rest_inetd.admin.statistics.counters import BOUNDS_USEC, Counters, 
 from postfix_rest_inetd.admin.statistics.groups import Groups
 from postfix_rest_inetd.admin.statistics.heavy import Heavy
 from postfix_rest_inetd.admin.statistics.histogram import ERROR, MAX_BUCKETS, MAX_VALUE, Histogram
-from postfix_rest_inetd.admin.statistics.journal_entry import OUTCOMES, JournalEntry
+from postfix_rest_inetd.admin.statistics.journal_entry import OUTCOMES, SOURCES, JournalEntry
 from postfix_rest_inetd.admin.statistics.timeline import MAX_SLOTS, Timeline
 from postfix_rest_inetd.admin.statistics.totals import MAX_ENDPOINTS, Totals
 
@@ -157,17 +157,17 @@ def test_timeline(requests, number):
     """No request is lost, and each column has those of its time; slots and columns are bounded."""
     timeline = Timeline()
     for second, failed in requests:
-        timeline.add(second * 1_000_000, failed=failed)
+        timeline.add(second * 1_000_000, failed=failed, stale=not failed)
     assert len(timeline.slots) <= MAX_SLOTS
     begin, seconds, columns = timeline.columns(number)
     assert len(columns) <= number
     assert columns[0][0] > 0
     assert columns[-1][0] > 0
-    for index, (count, failures) in enumerate(columns):
+    for index, (count, failures, stale) in enumerate(columns):
         first = begin + index * seconds
         there = [failed for second, failed in requests if first <= second < first + seconds]
-        assert (count, failures) == (len(there), sum(there))
-    assert sum(count for count, _ in columns) == len(requests)
+        assert (count, failures, stale) == (len(there), sum(there), len(there) - sum(there))
+    assert sum(count for count, *_ in columns) == len(requests)
 
 
 # -- all together
@@ -233,6 +233,8 @@ ENTRIES = st.builds(
     st.just(""),
     st.sampled_from(["", "cold", "woken"]),
     st.integers(0, 10**8),
+    st.sampled_from(SOURCES),
+    st.integers(0, 10**8),
 )
 
 
@@ -252,6 +254,7 @@ def test_exposition(some):
         "postfix_rest_requests": "counter",
         "postfix_rest_other_errors": "counter",
         "postfix_rest_responses": "counter",
+        "postfix_rest_answers": "counter",
         "postfix_rest_request_duration_seconds": "histogram",
         "postfix_rest_backend_duration_seconds": "histogram",
         "postfix_rest_start_duration_seconds": "histogram",

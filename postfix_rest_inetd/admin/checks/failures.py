@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """`check --probe`: which requests failed in the last hour, and why, according to the journal.
 
-The questions that `check` itself asks are left out if their keys are logged. Only entries about
-failures are read, and at most MAX_ENTRIES of them.
+A request that got a stale answer did not fail, but its backend did: such requests are counted
+apart. The questions that `check` itself asks are left out if their keys are logged. Only entries of
+these two kinds are read, and at most MAX_ENTRIES of them.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ _MORE = commands(
 )
 
 
-class _Failed(NamedTuple):
-    """Failures of one endpoint: how often each cause occurred, and when the last one did."""
+class _Kind(NamedTuple):
+    """Requests of one endpoint that fared alike: how often for each cause, and when the last."""
 
     causes: Counter[str]
     last: list[float]
@@ -46,7 +47,8 @@ def findings(endpoints: list[Endpoint], until: float) -> Iterator[Finding]:
         what = "was not checked: only root and the group systemd-journal may read it"
         yield Finding(NOTE, "journal", what)
         return
-    failed = {endpoint.name: _Failed(Counter(), [0.0]) for endpoint in endpoints}
+    failed = {endpoint.name: _Kind(Counter(), [0.0]) for endpoint in endpoints}
+    stale = {endpoint.name: _Kind(Counter(), [0.0]) for endpoint in endpoints}
     is_all = True
     try:
         with Journal() as journal:
@@ -56,7 +58,7 @@ def findings(endpoints: list[Endpoint], until: float) -> Iterator[Finding]:
                 if number == MAX_ENTRIES:
                     is_all = False
                     break
-                own = failed.get(entry.endpoint)
+                own = (failed if entry.failed else stale).get(entry.endpoint)
                 # `check` itself says so if the configuration still cannot be used.
                 if own is None or entry.outcome == model.UNUSABLE_CONFIG or _is_ours(entry):
                     continue
@@ -64,9 +66,10 @@ def findings(endpoints: list[Endpoint], until: float) -> Iterator[Finding]:
                 own.last[0] = entry.when_usec / 1_000_000
     except JournalError as error:
         yield Finding(NOTE, "journal", f"was not checked: {error}")
-    for name, own in failed.items():
-        if own.causes:
-            yield _told(name, own, is_all=is_all)
+    for kind, fared in ((failed, "failed"), (stale, "got a stale answer")):
+        for name, own in kind.items():
+            if own.causes:
+                yield _told(name, own, fared, is_all=is_all)
 
 
 def _is_open() -> bool:
@@ -79,15 +82,15 @@ def _is_open() -> bool:
     return not files or any(os.access(path, os.R_OK) for path in files)
 
 
-def _told(name: str, failed: _Failed, *, is_all: bool) -> Finding:
-    number = failed.causes.total()
-    cause, times = failed.causes.most_common(1)[0]
-    at = time.strftime("%H:%M:%S", time.localtime(failed.last[0]))
+def _told(name: str, kind: _Kind, fared: str, *, is_all: bool) -> Finding:
+    number = kind.causes.total()
+    cause, times = kind.causes.most_common(1)[0]
+    at = time.strftime("%H:%M:%S", time.localtime(kind.last[0]))
     requests = "request" if number == 1 else "requests"
-    what = f"{number} {requests} failed in the last hour, the last one at {at}"
+    what = f"{number} {requests} {fared} in the last hour, the last one at {at}"
     if not is_all:
-        what = f"more than {number} {requests} failed in the last hour, these until {at}"
-    most = "" if len(failed.causes) == 1 else f"most often ({times}) "
+        what = f"more than {number} {requests} {fared} in the last hour, these until {at}"
+    most = "" if len(kind.causes) == 1 else f"most often ({times}) "
     advice = f"If it still happens, see what failed and why:\n{_MORE}"
     return Finding(WARNING, f"{name}: journal", f"{what}; {most}{cause}", advice)
 

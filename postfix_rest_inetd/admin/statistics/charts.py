@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from postfix_rest_inetd.admin.statistics.journal_entry import GOOD_OUTCOMES, OUTCOMES
 from postfix_rest_inetd.admin.statistics.layout import NAME_WIDTH, moment
 from postfix_rest_inetd.admin.ui.draw import bar, chart, length, share
-from postfix_rest_inetd.admin.ui.terminal import BAD, GOOD, LABEL, TITLE, WIRE, painted
+from postfix_rest_inetd.admin.ui.terminal import BAD, DOUBTFUL, GOOD, LABEL, TITLE, WIRE, painted
 from postfix_rest_inetd.admin.ui.wrap import WIDTH
 
 if TYPE_CHECKING:
@@ -50,17 +50,17 @@ def latency(totals: Totals) -> Iterator[str]:
 
 
 def timeline(totals: Totals) -> Iterator[str]:
-    """Requests over time and, if there were any, failures."""
+    """Requests over time and, if there were any, failures and stale answers."""
     begin, seconds, columns = totals.timeline.columns(WIDTH - 12)
-    requests = [count for count, _ in columns]
-    failures = [count for _, count in columns]
+    requests, failures, stale = zip(*columns, strict=True)
     yield painted(f"timeline, {length(seconds)} a column", TITLE)
     for number, line in enumerate(chart(requests, CHART_HEIGHT)):
         label = f"{max(requests):10} " if number == 0 else " " * 11
         yield painted(label, LABEL) + painted(line, WIRE)
-    if any(failures):
-        worst = f"{max(failures)} failed"
-        yield painted(f"{worst:>10} ", LABEL) + painted(chart(failures, 1)[0], BAD)
+    for counts, word, style in ((failures, "failed", BAD), (stale, "stale", DOUBTFUL)):
+        if any(counts):
+            worst = f"{max(counts)} {word}"
+            yield painted(f"{worst:>10} ", LABEL) + painted(chart(counts, 1)[0], style)
     first, last = moment(begin), moment(begin + seconds * len(columns))
     gap = max(2, len(columns) - len(first) - len(last))
     yield painted(f"{'':11}{first}{'':{gap}}{last}", LABEL)

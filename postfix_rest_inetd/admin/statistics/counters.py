@@ -28,6 +28,8 @@ BOUNDS_USEC = (
 )
 
 _STATUSES = range(100, 1000)
+# What the first versions did not count.
+_LATER = ("starts", "sources")
 
 
 class Series(NamedTuple):
@@ -61,7 +63,8 @@ class Counters:
         others: the same for requests that no endpoint answered, and for other trouble.
         responses: by series and HTTP status.
         elapsed: the latencies of requests, by series.
-        backend: the backend's part of them, by series.
+        backend: the backend's part of them, by series, for requests that asked it.
+        sources: requests, by series and where the answer came from.
         starts: how long handlers took to be ready, by series and COLD or WOKEN.
         last_usec: when the newest entry was written.
     """
@@ -73,6 +76,7 @@ class Counters:
         self.responses: dict[tuple[Series, str], int] = {}
         self.elapsed: dict[Series, Buckets] = {}
         self.backend: dict[Series, Buckets] = {}
+        self.sources: dict[tuple[Series, str], int] = {}
         self.starts: dict[tuple[Series, str], Buckets] = {}
         self.last_usec = 0
         self._names: set[str] = set()
@@ -92,7 +96,9 @@ class Counters:
         if entry.status in _STATUSES:
             _count(self.responses, series, str(entry.status))
         self.elapsed.setdefault(series, Buckets()).add(entry.elapsed_usec)
-        self.backend.setdefault(series, Buckets()).add(entry.backend_usec)
+        if entry.asked:
+            self.backend.setdefault(series, Buckets()).add(entry.backend_usec)
+        _count(self.sources, series, entry.source)
         if entry.start:
             self.starts.setdefault((series, entry.start), Buckets()).add(entry.start_usec)
 
@@ -106,6 +112,7 @@ class Counters:
     def to_state(self) -> dict[str, Any]:
         """All counters, as a JSON document."""
         tables = {"requests": self.requests, "others": self.others, "responses": self.responses}
+        tables["sources"] = self.sources
         histograms = {"elapsed": self.elapsed, "backend": self.backend}
         return {
             "version": VERSION,
@@ -135,6 +142,8 @@ class Counters:
         counters.last_usec = _whole(state["last_usec"])
         tables = {"requests": counters.requests, "others": counters.others}
         tables["responses"] = counters.responses
+        tables["sources"] = counters.sources
+        state = {**{name: [] for name in _LATER}, **state}
         for name, table in tables.items():
             for endpoint, mode, label, count in state[name]:
                 counters._names.add(str(endpoint))
@@ -143,8 +152,7 @@ class Counters:
             histogram: dict[Series, Buckets] = getattr(counters, name)
             for endpoint, mode, *numbers in state[name]:
                 histogram[Series(str(endpoint), str(mode))] = _buckets(numbers)
-        # The first versions did not count starts.
-        for endpoint, mode, kind, *numbers in state.get("starts", []):
+        for endpoint, mode, kind, *numbers in state["starts"]:
             counters.starts[Series(str(endpoint), str(mode)), str(kind)] = _buckets(numbers)
         return counters
 

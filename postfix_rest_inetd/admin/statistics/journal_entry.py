@@ -2,8 +2,8 @@
 """From the fields of a journal entry (log_entry.py) to the data that is counted. A pure function.
 
 Any local user can write entries with these fields, so nothing in them is trusted. An entry counts
-only if its mode, its outcome and its start are known ones and its numbers are numbers. Texts are
-cut and made printable.
+only if its mode, its outcome, its start and its source are known ones and its numbers are numbers.
+Texts are cut and made printable.
 """
 
 from __future__ import annotations
@@ -42,12 +42,17 @@ _CODES = {"5": REFUSED, "4": DEFERRED}
 COLD, WOKEN = "cold", "woken"
 STARTS = (COLD, WOKEN)
 
+# Where an answer came from. STALE is a stored answer that was used because the backend failed.
+BACKEND, STORED, STALE = "backend", "stored", "stale"
+SOURCES = (BACKEND, STORED, STALE)
+
 MAX_NAME_CHARACTERS = 100
 MAX_CAUSE_CHARACTERS = 300
 
 _MAX_DIGITS = 13
 _OUTCOMES = frozenset(OUTCOMES)
 _GOOD = frozenset(GOOD_OUTCOMES)
+_STORABLE = (model.FOUND, model.NOT_FOUND)
 
 
 class JournalEntry(NamedTuple):
@@ -63,7 +68,8 @@ class JournalEntry(NamedTuple):
     backend_usec: int
     status: int
     cause: str
-    """Why a request failed, in the same words for the same cause; empty for a success."""
+    """Why a request failed, or a stale answer had to be used, in the same words for the same cause;
+    otherwise empty."""
     subjects: tuple[tuple[str, str], ...]
     """What the request was about, if that is logged: pairs of a kind (`key`) and a text."""
     number: int = 1
@@ -73,11 +79,20 @@ class JournalEntry(NamedTuple):
     start: str = ""
     """COLD or WOKEN for the first request of a process; empty for others."""
     start_usec: int = 0
+    source: str = BACKEND
+    """One of SOURCES. BACKEND if the backend was asked and no stored answer was used."""
+    age_sec: int = 0
+    """How long before the request a stored answer was stored."""
 
     @property
     def failed(self) -> bool:
         """Did Postfix get something other than an answer of the backend?"""
         return self.outcome not in _GOOD
+
+    @property
+    def asked(self) -> bool:
+        """Was the backend asked? Before a stale answer, it may have been."""
+        return self.source == BACKEND or self.backend_usec > 0
 
 
 _SUBJECTS = (
@@ -98,12 +113,12 @@ def parse(fields: Fields, when_usec: int) -> JournalEntry | None:
         status = _number(fields, "HTTP_STATUS")
         start_usec = _number(fields, "START_USEC")
         count = _number(fields, "COUNT")
+        age_sec = _number(fields, "AGE")
     except ValueError:
         return None
     start = _text(fields, "START")
-    if outcome not in _OUTCOMES or (mode and mode not in model.MODES):
-        return None
-    if start and start not in STARTS:
+    source = _text(fields, "SOURCE") or BACKEND
+    if outcome not in _OUTCOMES or not _are_known(mode, start, source, outcome):
         return None
     is_request = PREFIX + "ELAPSED_USEC" in fields
     if is_request or PREFIX + "COUNT" not in fields:
@@ -118,12 +133,23 @@ def parse(fields: Fields, when_usec: int) -> JournalEntry | None:
         elapsed,
         backend,
         status,
-        "" if outcome in _GOOD else _cause(fields, outcome, status),
+        _cause(fields, outcome, status) if outcome not in _GOOD or source == STALE else "",
         _subjects(fields, mode),
         count,
         _effect(_text(fields, "ACTION")),
         start,
         start_usec,
+        source,
+        age_sec,
+    )
+
+
+def _are_known(mode: str, start: str, source: str, outcome: str) -> bool:
+    """Does a handler write these values? Only found and not found are stored."""
+    return (
+        (not mode or mode in model.MODES)
+        and (not start or start in STARTS)
+        and (source == BACKEND or (source in SOURCES and outcome in _STORABLE))
     )
 
 

@@ -2,8 +2,8 @@
 """The report of `stats` as JSON, for programs.
 
 Durations are in microseconds, points in time in seconds since 1970. `error` says how far numbers
-may be off: percentiles by that part of their value, and counters of `causes` and `busiest` by that
-much too low. Programs rely on the keys: a version may add some, but not remove any.
+may be off: percentiles by that part of their value, and counters of `causes`, `stale` and `busiest`
+by that much too low. Programs rely on the keys: a version may add some, but not remove any.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.statistics.histogram import ERROR, PERCENTILES
+from postfix_rest_inetd.admin.statistics.journal_entry import SOURCES, STALE, STORED
 
 if TYPE_CHECKING:
     from typing import Any
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.admin.statistics.groups import Groups
     from postfix_rest_inetd.admin.statistics.heavy import Heavy
     from postfix_rest_inetd.admin.statistics.histogram import Histogram
+    from postfix_rest_inetd.admin.statistics.sources import Sources
     from postfix_rest_inetd.admin.statistics.timeline import Timeline
     from postfix_rest_inetd.admin.statistics.totals import EndpointTotals, Totals
 
 TOP = 100
+_COUNTS = ("requests", "failures", "stale")  # of a slot of the timeline
 
 
 def report(totals: Totals, since: float | None, until: float | None) -> str:
@@ -41,6 +44,7 @@ def document(totals: Totals, since: float | None, until: float | None) -> dict[s
         "failures": totals.failures,
         "outcomes": dict(totals.outcomes()),
         "elapsed": _times(totals.elapsed()),
+        "sources": _sources(totals.sources()),
         "endpoints": [
             {"name": name, "mode": mode, **_endpoint(endpoint)}
             for (name, mode), endpoint in sorted(totals.endpoints.items())
@@ -51,12 +55,17 @@ def document(totals: Totals, since: float | None, until: float | None) -> dict[s
             {"endpoint": endpoint, "outcome": outcome, "status": status, "cause": cause, "count": n}
             for (endpoint, outcome, status, cause), n in totals.causes.top(TOP)
         ],
+        "stale": [
+            {"endpoint": endpoint, "cause": cause, "count": count}
+            for (endpoint, cause), count in totals.stale.top(TOP)
+        ],
         "busiest": {kind: _busiest(kind, heavy) for kind, heavy in totals.subjects.items()},
         **({} if totals.groups is None else {"by": _groups(totals.groups)}),
         "timeline": _timeline(totals.timeline),
         "error": {
             "percentiles": ERROR,
             "causes": totals.causes.missed,
+            "stale": totals.stale.missed,
             **{kind: heavy.missed for kind, heavy in totals.subjects.items()},
         },
     }
@@ -70,6 +79,17 @@ def _endpoint(endpoint: EndpointTotals) -> dict[str, Any]:
         "statuses": {str(s): n for s, n in sorted(endpoint.statuses.items()) if s},
         "elapsed": _times(endpoint.elapsed),
         "backend": _times(endpoint.backend),
+        "sources": _sources(endpoint.sources),
+    }
+
+
+def _sources(sources: Sources) -> dict[str, Any]:
+    """How many answers there were from each source, and the highest age of stored ones."""
+    return {
+        **{source: sources.counts[source] for source in SOURCES},
+        "oldest_stored_sec": sources.oldest_sec.get(STORED, 0),
+        "oldest_stale_sec": sources.oldest_sec.get(STALE, 0),
+        "last_stale": sources.last_stale_usec / 1_000_000 or None,
     }
 
 
@@ -84,7 +104,7 @@ def _timeline(timeline: Timeline) -> dict[str, Any]:
     return {
         "slot_sec": timeline.length_sec,
         "slots": [
-            {"at": number * timeline.length_sec, "requests": counts[0], "failures": counts[1]}
+            {"at": number * timeline.length_sec, **dict(zip(_COUNTS, counts, strict=True))}
             for number, counts in sorted(timeline.slots.items())
         ],
     }

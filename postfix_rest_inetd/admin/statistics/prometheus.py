@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.statistics.counters import BOUNDS_USEC, Buckets, Counters, Series
-from postfix_rest_inetd.admin.statistics.journal_entry import OUTCOMES, STARTS
+from postfix_rest_inetd.admin.statistics.journal_entry import BACKEND as ASKED
+from postfix_rest_inetd.admin.statistics.journal_entry import OUTCOMES, SOURCES, STARTS
 from postfix_rest_inetd.protocols import is_lookup
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 REQUESTS = "postfix_rest_requests_total"
 OTHERS = "postfix_rest_other_errors_total"
 RESPONSES = "postfix_rest_responses_total"
+ANSWERS = "postfix_rest_answers_total"
 ELAPSED = "postfix_rest_request_duration_seconds"
 START = "postfix_rest_start_duration_seconds"
 BACKEND = "postfix_rest_backend_duration_seconds"
@@ -36,6 +38,7 @@ _HELP = {
     REQUESTS: ("counter", "Requests of Postfix that were answered, by outcome."),
     OTHERS: ("counter", "Requests without a usable configuration, broken ones, internal errors."),
     RESPONSES: ("counter", "Responses of the backend, by HTTP status."),
+    ANSWERS: ("counter", "Answers by source: backend (failures included), stored, stale."),
     ELAPSED: ("histogram", "From the request to the reply, the backend included."),
     BACKEND: ("histogram", "From asking the backend to its response, or to giving up."),
     START: ("histogram", "Until a handler was ready for its first request, on top of that."),
@@ -46,6 +49,7 @@ _ANSWERS = {
     mode: {model.FOUND, model.NOT_FOUND} if is_lookup(mode) else {model.ACTION}
     for mode in model.MODES
 }
+_SOURCES = {mode: SOURCES if is_lookup(mode) else (ASKED,) for mode in model.MODES}
 _NEVER = {model.FOUND, model.NOT_FOUND, model.ACTION, model.BROKEN_REQUEST, model.UNUSABLE_CONFIG}
 _TROUBLES = (model.BROKEN_REQUEST, model.UNUSABLE_CONFIG, model.INTERNAL_ERROR)
 _NO_ENDPOINT = [Series("", mode) for mode in ("", *model.MODES)]
@@ -74,6 +78,7 @@ def text_of(counters: Counters, known: Collection[Series] | None = None) -> str:
     )
     lines += _metric(OTHERS, "outcome", dict(sorted(others.items())))
     lines += _metric(RESPONSES, "status", dict(sorted(counters.responses.items())))
+    lines += _metric(ANSWERS, "source", _answers(counters, requests))
     none = Buckets()
     for name, histograms in ((ELAPSED, counters.elapsed), (BACKEND, counters.backend)):
         whole = {**dict.fromkeys(known, none), **histograms}
@@ -89,6 +94,17 @@ def text_of(counters: Counters, known: Collection[Series] | None = None) -> str:
 def _outcomes(mode: str) -> set[str]:
     """The outcomes that a request can have in a mode."""
     return (set(OUTCOMES) - _NEVER) | _ANSWERS.get(mode, set())
+
+
+def _answers(
+    counters: Counters, requests: Mapping[tuple[Series, str], int]
+) -> dict[tuple[Series, str], int]:
+    """The number of answers from each source that answers can have in the mode of a series."""
+    found = dict(counters.sources)
+    for series, _ in requests:
+        for source in _SOURCES.get(series.mode, ()):
+            found.setdefault((series, source), 0)
+    return dict(sorted(found.items()))
 
 
 def _metric(name: str, label: str, values: Mapping[tuple[Series, str], int]) -> Iterator[str]:

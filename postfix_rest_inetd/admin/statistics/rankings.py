@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.statistics.layout import NAME_WIDTH, cut
-from postfix_rest_inetd.admin.ui.terminal import BAD, LABEL, TITLE, painted
+from postfix_rest_inetd.admin.ui.terminal import BAD, DOUBTFUL, LABEL, TITLE, painted
 from postfix_rest_inetd.admin.ui.wrap import WIDTH, wrapped
 
 if TYPE_CHECKING:
@@ -25,11 +25,16 @@ def causes(totals: Totals) -> Iterator[str]:
     for (endpoint, outcome, status, cause), count in totals.causes.top(TOP):
         what = f"{outcome} with status {status}" if status else outcome
         text = ": ".join(part for part in (endpoint, what, cause) if part)
-        first, *more = wrapped(text, WIDTH - 11)
-        yield f"{painted(f'{count:9}', BAD)}  {first}"
-        for line in more:
-            yield f"{'':11}{line}"
+        yield from _counted(count, text, BAD)
     yield from _caveat(totals.causes.missed, len(totals.causes) > TOP)
+
+
+def stale(totals: Totals) -> Iterator[str]:
+    """Why stale answers had to be used."""
+    yield painted("stale answers, by the failure of the backend", TITLE)
+    for (endpoint, cause), count in totals.stale.top(TOP):
+        yield from _counted(count, ": ".join(filter(None, (endpoint, cause))), DOUBTFUL)
+    yield from _caveat(totals.stale.missed, len(totals.stale) > TOP)
 
 
 def busiest(totals: Totals, kind: str) -> Iterator[str]:
@@ -60,6 +65,13 @@ def groups(groups: Groups) -> Iterator[str]:
     if groups.without:
         yield painted(f"Policy requests without a {groups.kind}: {groups.without}", LABEL)
     yield from _caveat(groups.missed, len(groups) > TOP_GROUPS)
+
+
+def _counted(count: int, text: str, style: str) -> Iterator[str]:
+    first, *more = wrapped(text, WIDTH - 11)
+    yield f"{painted(f'{count:9}', style)}  {first}"
+    for line in more:
+        yield f"{'':11}{line}"
 
 
 def _caveat(missed: int, more: bool) -> Iterator[str]:  # noqa: FBT001 - two facts

@@ -9,15 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.statistics import charts, rankings, tables
+from postfix_rest_inetd.admin.statistics.journal_entry import STALE, STORED
 from postfix_rest_inetd.admin.statistics.layout import moment
 from postfix_rest_inetd.admin.statistics.totals import KINDS
-from postfix_rest_inetd.admin.ui.draw import share
-from postfix_rest_inetd.admin.ui.terminal import BAD, GOOD, TITLE, painted
+from postfix_rest_inetd.admin.ui.draw import length, share
+from postfix_rest_inetd.admin.ui.terminal import BAD, DOUBTFUL, GOOD, TITLE, painted
+from postfix_rest_inetd.admin.ui.wrap import WIDTH, wrapped
 from postfix_rest_inetd.model import BROKEN_REQUEST, INTERNAL_ERROR, UNUSABLE_CONFIG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from postfix_rest_inetd.admin.statistics.sources import Sources
     from postfix_rest_inetd.admin.statistics.totals import Totals
 
 _OTHERS = {
@@ -33,7 +36,9 @@ def report(totals: Totals, since: float | None, until: float | None) -> str:
     if totals.groups is not None:
         return "".join(f"{line}\n" for line in [*lines, "", *rankings.groups(totals.groups)])
     if totals.requests:
-        for section in (tables.endpoints, charts.outcomes, charts.latency):
+        is_stored = totals.sources().used > 0
+        sections = (tables.sources,) if is_stored else ()
+        for section in (tables.endpoints, *sections, charts.outcomes, charts.latency):
             lines += ["", *section(totals)]
     if any(histogram.count for histogram in totals.starts.values()):
         lines += ["", *tables.starts(totals)]
@@ -41,6 +46,8 @@ def report(totals: Totals, since: float | None, until: float | None) -> str:
         lines += ["", *charts.timeline(totals)]
     if totals.failures or totals.others:
         lines += ["", *rankings.causes(totals)]
+    if len(totals.stale):
+        lines += ["", *rankings.stale(totals)]
     lines += [line for kind in KINDS for line in rankings.busiest(totals, kind)]
     return "".join(f"{line}\n" for line in lines)
 
@@ -53,6 +60,7 @@ def _heading(totals: Totals, since: float | None, until: float | None) -> Iterat
         yield "No backend was asked." if totals.others else "No requests."
     else:
         yield _summary(totals)
+        yield from _stored(totals.sources(), totals.requests)
     for outcome, count in sorted(totals.others.items()):
         yield painted(f"{_OTHERS.get(outcome, outcome)}: {count}", BAD)
 
@@ -63,6 +71,21 @@ def _summary(totals: Totals) -> str:
     if totals.failures:
         failed += f" ({share(totals.failures, totals.requests)})"
     return text + painted(failed, BAD if totals.failures else GOOD)
+
+
+def _stored(sources: Sources, requests: int) -> Iterator[str]:
+    """How many answers were stored ones; nothing if none was."""
+    stored, stale = sources.counts[STORED], sources.counts[STALE]
+    if stored:
+        yield f"{stored} answered from memory ({share(stored, requests)})"
+    if stale:
+        oldest, last = sources.oldest_sec[STALE], sources.last_stale_usec / 1_000_000
+        text = (
+            f"{stale} answered with a stale answer ({share(stale, requests)}), up to "
+            f"{length(oldest)} old, the last one at {moment(last)}: is a backend down?"
+        )
+        for line in wrapped(text, WIDTH):
+            yield painted(line, DOUBTFUL)
 
 
 def _pace(totals: Totals) -> str:

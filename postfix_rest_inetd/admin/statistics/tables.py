@@ -1,15 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""Sections of the report that are tables of times: endpoints, and the starts of handlers."""
+"""Sections of the report that are tables: endpoints, sources of answers, starts of handlers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.statistics.histogram import ERROR, PERCENTILES
-from postfix_rest_inetd.admin.statistics.journal_entry import COLD, WOKEN
+from postfix_rest_inetd.admin.statistics.journal_entry import (
+    BACKEND,
+    COLD,
+    SOURCES,
+    STALE,
+    STORED,
+    WOKEN,
+)
 from postfix_rest_inetd.admin.statistics.layout import NAME_WIDTH, cut
 from postfix_rest_inetd.admin.ui.draw import duration, share
-from postfix_rest_inetd.admin.ui.terminal import BAD, LABEL, painted
+from postfix_rest_inetd.admin.ui.terminal import BAD, DOUBTFUL, LABEL, painted
+from postfix_rest_inetd.protocols import is_lookup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +33,23 @@ def endpoints(totals: Totals) -> Iterator[str]:
     for (name, mode), endpoint in sorted(totals.endpoints.items()):
         yield from _endpoint(name, mode, endpoint)
     yield painted(f"Percentiles are off by at most {ERROR:.1%}; the maximum is exact.", LABEL)
+
+
+def sources(totals: Totals) -> Iterator[str]:
+    """Where the answers of each endpoint came from, if its answers can be stored."""
+    columns = "".join(f"{text:>9}" for text in (*SOURCES, "hit rate"))
+    yield painted(f"{'answers from':{NAME_WIDTH}}{columns}", LABEL)
+    for (name, mode), endpoint in sorted(totals.endpoints.items()):
+        counts = endpoint.sources.counts
+        if mode and not is_lookup(mode):
+            continue
+        stale = f"{counts[STALE]:9}"
+        yield (
+            f"{cut(name, NAME_WIDTH):{NAME_WIDTH}}{counts[BACKEND]:9}{counts[STORED]:9}"
+            + (painted(stale, DOUBTFUL) if counts[STALE] else stale)
+            + f"{share(counts[STORED], endpoint.requests):>9}"
+        )
+    yield painted("Failed requests count for the backend; stale answers are not hits.", LABEL)
 
 
 def starts(totals: Totals) -> Iterator[str]:
@@ -55,5 +80,7 @@ def _names() -> str:
 
 
 def _times(histogram: Histogram) -> str:
+    if not histogram.count:
+        return f"{'-':>9}" * (len(PERCENTILES) + 1)
     times = [histogram.percentile(part) for _, part in PERCENTILES] + [histogram.largest]
     return "".join(f"{duration(usec):>9}" for usec in times)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from postfix_rest_inetd.admin.statistics.groups import Groups
 from postfix_rest_inetd.admin.statistics.heavy import Heavy
 from postfix_rest_inetd.admin.statistics.histogram import Histogram
-from postfix_rest_inetd.admin.statistics.journal_entry import STARTS
+from postfix_rest_inetd.admin.statistics.journal_entry import STALE, STARTS
+from postfix_rest_inetd.admin.statistics.sources import Sources
 from postfix_rest_inetd.admin.statistics.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ KINDS = ("key", "client", "login", "sender", "recipient")
 class EndpointTotals:
     """The requests of one endpoint in one mode."""
 
-    __slots__ = ("backend", "elapsed", "failures", "outcomes", "requests", "statuses")
+    __slots__ = ("backend", "elapsed", "failures", "outcomes", "requests", "sources", "statuses")
 
     def __init__(self) -> None:
         """Nothing is counted yet."""
@@ -43,6 +44,19 @@ class EndpointTotals:
         self.statuses: Counter[int] = Counter()
         self.elapsed = Histogram()
         self.backend = Histogram()
+        self.sources = Sources()
+
+    def add(self, entry: JournalEntry) -> None:
+        """Count a request."""
+        self.requests += 1
+        self.failures += entry.failed
+        self.outcomes[entry.outcome] += 1
+        if entry.status in self.statuses or len(self.statuses) < MAX_STATUSES:
+            self.statuses[entry.status] += 1
+        self.elapsed.add(entry.elapsed_usec)
+        if entry.asked:
+            self.backend.add(entry.backend_usec)
+        self.sources.add(entry)
 
 
 class Totals:
@@ -54,6 +68,7 @@ class Totals:
         others: by outcome, requests that no endpoint answered, because they were broken, the
             configuration could not be used, or a handler failed. Besides this, they count in
             `causes` and `timeline`.
+        stale: why stale answers had to be used, by endpoint and cause.
         starts: how long handlers took to be ready, by COLD and WOKEN.
         groups: the requests of each sender, client or login; None if that was not asked for.
     """
@@ -64,6 +79,7 @@ class Totals:
         self.endpoints: dict[tuple[str, str], EndpointTotals] = {}
         self.others: Counter[str] = Counter()
         self.causes: Heavy[tuple[str, str, str, str]] = Heavy(MAX_CAUSES)
+        self.stale: Heavy[tuple[str, str]] = Heavy(MAX_CAUSES)
         self.subjects: dict[str, Heavy[tuple[str, str]]] = {k: Heavy(MAX_SUBJECTS) for k in KINDS}
         self.timeline = Timeline()
         self.starts = {kind: Histogram() for kind in STARTS}
@@ -90,6 +106,13 @@ class Totals:
             merged.merge(endpoint.elapsed)
         return merged
 
+    def sources(self) -> Sources:
+        """Where the answers of all endpoints came from."""
+        merged = Sources()
+        for endpoint in self.endpoints.values():
+            merged.merge(endpoint.sources)
+        return merged
+
     def add(self, entry: JournalEntry) -> None:
         """Count an entry."""
         self.first_usec = min(self.first_usec or entry.when_usec, entry.when_usec)
@@ -99,19 +122,15 @@ class Totals:
             status = str(entry.status or "")
             self.causes.add((entry.endpoint, entry.outcome, status, entry.cause), entry.number)
         if entry.number:
-            self.timeline.add(entry.when_usec, failed=failed, count=entry.number)
+            is_stale = entry.source == STALE
+            self.timeline.add(entry.when_usec, failed=failed, stale=is_stale, count=entry.number)
         if not entry.is_request:
             if entry.number:
                 self.others[entry.outcome] += entry.number
             return
-        endpoint = self._endpoint(entry)
-        endpoint.requests += 1
-        endpoint.failures += failed
-        endpoint.outcomes[entry.outcome] += 1
-        if entry.status in endpoint.statuses or len(endpoint.statuses) < MAX_STATUSES:
-            endpoint.statuses[entry.status] += 1
-        endpoint.elapsed.add(entry.elapsed_usec)
-        endpoint.backend.add(entry.backend_usec)
+        self._endpoint(entry).add(entry)
+        if entry.source == STALE:
+            self.stale.add((entry.endpoint, entry.cause))
         if entry.start:
             self.starts[entry.start].add(entry.start_usec)
         for kind, text in entry.subjects:

@@ -425,6 +425,29 @@ def test_check_reads_no_more_than(journald, ask):
     assert re.match(MORE, told_by_check(journald, "often", others + 2))
 
 
+FORGE = """
+import sys, json
+from systemd.journal import sendv
+sendv("SYSLOG_IDENTIFIER=postfix-rest-inetd", *[f"{n}={v}" for n, v in json.loads(sys.argv[1])])
+"""
+
+
+def test_check_tells_of_stale_answers(journald, ask):
+    """An answer that was stale is not told as a failure, but told."""
+    ask(TCP, "aged", FOUND, BROKEN)
+    first = next(e for e in journald.entries() if e.get("POSTFIX_REST_ENDPOINT") == "aged")
+    fields = {name: value for name, value in first.items() if name.startswith("POSTFIX_REST_")}
+    fields |= {"POSTFIX_REST_SOURCE": "stale", "POSTFIX_REST_AGE": "70", "PRIORITY": "4"}
+    fields["POSTFIX_REST_DETAIL"] = "connection refused"
+    sent = json.dumps([("MESSAGE", "x"), *fields.items()])
+    program = [*journald.prefix, sys.executable, "-c", FORGE, sent]
+    subprocess.run(program, cwd=package_parent(), timeout=WAIT_SEC, check=True)
+    journald.entries()
+    failed, stale = told_by_check(journald, "aged", 10_000).splitlines()
+    assert failed.startswith("1 request failed in the last hour, ")
+    assert re.fullmatch("1 request got a stale answer in .*; connection refused", stale)
+
+
 def told_by_check(journald, name: str, most: int) -> str:
     """What `check --probe` says of the failures of an endpoint."""
     done = subprocess.run(

@@ -218,12 +218,56 @@ GOOD = fields_of(
         ("COUNT", b"9" * 14),
         ("START", b"lukewarm"),
         ("START_USEC", b"1.5"),
+        ("SOURCE", b"backend?"),
+        ("AGE", b"1.5"),
+        ("AGE", b"-1"),
     ],
 )
 def test_forgeries(field, value):
     """Anybody can write to the journal: what the handler never writes is not counted."""
     assert parse(GOOD, WHEN) is not None
     assert parse({**GOOD, f"POSTFIX_REST_{field}": value}, WHEN) is None
+
+
+MEMORY = [
+    # source, backend_usec, detail -> cause, asked
+    (b"stored", b"0", b"", "", False),
+    (b"stale", b"0", b"known to be down", "known to be down", False),
+    (b"stale", b"2000", b"timed out", "timed out", True),
+]
+
+
+@pytest.mark.parametrize("outcome", [model.FOUND, model.NOT_FOUND])
+@pytest.mark.parametrize("source, backend_usec, detail, cause, asked", MEMORY)
+def test_a_stored_answer(outcome, source, backend_usec, detail, cause, asked):
+    """Its age is known, and whether the backend was asked first; why it was not fresh is."""
+    fields = {
+        **GOOD,
+        "POSTFIX_REST_OUTCOME": outcome.encode(),
+        "POSTFIX_REST_SOURCE": source,
+        "POSTFIX_REST_AGE": b"4000",
+        "POSTFIX_REST_BACKEND_USEC": backend_usec,
+        "POSTFIX_REST_DETAIL": detail,
+    }
+    entry = parse(fields, WHEN)
+    assert entry is not None
+    assert (entry.source, entry.age_sec) == (source.decode(), 4000)
+    assert (entry.cause, entry.asked) == (cause, asked)
+    assert not entry.failed
+
+
+def test_the_backend_was_asked():
+    """Without a source, the backend was asked, as in all entries of the first versions."""
+    entry = parse(GOOD, WHEN)
+    assert entry is not None
+    assert (entry.source, entry.age_sec, entry.asked) == ("backend", 0, True)
+
+
+@pytest.mark.parametrize("outcome", sorted({*OUTCOMES} - {model.FOUND, model.NOT_FOUND}))
+def test_only_answers_are_stored(outcome):
+    """No failure and no action comes from a store: an entry that says so is forged."""
+    fields = {**GOOD, "POSTFIX_REST_OUTCOME": outcome.encode(), "POSTFIX_REST_SOURCE": b"stored"}
+    assert parse(fields, WHEN) is None
 
 
 def test_a_request_is_one():

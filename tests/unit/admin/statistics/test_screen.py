@@ -16,9 +16,12 @@ from postfix_rest_inetd.admin.statistics.journal_entry import (
     DEFERRED,
     OUTCOMES,
     REFUSED,
+    STALE,
+    STORED,
     WOKEN,
     JournalEntry,
 )
+from postfix_rest_inetd.admin.statistics.layout import moment
 from postfix_rest_inetd.admin.statistics.totals import MAX_ENDPOINTS, OTHERS, Totals
 
 SECOND = 1_000_000
@@ -173,16 +176,17 @@ def test_json():
 
 
 KEYS = {
-    "": "since until first last requests failures outcomes elapsed endpoints other_errors starts "
-    "causes busiest by timeline error",
+    "": "since until first last requests failures outcomes elapsed sources endpoints other_errors "
+    "starts causes stale busiest by timeline error",
     "elapsed": "p50 p90 p99 max mean buckets",
-    "endpoints": "name mode requests failures outcomes statuses elapsed backend",
+    "endpoints": "name mode requests failures outcomes statuses elapsed backend sources",
+    "sources": "backend stored stale oldest_stored_sec oldest_stale_sec last_stale",
     "starts": "cold woken",
     "causes": "endpoint outcome status cause count",
     "busiest": "key client login sender recipient",
     "by": "kind without error groups",
     "timeline": "slot_sec slots",
-    "error": "percentiles causes key client login sender recipient",
+    "error": "percentiles causes stale key client login sender recipient",
 }
 """What programs rely on. A key that goes breaks them; one that comes is added here."""
 
@@ -194,6 +198,77 @@ def test_keys(name):
     document = json_report.document(totals, None, None)
     part = document[name] if name else document
     assert set(part[0] if isinstance(part, list) else part) == set(KEYS[name].split())
+
+
+def with_stored_answers() -> Totals:
+    """Totals of an endpoint that asked its backend, and used stored and stale answers."""
+    totals = Totals()
+    for number in range(10):
+        totals.add(entry(number))
+    for number in range(30):
+        memory = {"source": STORED, "age_sec": number, "backend_usec": 0, "elapsed_usec": 300}
+        totals.add(entry(number, **memory))
+    down = {"source": STALE, "cause": "Connection refused", "elapsed_usec": 400, "status": 0}
+    for number in range(8):
+        usec = 90_000 if number == 0 else 0  # the first one asked, and the others knew
+        totals.add(entry(40 + number, age_sec=4000 + number, backend_usec=usec, **down))
+    totals.add(entry(60, endpoint="limits", mode=model.POLICY, outcome=model.ACTION))
+    totals.add(entry(61, endpoint="idle", source=STORED, age_sec=1, backend_usec=0))
+    return totals
+
+
+def test_sources():
+    """Backend, stored and stale are told apart; the backend's latency is of those that asked it."""
+    text = screen.report(with_stored_answers(), None, None)
+    lines = text.splitlines()
+    assert lines[1].startswith("50 requests, ")
+    assert lines[1].endswith("; 0 failed")
+    assert lines[2] == "31 answered from memory (62.0 %)"
+    last = moment(BEGIN + 47)
+    assert " ".join(lines[3:5]) == (
+        "8 answered with a stale answer (16.0 %), up to 1 h 6 min old, the last one at "
+        f"{last}: is a backend down?"
+    )
+    assert "\nanswers from          backend   stored    stale hit rate\n" in text
+    assert "\ndomains                    10       30        8   62.5 %\n" in text
+    assert "\nidle                        0        1        0  100.0 %\n" in text
+    assert text.count("\nlimits ") == 1, "an action is not stored"
+    assert re.search(r"\nidle .*\n  tcp-lookup +the backend( +-){4}\n", text)
+    assert re.search(r"\ndomains .*\n  tcp-lookup +the backend  1.20 ms .* 90.0 ms\n", text)
+    assert "\n stale answers, by" not in text
+    assert "\nstale answers, by the failure of the backend\n        8  domains: Conn" in text
+    assert re.search(r"\n   1 stale +▇*█+ *\n", text)
+    assert [line for line in lines if len(line) > 80] == []
+
+
+def test_sources_as_json():
+    """The numbers are the same for programs, of all endpoints and of each."""
+    document = json_report.document(with_stored_answers(), None, None)
+    whole = {"backend": 11, "stored": 31, "stale": 8}
+    assert document["sources"] == {
+        **whole,
+        "oldest_stored_sec": 29,
+        "oldest_stale_sec": 4007,
+        "last_stale": BEGIN + 47,
+    }
+    assert (document["requests"], document["failures"]) == (sum(whole.values()), 0)
+    endpoints = {endpoint["name"]: endpoint for endpoint in document["endpoints"]}
+    assert endpoints["domains"]["sources"]["stale"] == 8
+    assert endpoints["limits"]["sources"]["last_stale"] is None
+    assert sum(count for _, count in endpoints["domains"]["backend"]["buckets"]) == 11
+    assert sum(count for _, count in endpoints["domains"]["elapsed"]["buckets"]) == 48
+    assert endpoints["idle"]["backend"]["max"] == 0
+    assert document["stale"] == [{"endpoint": "domains", "cause": "Connection refused", "count": 8}]
+    assert document["causes"] == []
+    slots = document["timeline"]["slots"]
+    assert sum(slot["stale"] for slot in slots) == 8
+    assert {slot["failures"] for slot in slots} == {0}
+
+
+def test_nothing_was_stored():
+    """The report of a machine without stored answers says nothing about them."""
+    text = screen.report(filled(), None, None)
+    assert not re.search("stale|memory|answers from", text)
 
 
 def test_many_endpoints():
