@@ -8,8 +8,6 @@ these two kinds are read, and at most MAX_ENTRIES of them.
 
 from __future__ import annotations
 
-import glob
-import os
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.checks import request
 from postfix_rest_inetd.admin.checks.finding import NOTE, WARNING, Finding, commands
+from postfix_rest_inetd.admin.statistics import latest
 from postfix_rest_inetd.admin.statistics.journal import Journal, JournalError
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 PERIOD_SEC = 3600
 MAX_ENTRIES = 100_000
-_REASON_SEC = 2.0  # the time that an entry may take from a handler through journald to us
 _MORE = commands(
     "postfix-rest-inetd stats --since=-1h",
     "journalctl -x -t postfix-rest-inetd -p warning -S -1h",
@@ -43,7 +41,7 @@ class _Kind(NamedTuple):
 
 def findings(endpoints: list[Endpoint], until: float) -> Iterator[Finding]:
     """The failures of each endpoint in the hour before `until` (seconds since 1970)."""
-    if not _is_open():
+    if not latest.is_open(latest.journals()):
         what = "was not checked: only root and the group systemd-journal may read it"
         yield Finding(NOTE, "journal", what)
         return
@@ -72,16 +70,6 @@ def findings(endpoints: list[Endpoint], until: float) -> Iterator[Finding]:
                 yield _told(name, own, fared, is_all=is_all)
 
 
-def _is_open() -> bool:
-    """May this user read the journal of the machine? True if there is none."""
-    files = [
-        path
-        for top in ("/var", "/run")
-        for path in glob.glob(f"{top}/log/journal/*/system.journal")
-    ]
-    return not files or any(os.access(path, os.R_OK) for path in files)
-
-
 def _told(name: str, kind: _Kind, fared: str, *, is_all: bool) -> Finding:
     number = kind.causes.total()
     cause, times = kind.causes.most_common(1)[0]
@@ -100,20 +88,10 @@ def reason(endpoint: Endpoint, since: float) -> str | None:
 
     None if no entry tells.
     """
-    deadline = time.monotonic() + _REASON_SEC
-    try:
-        with Journal() as journal:
-            journal.seek_time(since)
-            while True:
-                for entry in journal.entries():
-                    if _may_be_about(entry, endpoint):
-                        return _why(entry) if entry.failed else ""
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return None
-                journal.wait(left)
-    except JournalError:
+    entry = latest.find(lambda found: _may_be_about(found, endpoint), since)
+    if entry is None:
         return None
+    return _why(entry) if entry.failed else ""
 
 
 def _why(entry: JournalEntry) -> str:
