@@ -120,6 +120,17 @@ class Outages:
         """Is the target known to be down?"""
         return self._find(url, now) is not None
 
+    def outage_of(self, url: str, moment: Moment) -> tuple[float, float] | None:
+        """For operators: when an outage began, and in how many seconds the next attempt is due.
+
+        The first is in seconds since 1970. None if the target is not known to be down.
+        """
+        record = self._find(url, lambda: moment)
+        if record is None:
+            return None
+        elapsed = elapsed_sec(record.at, moment) or 0.0
+        return record.since, max(0.0, record.wait_sec - elapsed)
+
     def claim(self, url: str) -> bool:
         """May this process ask a target that is down, as the only one for a while?
 
