@@ -54,7 +54,7 @@ def facts(status: int = 0, detail: str = "") -> handlers_entry.Facts:
 
 def test_every_outcome_is_known():
     """The outcomes of requests in the handler's entries are those that are counted."""
-    assert {*OUTCOMES, model.KEPT_CONFIG} == set(handlers_entry._OUTCOMES)
+    assert {*OUTCOMES, model.KEPT_CONFIG, model.UNUSABLE_CACHE} == set(handlers_entry._OUTCOMES)
 
 
 @pytest.mark.parametrize("mode", REQUESTS)
