@@ -102,6 +102,8 @@ def handler_for(tmp_path, backend, launch):
     return build
 
 
+PERMITTED = answer(200, b'["x"]', b"Cache-Control: max-age=600")
+FOR_OUTAGES = answer(200, b'["x"]', b"Cache-Control: max-age=0, stale-if-error=600")
 FOUND, MISSING, BROKEN = answer(200, b'["x"]'), answer(404), answer(503)
 
 
@@ -144,6 +146,35 @@ def test_report(stats, ask):
     assert "1 failed (50.0 %)" in done.output
     assert "people: server-error with status 503" in done.output
     assert "\x1b" not in done.output
+
+
+def test_stored_answers(stats, handler_for, backend, journald, tmp_path):
+    """Asked, stored and stale are told apart, in each form of the report, and none of them failed."""
+    cache = tmp_path / "cache"
+    cache.mkdir(mode=0o700)
+    backend.script(PERMITTED, FOR_OUTAGES, BROKEN)
+    launch_with = {"prefix": journald.prefix, "env": {"CACHE_DIRECTORY": str(cache)}}
+    handler = handler_for(TCP, launch_with=launch_with, name="memory")
+    for key in (b"a", b"a", b"a", b"b", b"b"):
+        assert handler.ask(TCP, b"get %s\n" % key) == b"200 x\n"
+    assert handler.finish().status == 0
+    document = json.loads(stats("--json", "--endpoint=memory").output)
+    assert (document["requests"], document["failures"]) == (5, 0)
+    found = document["sources"]
+    assert (found["backend"], found["stored"], found["stale"]) == (2, 2, 1)
+    assert found["last_stale"] == pytest.approx(time.time(), abs=60)
+    (endpoint,) = document["endpoints"]
+    assert sum(count for _, count in endpoint["backend"]["buckets"]) == 3
+    assert [(stale["endpoint"], stale["count"]) for stale in document["stale"]] == [("memory", 1)]
+    assert "503" in document["stale"][0]["cause"]
+    output = stats("--prometheus", "--since=-1h", "--endpoint=memory").output
+    answers = {n: v for n, v in metrics(output, "memory").items() if "answers" in n}
+    assert answers == {
+        "postfix_rest_answers_total backend": 2,
+        "postfix_rest_answers_total stored": 2,
+        "postfix_rest_answers_total stale": 1,
+    }
+    assert "1 answered with a stale answer (20.0 %), up to " in stats("--endpoint=memory").output
 
 
 def test_without_log_keys(stats, ask):
