@@ -4,13 +4,14 @@
 
 _postfix_rest_inetd() {
     local -A options=(
+        [cache]='--config --cache-directory --map --since --json --directory'
         [check]='--config --cache-directory --probe --only --strict --json'
         [config-schema]=''
         [demo]='--once --port'
         [edit]='--config'
         [endpoints]='--config --output'
         [migrate]=''
-        [query]='--map --attribute --direct -v --verbose --config'
+        [query]='--map --attribute --direct --fresh --cache-directory -v --verbose --config'
         [stats]='--since --until --endpoint --by --follow --json --prometheus --state --known --output --directory'
     )
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
@@ -55,7 +56,9 @@ _postfix_rest_inetd() {
                 _postfix_rest_inetd_words "--help --version ${!options[*]}"
             elif [[ $current == -* ]]; then
                 _postfix_rest_inetd_words "--help ${options[$command]-}"
-            elif [[ $command == query && $count == 0 ]]; then
+            elif [[ $command == cache && $count == 0 ]]; then
+                _postfix_rest_inetd_words 'list purge'
+            elif [[ "$command $count" == 'query 0' || "$command $count" == 'cache 1' ]]; then
                 _postfix_rest_inetd_endpoints
             elif [[ $command == migrate && $count == 0 ]]; then
                 _postfix_rest_inetd_files -f

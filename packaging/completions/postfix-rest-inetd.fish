@@ -11,14 +11,14 @@ function __postfix_rest_inetd_endpoints
     postfix-rest-inetd endpoints $config 2>/dev/null | string replace -r '\t([^\t]*)\t' '\t$1 on '
 end
 
-# __postfix_rest_inetd_argument COMMAND: true if the first argument of COMMAND is to be completed.
+# __postfix_rest_inetd_argument WORDS: true if these are the words so far, without options.
 function __postfix_rest_inetd_argument
     set -l words (commandline -opc)
     set -l arguments
     set -l index 2
     while test $index -le (count $words)
         switch $words[$index]
-            case '--*=*' -v --direct --verbose
+            case '--*=*' -v --direct --fresh --json --verbose
             case '--*'
                 set index (math $index + 1) # its value
             case '*'
@@ -35,6 +35,7 @@ $command -f
 $command -l help -d 'show the options'
 $command -n __fish_use_subcommand -l version -d 'show the version'
 
+$command -n __fish_use_subcommand -a cache -d 'show and remove stored answers'
 $command -n __fish_use_subcommand -a check -d 'find problems of configuration, sockets, Postfix and backends'
 $command -n __fish_use_subcommand -a config-schema -d 'print the JSON schema of config.json'
 $command -n __fish_use_subcommand -a demo -d 'ask one question of each kind, with an embedded backend'
@@ -44,9 +45,18 @@ $command -n __fish_use_subcommand -a migrate -d 'show how to take over from post
 $command -n __fish_use_subcommand -a query -d 'ask an endpoint and show what Postfix does with the reply'
 $command -n __fish_use_subcommand -a stats -d 'count requests, failures and latencies in the journal'
 
+set -l cache '__fish_seen_subcommand_from cache'
+$command -n '__postfix_rest_inetd_argument cache' -a list -d 'show the stored answers of an endpoint'
+$command -n '__postfix_rest_inetd_argument cache' -a purge -d 'remove stored answers'
+$command -n '__postfix_rest_inetd_argument "cache list"' -a '(__postfix_rest_inetd_endpoints)'
+$command -n '__postfix_rest_inetd_argument "cache purge"' -a '(__postfix_rest_inetd_endpoints)'
+$command -n "$cache" -l map -x -d 'the name of the map'
+$command -n "$cache" -l since -x -a 'today yesterday' -d 'begin of the hit rate'
+$command -n "$cache" -l json -d 'print JSON'
+$command -n "$cache" -l directory -x -a '(__fish_complete_directories)' -d 'read the journal files in a directory'
+
 set -l check '__fish_seen_subcommand_from check'
 $command -n "$check" -l probe -d 'check backends and sockets with requests'
-$command -n "$check" -l cache-directory -x -a '(__fish_complete_directories)' -d 'where handlers store answers'
 $command -n "$check" -l only -x -a 'config files sockets postfix probe' -d 'run only these parts'
 $command -n "$check" -l strict -d 'exit with 1 for warnings as well'
 $command -n "$check" -l json -d 'print JSON'
@@ -55,7 +65,8 @@ set -l demo '__fish_seen_subcommand_from demo'
 $command -n "$demo" -l once -d 'exit after the questions'
 $command -n "$demo" -l port -x -d 'the first of three ports'
 
-$command -n '__fish_seen_subcommand_from check edit endpoints query' -l config -r -F -d 'use this configuration'
+$command -n '__fish_seen_subcommand_from cache check query' -l cache-directory -x -a '(__fish_complete_directories)' -d 'where handlers store answers'
+$command -n '__fish_seen_subcommand_from cache check edit endpoints query' -l config -r -F -d 'use this configuration'
 
 $command -n '__postfix_rest_inetd_argument migrate' -F
 
@@ -65,6 +76,7 @@ set -l query '__fish_seen_subcommand_from query'
 $command -n '__postfix_rest_inetd_argument query' -a '(__postfix_rest_inetd_endpoints)'
 $command -n "$query" -l map -x -d 'the name of the map'
 $command -n "$query" -l attribute -x -d 'an attribute of a policy request'
+$command -n "$query" -l fresh -d 'make a stored answer stale first'
 $command -n "$query" -l direct -d 'ask the backend directly'
 $command -n "$query" -s v -l verbose -d 'show the bytes in both directions'
 

@@ -78,12 +78,16 @@ def activated(
     *,
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
+    prefix: Sequence[str] = (),
 ) -> Iterator[Activation]:
-    """Listen on ADDRESSES (ADDRESS:PORT or an absolute path) and start a handler per connection."""
+    """Listen on ADDRESSES (ADDRESS:PORT or an absolute path) and start a handler per connection.
+
+    PREFIX is put before the command, for example that of a mount namespace.
+    """
     program = shutil.which(PROGRAM)
     assert program is not None, f"{PROGRAM} is missing"
     settings = _handler_environment(environment or {})
-    command = [program, "--accept", "--inetd"]
+    command = [*prefix, program, "--accept", "--inetd"]
     command += [f"--listen={address}" for address in addresses]
     command += [f"--setenv={name}={value}" for name, value in settings.items()]
     command += handler_command(config, mode, *arguments)

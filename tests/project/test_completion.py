@@ -88,15 +88,26 @@ def unquoted(words: set[str]) -> set[str]:
     return {word.replace("\\", "") for word in words}
 
 
-@pytest.mark.skipif("query" not in COMMANDS, reason="there is no query")
-def test_endpoint(complete: Complete, config: Path) -> None:
-    """The endpoints of the configuration that the command line names are offered to `query`."""
-    offered = unquoted(complete("query", "--config", str(config), ""))
+NAMING = [["query"], ["cache", "list"], ["cache", "purge"]]
+"""The words behind which there may be the name of an endpoint."""
+
+
+@pytest.mark.parametrize("words", NAMING, ids=" ".join)
+def test_endpoint(complete: Complete, config: Path, words: list[str]) -> None:
+    """The endpoints of the configuration that the command line names are offered."""
+    command, *arguments = words
+    offered = unquoted(complete(command, "--config", str(config), *arguments, ""))
     assert offered == {"domains", "two words"}
-    assert complete("query", "--config", str(config), "do") == {"domains"}
+    assert complete(*words, "--config", str(config), "do") == {"domains"}
 
 
-@pytest.mark.skipif("query" not in COMMANDS, reason="there is no query")
+def test_action(complete: Complete) -> None:
+    """What `cache` can do is offered, once."""
+    assert complete("cache", "") == {"list", "purge"}
+    assert complete("cache", "--json", "p") == {"purge"}
+    assert complete("cache", "purge", "domains", "") == set()
+
+
 @pytest.mark.parametrize("content", [None, "{"])
 def test_no_endpoint(complete: Complete, tmp_path: Path, content: str | None) -> None:
     """Without a configuration that can be used, nothing is offered, and nothing is said."""

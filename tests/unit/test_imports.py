@@ -269,9 +269,10 @@ def test_users_of_the_journal(name):
 
 
 ABOVE = {
-    "admin.commands": "migration checks ask statistics demo schema host ui",
+    "admin.commands": "migration checks stored ask statistics demo schema host ui",
     "admin.migration": "checks host protocols ui",
     "admin.checks": "ask statistics host protocols ui",
+    "admin.stored": "statistics host ui",
     "admin.ask": "host protocols ui",
     "admin.statistics": "host ui",
     "admin.demo": "ui",
@@ -348,7 +349,9 @@ def test_direction(path):
 def test_there_is_one_place_that_asks_and_judges():
     """A second copy of answering.py would need the verdict, or what makes a client."""
     needs = {name_of(path): needed_by(path) for path in ALL}
-    assert {name for name in needs if "verdict" in needs[name]} == {"answering", "handler"}
+    # The last one says what a stored answer is, and answers nothing.
+    judging = {"answering", "handler", "admin.stored.entries"}
+    assert {name for name in needs if "verdict" in needs[name]} == judging
     making = {"backend", "backend.client", "backend.backends"}
     makers = {name for name in needs if needs[name] & making and name not in making}
     makers -= {"answering"}

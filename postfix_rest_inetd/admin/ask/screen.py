@@ -66,6 +66,11 @@ def answered(answer: Answer) -> None:
     _labelled("reply", f"{answer.word}{joint}{text}", WIRE)
 
 
+def source(text: str, *, is_stale: bool) -> None:
+    """Where the answer came from."""
+    _labelled("source", text, terminal.DOUBTFUL if is_stale else "")
+
+
 def unanswered(reason: str) -> None:
     """Why there is no reply that Postfix could use."""
     _labelled("no reply", reason, terminal.BAD)

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import model
@@ -27,11 +28,13 @@ from postfix_rest_inetd.admin.ask import effects, keys, many, question, screen, 
 from postfix_rest_inetd.admin.ask.actions import effect_of
 from postfix_rest_inetd.admin.ask.record import Record
 from postfix_rest_inetd.admin.ask.socket_client import NoAnswerError
-from postfix_rest_inetd.admin.command_error import EXIT_CONFIG
+from postfix_rest_inetd.admin.command_error import EXIT_CONFIG, UsageError
+from postfix_rest_inetd.admin.statistics import latest
 from postfix_rest_inetd.admin.ui import terminal
-from postfix_rest_inetd.admin.ui.options import add_config_option
+from postfix_rest_inetd.admin.ui.options import add_cache_directory_option, add_config_option
 from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.errors import ConfigError
+from postfix_rest_inetd.log_entry import BACKEND, STALE, STORED
 
 if TYPE_CHECKING:
     import argparse
@@ -62,6 +65,12 @@ _STATUSES = {
     model.FOUND: EXIT_FOUND,
     model.ACTION: EXIT_FOUND,
     model.NOT_FOUND: EXIT_NOT_FOUND,
+}
+
+_SOURCES = {
+    BACKEND: "the backend, which was asked",
+    STORED: "a stored answer, {0.age_sec} s old; --fresh asks the backend",
+    STALE: "a stale answer, {0.age_sec} s old, because the backend fails: {0.cause}",
 }
 
 EPILOG = """\
@@ -98,11 +107,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--direct",
         action="store_true",
-        help="ask the backend directly, as this user, instead of through the socket",
+        help="ask the backend directly, as this user, instead of through the socket; no stored "
+        "answer is used",
+    )
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="make a stored answer for KEY stale first, so that the backend is asked; if it fails, "
+        "the answer can still be used",
     )
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="show the bytes in both directions"
     )
+    add_cache_directory_option(parser)
     add_config_option(parser)
 
 
@@ -116,6 +133,8 @@ def run(arguments: argparse.Namespace) -> int:
         request: model.Request = question.policy_request(arguments.attribute)
     else:
         request = model.LookupRequest(os.fsencode(arguments.key), map_name)
+    if arguments.fresh:
+        _make_stale(endpoint, loaded.user_agent, request, arguments)
     client = _client(endpoint, loaded.user_agent, direct=arguments.direct)
     try:
         if arguments.key == "-":
@@ -130,6 +149,26 @@ def _usable(endpoint: Endpoint, config_path: str) -> Endpoint:
         raise ConfigError(config_path, endpoint.problems)
     endpoint.targets.all()  # a handler finds only then whether it can use them
     return endpoint
+
+
+def _make_stale(
+    endpoint: Endpoint, user_agent: str, request: model.Request, arguments: argparse.Namespace
+) -> None:
+    """Make the stored answer for a request stale.
+
+    Raises:
+        UsageError: no stored answer would be used anyway, or there is more than one request.
+        CommandError: this user may not do it.
+    """
+    from postfix_rest_inetd.admin.stored import purging
+
+    if arguments.direct:
+        raise UsageError("--direct uses no stored answers, so it takes no --fresh")
+    if not isinstance(request, model.LookupRequest):
+        raise UsageError("answers of a policy endpoint are not stored, so it takes no --fresh")
+    if arguments.key == "-":
+        raise UsageError("--fresh takes one KEY, not -")
+    purging.expire(arguments.cache_directory, endpoint, user_agent, request)
 
 
 def _client(endpoint: Endpoint, user_agent: str, *, direct: bool) -> AnyClient:
@@ -159,7 +198,7 @@ def _ask_one(
     client: AnyClient, endpoint: Endpoint, request: model.Request, arguments: argparse.Namespace
 ) -> int:
     screen.heading(endpoint, direct=arguments.direct)
-    record = Record()
+    record, began = Record(), time.time()
     answer: Answer | None = None
     try:
         answer = client.ask(request, record)
@@ -170,6 +209,8 @@ def _ask_one(
     else:
         screen.course(record, verbose=arguments.verbose)
         screen.answered(answer)
+        if not arguments.direct:
+            _tell_source(endpoint, request, began)
         rules = effects.of_answer(endpoint.mode, answer)
     if isinstance(request, model.LookupRequest):
         key = os.fsdecode(request.key)
@@ -183,6 +224,23 @@ def _ask_one(
         elif status == EXIT_TEMPFAIL:
             screen.advice(f"The journal has the reason: {JOURNAL}")
     return status
+
+
+def _tell_source(endpoint: Endpoint, request: model.Request, began: float) -> None:
+    """Say where the answer came from, according to the journal, if it may have been stored."""
+    if not isinstance(request, model.LookupRequest) or endpoint.cache is None:
+        return
+    files = latest.journals()
+    if not files:
+        return
+    if not latest.is_open(files):
+        screen.source(f"not known: only root may read the journal ({JOURNAL})", is_stale=False)
+        return
+    entry = latest.find(latest.about(endpoint, request), began)
+    if entry is None:
+        screen.source("not known: the journal has no entry about it", is_stale=False)
+    elif not entry.failed:
+        screen.source(_SOURCES[entry.source].format(entry), is_stale=entry.source == STALE)
 
 
 def _status(endpoint: Endpoint, answer: Answer | None, outcome: str) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from postfix_rest_inetd import model
-from postfix_rest_inetd.log_entry import advice, printable
+from postfix_rest_inetd.log_entry import BACKEND, STALE, STORED, advice, printable
 from postfix_rest_inetd.protocols import is_lookup
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ COLD, WOKEN = "cold", "woken"
 STARTS = (COLD, WOKEN)
 
 # Where an answer came from. STALE is a stored answer that was used because the backend failed.
-BACKEND, STORED, STALE = "backend", "stored", "stale"
 SOURCES = (BACKEND, STORED, STALE)
 
 MAX_NAME_CHARACTERS = 100

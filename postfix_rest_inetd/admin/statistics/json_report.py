@@ -12,7 +12,8 @@ import json
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.statistics.histogram import ERROR, PERCENTILES
-from postfix_rest_inetd.admin.statistics.journal_entry import SOURCES, STALE, STORED
+from postfix_rest_inetd.admin.statistics.journal_entry import SOURCES
+from postfix_rest_inetd.log_entry import STALE, STORED
 
 if TYPE_CHECKING:
     from typing import Any

@@ -12,11 +12,15 @@ import time
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.statistics.journal import Journal, JournalError
+from postfix_rest_inetd.admin.statistics.journal_entry import MAX_NAME_CHARACTERS
+from postfix_rest_inetd.log_entry import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from postfix_rest_inetd.admin.statistics.journal_entry import JournalEntry
+    from postfix_rest_inetd.config.endpoint import Endpoint
+    from postfix_rest_inetd.model import LookupRequest
 
 WAIT_SEC = 2.0
 """The time that an entry may take from a handler through journald to us."""
@@ -34,6 +38,28 @@ def journals() -> list[str]:
 def is_open(files: list[str]) -> bool:
     """May this user read one of the files? True if there is none."""
     return not files or any(os.access(path, os.R_OK) for path in files)
+
+
+def about(endpoint: Endpoint, request: LookupRequest) -> Callable[[JournalEntry], bool]:
+    """Can an entry be about this request?
+
+    If the endpoint does not log keys, it can be about any request to the endpoint.
+    """
+    subject = _text(request.key)
+    if request.map_name is not None:
+        subject = f"{_text(request.map_name)}: {subject}"
+
+    def is_about(entry: JournalEntry) -> bool:
+        is_its = entry.is_request and (entry.endpoint, entry.mode) == whose
+        return is_its and entry.subjects in ((("key", subject),), ())
+
+    whose = (printable(endpoint.name, MAX_NAME_CHARACTERS), endpoint.mode)
+    return is_about
+
+
+def _text(data: bytes) -> str:
+    """Bytes as an entry has them when it has been read (log_entry.py, journal_entry.py)."""
+    return printable(data.decode(errors="backslashreplace"), MAX_NAME_CHARACTERS)
 
 
 def find(wanted: Callable[[JournalEntry], bool], since: float) -> JournalEntry | None:

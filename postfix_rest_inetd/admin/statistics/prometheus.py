@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.statistics.counters import BOUNDS_USEC, Buckets, Counters, Series
-from postfix_rest_inetd.admin.statistics.journal_entry import BACKEND as ASKED
 from postfix_rest_inetd.admin.statistics.journal_entry import OUTCOMES, SOURCES, STARTS
+from postfix_rest_inetd.log_entry import BACKEND as ASKED
 from postfix_rest_inetd.protocols import is_lookup
 
 if TYPE_CHECKING:

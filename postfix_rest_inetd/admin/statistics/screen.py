@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.statistics import charts, rankings, tables
-from postfix_rest_inetd.admin.statistics.journal_entry import STALE, STORED
 from postfix_rest_inetd.admin.statistics.layout import moment
 from postfix_rest_inetd.admin.statistics.totals import KINDS
 from postfix_rest_inetd.admin.ui.draw import length, share
 from postfix_rest_inetd.admin.ui.terminal import BAD, DOUBTFUL, GOOD, TITLE, painted
 from postfix_rest_inetd.admin.ui.wrap import WIDTH, wrapped
+from postfix_rest_inetd.log_entry import STALE, STORED
 from postfix_rest_inetd.model import BROKEN_REQUEST, INTERNAL_ERROR, UNUSABLE_CONFIG
 
 if TYPE_CHECKING:

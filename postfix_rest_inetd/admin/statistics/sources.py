@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd.admin.statistics.journal_entry import BACKEND, STALE, STORED
+from postfix_rest_inetd.log_entry import BACKEND, STALE, STORED
 
 if TYPE_CHECKING:
     from postfix_rest_inetd.admin.statistics.journal_entry import JournalEntry

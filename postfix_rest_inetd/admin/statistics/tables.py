@@ -6,17 +6,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.statistics.histogram import ERROR, PERCENTILES
-from postfix_rest_inetd.admin.statistics.journal_entry import (
-    BACKEND,
-    COLD,
-    SOURCES,
-    STALE,
-    STORED,
-    WOKEN,
-)
+from postfix_rest_inetd.admin.statistics.journal_entry import COLD, SOURCES, WOKEN
 from postfix_rest_inetd.admin.statistics.layout import NAME_WIDTH, cut
 from postfix_rest_inetd.admin.ui.draw import duration, share
 from postfix_rest_inetd.admin.ui.terminal import BAD, DOUBTFUL, LABEL, painted
+from postfix_rest_inetd.log_entry import BACKEND, STALE, STORED
 from postfix_rest_inetd.protocols import is_lookup
 
 if TYPE_CHECKING:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from postfix_rest_inetd.admin.statistics.groups import Groups
 from postfix_rest_inetd.admin.statistics.heavy import Heavy
 from postfix_rest_inetd.admin.statistics.histogram import Histogram
-from postfix_rest_inetd.admin.statistics.journal_entry import STALE, STARTS
+from postfix_rest_inetd.admin.statistics.journal_entry import STARTS
 from postfix_rest_inetd.admin.statistics.sources import Sources
 from postfix_rest_inetd.admin.statistics.timeline import Timeline
+from postfix_rest_inetd.log_entry import STALE
 
 if TYPE_CHECKING:
     from postfix_rest_inetd.admin.statistics.journal_entry import JournalEntry

@@ -82,3 +82,14 @@ def share(part: int, whole: int) -> str:
     if 99.9 < percent < 100:
         return "> 99.9 %"
     return f"{percent:.1f} %"
+
+
+def size(count: int) -> str:
+    """A number of bytes in at most 8 characters: `0 B`, `4.0 KiB`, `64 MiB`, `1.0 GiB`."""
+    number, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if number < 999.5:
+            break
+        number, unit = number / 1024, larger
+    digits = 1 if unit != "B" and number < 9.95 else 0
+    return f"{number:.{digits}f} {unit}"

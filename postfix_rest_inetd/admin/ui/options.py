@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The option `--config`, which several commands have."""
+"""Options that several commands have."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from postfix_rest_inetd.config.loading import DEFAULT_PATH
 
 if TYPE_CHECKING:
     import argparse
-
 
 CACHE_DIRECTORY = "/var/cache/postfix-rest-inetd"
 """What CacheDirectory= of the units stands for."""

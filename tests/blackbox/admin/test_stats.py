@@ -149,7 +149,7 @@ def test_report(stats, ask):
 
 
 def test_stored_answers(stats, handler_for, backend, journald, tmp_path):
-    """Asked, stored and stale are told apart, in each form of the report, and none of them failed."""
+    """Asked, stored and stale are told apart, in each form of the report; none of them failed."""
     cache = tmp_path / "cache"
     cache.mkdir(mode=0o700)
     backend.script(PERMITTED, FOR_OUTAGES, BROKEN)

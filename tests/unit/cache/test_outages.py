@@ -664,3 +664,18 @@ def test_it_is_cheap_to_load():
     modules, _ = loaded_by(f"import {PACKAGE}.cache.outages")
     assert ours(modules) == {PACKAGE, "blake2", "cache", "cache.clock", "cache.outages"}
     assert among(modules, f"{EXPENSIVE} fcntl json re select struct zlib") == set()
+
+
+def test_since_when(directory, time):
+    """Operators are told when an outage began, and when the next attempt is due."""
+    shared = Outages(directory)
+    assert shared.outage_of(URL, time.now()) is None
+    shared.failed(URL)
+    since, wait_sec = shared.outage_of(URL, time.now())
+    assert since == 1e9
+    assert 0.5 <= wait_sec <= 1
+    time.advance(60, wall=-500)
+    assert shared.outage_of(URL, time.now()) == (1e9, 0)
+    assert shared.outage_of(OTHER, time.now()) is None
+    shared.succeeded(URL)
+    assert shared.outage_of(URL, time.now()) is None

@@ -10,7 +10,8 @@ import pytest
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.statistics import prometheus
 from postfix_rest_inetd.admin.statistics.counters import Counters, Series
-from postfix_rest_inetd.admin.statistics.journal_entry import STALE, STORED, JournalEntry
+from postfix_rest_inetd.admin.statistics.journal_entry import JournalEntry
+from postfix_rest_inetd.log_entry import STALE, STORED
 
 BEGIN_USEC = 1_795_600_000_000_000
 

@@ -16,13 +16,12 @@ from postfix_rest_inetd.admin.statistics.journal_entry import (
     DEFERRED,
     OUTCOMES,
     REFUSED,
-    STALE,
-    STORED,
     WOKEN,
     JournalEntry,
 )
 from postfix_rest_inetd.admin.statistics.layout import moment
 from postfix_rest_inetd.admin.statistics.totals import MAX_ENDPOINTS, OTHERS, Totals
+from postfix_rest_inetd.log_entry import STALE, STORED
 
 SECOND = 1_000_000
 BEGIN = 1_795_600_000

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from postfix_rest_inetd.admin.ui import draw
-from postfix_rest_inetd.admin.ui.draw import bar, chart, duration, length, share
+from postfix_rest_inetd.admin.ui.draw import bar, chart, duration, length, share, size
 
 
 @pytest.fixture(params=["utf-8", "ascii"])
@@ -61,6 +61,26 @@ def test_length(seconds, text):
 def test_share(part, whole, text):
     """Something is never shown as nothing, nor almost all as all."""
     assert share(part, whole) == text
+
+
+SIZES = {
+    0: "0 B",
+    999: "999 B",
+    1000: "1.0 KiB",
+    4096: "4.0 KiB",
+    12 * 1024: "12 KiB",
+    999 * 1024: "999 KiB",
+    64 * 1024 * 1024: "64 MiB",
+    1024**3: "1.0 GiB",
+    5 * 1024**5: "5120 TiB",
+}
+
+
+@pytest.mark.parametrize("count, text", SIZES.items())
+def test_size(count, text):
+    """A number of bytes has two or three digits that matter."""
+    assert size(count) == text
+    assert len(text) <= 8
 
 
 def test_bar(encoding):
