@@ -196,6 +196,11 @@ def journal_fields() -> set[str]:
         log_entry.of_request(endpoint(mode), request, reply, facts)
         for mode, request in requests.items()
     ]
+    facts.source = log_entry.STALE
+    found = model.Reply(model.FOUND, model.REPLY_VALUE, "x")
+    made.append(
+        log_entry.of_request(endpoint("tcp-lookup"), model.LookupRequest(b"k"), found, facts)
+    )
     made.append(log_entry.of_unusable_config("policy", "why", 1))
     return {name for fields in made for name in fields if name.startswith("POSTFIX_REST_")}
 

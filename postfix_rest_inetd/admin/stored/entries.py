@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from postfix_rest_inetd import model, verdict
 from postfix_rest_inetd.cache import record
 from postfix_rest_inetd.cache.record import FRESH, STALE, UNUSABLE
-from postfix_rest_inetd.cache.store import FILE_FLAGS
-from postfix_rest_inetd.cache_folder import DIRECTORY_FLAGS, path_of
+from postfix_rest_inetd.cache_folder import DIRECTORY_FLAGS, FILE_FLAGS, path_of
 from postfix_rest_inetd.errors import InvalidDataError
 
 if TYPE_CHECKING:
