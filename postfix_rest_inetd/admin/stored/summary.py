@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from postfix_rest_inetd.admin.statistics.journal_entry import MAX_NAME_CHARACTERS
 from postfix_rest_inetd.admin.stored import entries, identity
 from postfix_rest_inetd.cache import purge
 from postfix_rest_inetd.cache_folder import folder_of
+from postfix_rest_inetd.log_entry import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -95,8 +97,13 @@ def asked(
     counts: dict[tuple[str, str], Counter[str]] = {
         (summary.name, summary.mode): Counter() for summary in summaries if summary.mode
     }
+    # As an entry has the name when it has been read.
+    read = {
+        (printable(name, MAX_NAME_CHARACTERS), mode): counted
+        for (name, mode), counted in counts.items()
+    }
     for entry in found:
-        counted = counts.get((entry.endpoint, entry.mode))
+        counted = read.get((entry.endpoint, entry.mode))
         if counted is not None and entry.is_request:
             counted[entry.source] += 1
     return counts

@@ -8,12 +8,14 @@ from collections import Counter
 import pytest
 
 from harness.modes import SOCKETMAP, TCP
+from postfix_rest_inetd.admin.statistics.journal_entry import JournalEntry
 from postfix_rest_inetd.admin.statistics.layout import moment
-from postfix_rest_inetd.admin.stored import json_report, screen
+from postfix_rest_inetd.admin.stored import json_report, screen, summary
 from postfix_rest_inetd.admin.stored.down import Down
 from postfix_rest_inetd.admin.stored.entries import DAMAGED, FOREIGN, FRESH, STALE, UNUSABLE
 from postfix_rest_inetd.admin.stored.summary import Summary
 from postfix_rest_inetd.config.cache_settings import CacheSettings
+from postfix_rest_inetd.log_entry import STORED
 
 SINCE = 1_795_600_000.0
 
@@ -96,3 +98,18 @@ def test_json() -> None:
     assert document["down"] == [
         {"target": down.origin, "since": SINCE, "next_sec": 3.5, "endpoints": []}
     ]
+
+
+def test_names_in_the_journal() -> None:
+    """An entry has a long name in short; requests of other endpoints and modes do not count."""
+    long = Summary("tcp-lookup.x", "m" * 300, TCP)
+    base = JournalEntry(1, "m" * 100 + "…", TCP, "found", True, 1, 1, 200, "", ())  # noqa: FBT003
+    found = [
+        base,
+        base._replace(source=STORED),
+        base._replace(mode=SOCKETMAP),
+        base._replace(endpoint="m"),
+        base._replace(is_request=False),
+    ]
+    counts = summary.asked(found, [long, Summary("left")])
+    assert counts == {("m" * 300, TCP): Counter({"backend": 1, "stored": 1})}
