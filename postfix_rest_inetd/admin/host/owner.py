@@ -47,10 +47,11 @@ def of(directory: str) -> Iterator[None]:
             os.setegid(group)
             os.setgroups(groups)
     else:
-        raise CommandError(
-            f"{directory}: only its owner {user_name(found.st_uid)} and root may use it; run this "
-            "as root"
-        )
+        raise CommandError(f"{directory}: only {_users(found.st_uid)} may use it; run this as root")
+
+
+def _users(uid: int) -> str:
+    return "root" if uid == 0 else f"its owner {user_name(uid)} and root"
 
 
 def _become(uid: int, gid: int, directory: str) -> None:
