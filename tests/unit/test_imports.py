@@ -271,7 +271,7 @@ def test_users_of_the_journal(name):
 ABOVE = {
     "admin.commands": "migration checks stored ask statistics demo schema host ui",
     "admin.migration": "checks host protocols ui",
-    "admin.checks": "ask statistics host protocols ui",
+    "admin.checks": "stored ask statistics host protocols ui",
     "admin.stored": "statistics host ui",
     "admin.ask": "host protocols ui",
     "admin.statistics": "host ui",

@@ -77,11 +77,15 @@ def findings(
     if loaded is None or not loaded.endpoints:
         return
     if not parts.isdisjoint(("postfix", "probe")):
-        yield from _asked(path, loaded, parts, listeners)
+        yield from _asked(path, loaded, parts, listeners, cache_directory)
 
 
 def _asked(
-    path: str, loaded: loading.Config, parts: frozenset[str], listeners: Listeners
+    path: str,
+    loaded: loading.Config,
+    parts: frozenset[str],
+    listeners: Listeners,
+    cache_directory: str,
 ) -> Iterator[Finding]:
     """The findings about Postfix and, with `probe`, about the answers of the endpoints."""
     in_use = _is_installed(path) or "sockets" in parts
@@ -91,7 +95,8 @@ def _asked(
         if postfix:
             yield from _postfix(loaded.endpoints, listeners, postfix)
     if "probe" in parts:
-        yield from _probe(path, loaded, listeners if in_use else None, postfix)
+        asked = listeners if in_use else None
+        yield from _probe(path, loaded, asked, postfix, cache_directory)
 
 
 def _has_units() -> bool:
@@ -147,7 +152,11 @@ def _postfix(
 
 
 def _probe(
-    path: str, loaded: loading.Config, listeners: Listeners | None, postfix: list[Settings]
+    path: str,
+    loaded: loading.Config,
+    listeners: Listeners | None,
+    postfix: list[Settings],
+    cache_directory: str,
 ) -> Iterator[Finding]:
     """Ask the backends and, where handlers use this configuration, its sockets and the journal."""
     names = _map_names(loaded.endpoints, postfix)
@@ -165,6 +174,7 @@ def _probe(
 
         began = time.time()
         asked = questions.Asked(loaded.endpoints, path, names, failed)
+        questions.forget(asked, loaded.user_agent, cache_directory)
         yield from questions.findings(asked, listeners)
         yield from failures.findings(loaded.endpoints, began)
 

@@ -4,10 +4,14 @@
 This covers the whole path: systemd, a handler in its sandbox with its rights and its files, and the
 backend. A socketmap is asked for each map that Postfix uses. The journal gives the reason of a
 failure. It also tells whether an action is the handler's own, because its backend has failed.
+
+A stored answer would show nothing about the way from the handler to the backend. So the answers to
+these questions are removed before they are asked, as far as this user may.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +20,9 @@ from postfix_rest_inetd.admin.ask import socket_client
 from postfix_rest_inetd.admin.ask.record import Record
 from postfix_rest_inetd.admin.checks import failures, request
 from postfix_rest_inetd.admin.checks.finding import ERROR, GOOD, NOTE, WARNING, Finding, commands
+from postfix_rest_inetd.admin.command_error import CommandError
 from postfix_rest_inetd.admin.protocols import has_maps
+from postfix_rest_inetd.admin.stored import purging
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +48,17 @@ class Asked(NamedTuple):
     path: str
     in_use: dict[Endpoint, list[str]]
     failed: set[Endpoint]
+
+
+def forget(asked: Asked, user_agent: str, cache_directory: str) -> None:
+    """Remove what handlers have stored of earlier answers to these questions."""
+    for endpoint in asked.endpoints:
+        if endpoint.is_lookup and purging.may_have_answers(cache_directory, endpoint):
+            for map_name in request.map_names(endpoint, asked.in_use):
+                question = request.request(endpoint, map_name)
+                assert isinstance(question, model.LookupRequest)  # noqa: S101 - it is a lookup
+                with contextlib.suppress(CommandError):
+                    purging.answer(cache_directory, endpoint, user_agent, question)
 
 
 def findings(asked: Asked, listeners: Listeners) -> Iterator[Finding]:

@@ -183,7 +183,7 @@ def _purge(arguments: argparse.Namespace) -> None:
         whose = f" of {printable(arguments.endpoint)}"
         loaded = loading.load(arguments.config, tolerant=True)
         if arguments.key is None:
-            number = purging.folder(directory, _folder(loaded, arguments.endpoint, directory))
+            number = _purge_endpoint(loaded, arguments.endpoint, directory)
         else:
             endpoint = _lookup(loaded, arguments.endpoint)
             map_name = question.map_name_of(endpoint, arguments.map)
@@ -198,8 +198,8 @@ def _purge(arguments: argparse.Namespace) -> None:
         print(f"Removed {number} stored {'answer' if number == 1 else 'answers'}{whose}.")
 
 
-def _folder(loaded: loading.Config, name: str, directory: str) -> str:
-    """The FOLDER of an endpoint, or of none: what `cache` shows of a removed one.
+def _purge_endpoint(loaded: loading.Config, name: str, directory: str) -> int:
+    """Remove the answers of an endpoint or, by the name of its FOLDER, of a removed one.
 
     Raises:
         UsageError: as for _lookup().
@@ -207,9 +207,8 @@ def _folder(loaded: loading.Config, name: str, directory: str) -> str:
     with place.used(directory):
         left = [found.folder for found in summary.others(directory, summary.configured(loaded))]
     if name in left:
-        return name
-    endpoint = _lookup(loaded, name)
-    return folder_of(endpoint.mode, endpoint.name)
+        return purging.folder(directory, name)
+    return purging.endpoint(directory, _lookup(loaded, name))
 
 
 def _lookup(loaded: loading.Config, name: str) -> Endpoint:

@@ -34,9 +34,22 @@ def all_of_it(directory: str) -> int:
 
 
 def folder(directory: str, name: str) -> int:
-    """Remove the answers in FOLDER; otherwise as `all_of_it`."""
+    """Remove the answers in FOLDER, which exists; otherwise as `all_of_it`."""
     with place.used(directory):
         return _purged(directory, name)
+
+
+def endpoint(directory: str, of: Endpoint) -> int:
+    """Remove the answers of an endpoint; otherwise as `all_of_it`."""
+    name = folder_of(of.mode, of.name)
+    with place.used(directory):
+        is_used = of.cache is not None or folder_exists(directory, name)
+        return _purged(directory, name) if is_used else 0
+
+
+def may_have_answers(directory: str, of: Endpoint) -> bool:
+    """Is there a FOLDER? False as well if this user may not look."""
+    return folder_exists(directory, folder_of(of.mode, of.name))
 
 
 def answer(directory: str, of: Endpoint, user_agent: str, request: LookupRequest) -> int:
@@ -44,6 +57,8 @@ def answer(directory: str, of: Endpoint, user_agent: str, request: LookupRequest
     name, digests = _places(directory, of, user_agent, request)
     with place.used(directory):
         if not folder_exists(directory, name):
+            if of.cache is None:
+                return 0
             # A handler that asks at this moment must not store the answer.
             purge.purge_folder(directory, name)
         number = sum(entry.digest in digests for entry in _entries(directory, name))
