@@ -35,6 +35,7 @@ BUDGETS = (
         63.7,
     ),
     Budget("instructions/wake", "M", "instructions to first reply after hibernation", 205, 128),
+    Budget("instructions/lookup/http", "k", "instructions of a lookup, open connection", 330, 323),
     Budget("memory/tcp/waiting/private_dirty", "MB", "private memory before a request", 4, 2.81),
     Budget("memory/tcp/asked/private_dirty", "MB", "private memory after a request", 8.5, 7.14),
     Budget("memory/tcp/hibernating/private_dirty", "MB", "private memory hibernating", 3.5, 2.81),

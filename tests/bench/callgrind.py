@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Counts a handler's instructions with callgrind, under its own unit, to its first reply.
+"""Counts a handler's instructions with callgrind, under its own unit.
+
+What is counted is all up to the first reply, or each further one on the same connection.
 
 The unit is the installed one. A drop-in puts valgrind in front of the command that systemd has for
 it, and takes away only what valgrind cannot run with (it writes code and runs it). So environment,
@@ -26,6 +28,10 @@ DIRECTORY = "/run/callgrind"
 UNIT = "postfix-rest-tcp@.service"
 END_SEC = 120
 
+BEFORE, LOOKUPS = 5, 40
+"""Of the requests on one connection: those after the first that are not counted, and those that
+are."""
+
 # The client's port, which systemd tells the handler, names the files. systemd wants % doubled.
 _OPTIONS = f"""
 --tool=callgrind --vgdb=no --trace-syscalls=yes --dump-after=write
@@ -43,8 +49,14 @@ MemoryMax=infinity
 ReadWritePaths={directory}
 """
 
-# In this order the parts were written; the last one, at the end, has no number.
-_PARTS = 'cd "$1" && { ls | grep "^$2\\.[0-9]*$" | sort -t. -k2n; ls "$2" 2>/dev/null; } || :'
+# In this order the parts were written; the last one, at the end, has no number. Only a file that is
+# complete has its total.
+_PARTS = r"""
+cd "$1"
+for part in $(ls | grep "^$2\.[0-9]*$" | sort -t. -k2n) "$2"; do
+    [ ! -e "$part" ] || echo "$part" $(sed -n 's/^totals: //p' "$part")
+done
+"""
 
 # The bytes are others after each execve(2). The log tells the pid.
 _PROGRAM = """
@@ -53,7 +65,6 @@ pid=$(sed -n 's/^==\\([0-9]*\\)==.*/\\1/p;q' "$1/$2.log")
 """
 
 _WRITE = re.compile(r"^SYSCALL\[\d+,\d+\]\( *1\) sys_write \( (\d+),", re.MULTILINE)
-_COST = re.compile(r"^totals: (\d+)$", re.MULTILINE)
 
 
 class Count(NamedTuple):
@@ -111,6 +122,21 @@ def count_wake(container: Container, port: int, request: bytes, expected: bytes)
     return _at_end(container, name, replied=True)
 
 
+def count_further(container: Container, port: int, request: bytes, expected: bytes) -> float:
+    """Instructions of one further request on an open connection, with its journal entry.
+
+    The first requests, with all that is loaded or made once, are not counted.
+    """
+    with connect(container, port) as connection:
+        name = str(connection.getsockname()[1])
+        for _ in range(1 + BEFORE + LOOKUPS):
+            _ask(connection, request, expected)
+    targets, costs = _parts(container, name)
+    replies = [index for index, target in enumerate(targets) if target == "1"]
+    assert len(replies) == 1 + BEFORE + LOOKUPS, f"one write for each reply, but {targets}"
+    return sum(costs[replies[BEFORE] + 1 : replies[-1] + 1]) / LOOKUPS
+
+
 def _ask(connection: socket.socket, request: bytes, expected: bytes) -> None:
     connection.settimeout(END_SEC)
     connection.sendall(request)
@@ -120,18 +146,23 @@ def _ask(connection: socket.socket, request: bytes, expected: bytes) -> None:
 
 def _at_end(container: Container, name: str, *, replied: bool) -> Count:
     """What was counted, when the process that wrote the files with this NAME has ended."""
+    targets, costs = _parts(container, name)
+    assert not replied or "1" in targets, f"the reply was not written to fd 1, but {targets}"
+    to_reply = costs[: targets.index("1") + 1] if replied else costs
+    return Count(sum(to_reply), sum(costs))
+
+
+def _parts(container: Container, name: str) -> tuple[list[str], list[int]]:
+    """The fd of each write(2); the instructions up to each, and from the last to the end."""
     costs: list[int] = []
 
-    def is_complete() -> bool:
-        parts = container.shell(_PARTS, DIRECTORY, name).split()
-        texts = [container.read(f"{DIRECTORY}/{part}") for part in parts if parts[-1] == name]
-        costs[:] = [int(cost) for text in texts for cost in _COST.findall(text)]
-        return 0 < len(costs) == len(parts)
+    def is_complete() -> object:
+        parts = [line.split() for line in container.shell(_PARTS, DIRECTORY, name).splitlines()]
+        costs[:] = [int(cost) for _, *found in parts for cost in found]
+        return parts and parts[-1][0] == name and len(costs) == len(parts)
 
     wait_until(is_complete, "the end of a handler under callgrind", END_SEC)
     targets = _WRITE.findall(container.read(f"{DIRECTORY}/{name}.log"))
     # Each write(2) has to be in both lists, or the parts would be added up wrongly.
     assert len(targets) == len(costs) - 1, f"{targets} {costs}"
-    assert not replied or "1" in targets, f"the reply was not written to fd 1, but {targets}"
-    to_reply = costs[: targets.index("1") + 1] if replied else costs
-    return Count(sum(to_reply), sum(costs))
+    return targets, costs

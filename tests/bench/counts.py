@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The kinds of start whose instructions are counted.
+"""The kinds of start whose instructions are counted, and of lookups on an open connection.
 
-Each case is an endpoint of its own, or what stands in its way; all are asked for one key over a
-connection that the client closes after the reply.
+Each case of a start is an endpoint of its own, or what stands in its way; all are asked for one key
+over a connection that the client closes after the reply.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from bench.callgrind import Count, command_of, count, count_wake, prepare
+from bench.callgrind import Count, command_of, count, count_further, count_wake, prepare
 from bench.machine import CA_FILE, LOOKUP, NAMED_LOOKUP, NAMED_SECURE_LOOKUP, SECURE_LOOKUP
 from integration.product import TCP, UNUSABLE_CONFIG, configure, endpoint, start, write_config
 
@@ -28,18 +28,17 @@ ENDPOINTS = {
 CASES = ("http", "https", SILENT, UNUSABLE, WAKE)
 MORE_CASES = ("http-by-name", "https-system-ca")
 """What names and the system's CAs cost."""
+WARM_CASES = ("http",)
+"""Endpoints that are asked again and again over one connection."""
 
 _FIRST_PORT = 9001
+_PORTS = {name: _FIRST_PORT + index for index, name in enumerate(ENDPOINTS)}
 
 
 def count_all(container: Container, cases: Iterable[str] = CASES) -> dict[str, Count]:
     """Count each of CASES; two at a time, which changes no count."""
-    ports = {name: _FIRST_PORT + index for index, name in enumerate(ENDPOINTS)}
-    _configure(container, ports)
-    command = command_of(container)
-    prepare(container, command)
-    start(container, TCP)
-    questions = {name: (port, REQUEST, REPLY) for name, port in ports.items()}
+    command = _prepare(container)
+    questions = {name: (port, REQUEST, REPLY) for name, port in _PORTS.items()}
     questions[SILENT] = (_FIRST_PORT, b"", b"")
     with ThreadPoolExecutor(2) as pool:
         counting = {
@@ -53,17 +52,40 @@ def count_all(container: Container, cases: Iterable[str] = CASES) -> dict[str, C
         write_config(container, "{")
         counts[UNUSABLE] = count(container, _FIRST_PORT, REQUEST, UNUSABLE_CONFIG)
     if WAKE in cases:
-        _configure(container, ports, hibernate_after=1)
+        _configure(container, hibernate_after=1)
         prepare(container, command, follow=True)
         counts[WAKE] = count_wake(container, _FIRST_PORT, REQUEST, REPLY)
     container.reset()
     return {case: counts[case] for case in cases}
 
 
-def _configure(container: Container, ports: dict[str, int], **keys: Any) -> None:
+def count_warm(container: Container, cases: Iterable[str] = WARM_CASES) -> dict[str, float]:
+    """Instructions of one lookup on a connection that is open, for each of CASES."""
+    _prepare(container)
+    with ThreadPoolExecutor(2) as pool:
+        counting = {
+            case: pool.submit(count_further, container, _PORTS[case], REQUEST, REPLY)
+            for case in cases
+        }
+        counts = {case: future.result() for case, future in counting.items()}
+    container.reset()
+    return counts
+
+
+def _prepare(container: Container) -> str:
+    """Have all endpoints listen, for handlers that are counted; the command of these."""
+    _configure(container)
+    command = command_of(container)
+    prepare(container, command)
+    start(container, TCP)
+    return command
+
+
+def _configure(container: Container, **keys: Any) -> None:
     # Under valgrind all takes fifty times as long.
     keys["request_timeout"] = 90_000
     endpoints = [
-        endpoint(name, port=ports[name], **its_keys, **keys) for name, its_keys in ENDPOINTS.items()
+        endpoint(name, port=_PORTS[name], **its_keys, **keys)
+        for name, its_keys in ENDPOINTS.items()
     ]
     configure(container, *endpoints)

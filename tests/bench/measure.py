@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Takes the measurements on a machine, in the order of the report, and says how it gets on.
 
-Results are dicts as they go into the JSON: instructions in millions, memory in MB, times in
-milliseconds, rates per second.
+Results are dicts as they go into the JSON: instructions of a start in millions, of a lookup on an
+open connection in thousands, memory in MB, times in milliseconds, rates per second.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from bench import memory
 from bench.client import Client, chosen
-from bench.counts import CASES, MORE_CASES, count_all
+from bench.counts import CASES, MORE_CASES, count_all, count_warm
 from bench.statistic import ratio, summary, tail
 from bench.subjects import (
     BARE,
@@ -100,12 +100,18 @@ def _summaries(measured: Measured) -> Results:
 
 
 def instructions(container: Container, effort: Effort) -> Results:
-    """Millions of instructions to the first reply, for each case; and to the end of the handler."""
+    """Millions of instructions to the first reply, for each case; and to the end of the handler.
+
+    And thousands for a lookup on an open connection.
+    """
     _say("instructions of the first reply")
     counts = count_all(container, effort.cases)
+    _say("instructions of a lookup on an open connection")
+    warm_counts = count_warm(container)
     return {
         **{case: count.to_reply / 1e6 for case, count in counts.items()},
         "in_all": {case: count.in_all / 1e6 for case, count in counts.items()},
+        "lookup": {case: cost / 1e3 for case, cost in warm_counts.items()},
     }
 
 

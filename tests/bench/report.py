@@ -43,6 +43,9 @@ def _instructions(results: Results) -> Iterator[str]:
     yield f"{'INSTRUCTIONS, millions':<52}{'to reply':>9}{'in all':>9}"
     for case, in_all in counts["in_all"].items():
         yield f"  {case:<50}{counts[case]:>9.1f}{in_all:>9.1f}"
+    yield f"{'INSTRUCTIONS, thousands':<52}{'a lookup':>9}"
+    for case, cost in counts["lookup"].items():
+        yield f"  {case + ', on an open connection':<50}{cost:>9.1f}"
 
 
 def _memory(results: Results) -> Iterator[str]:
