@@ -71,6 +71,9 @@ if (preg_match('#^/lookup(?:/(\w+))?$#', $path, $match)) {
     $name = $match[1] ?? $_GET['name'];
     if ($name !== 'blocked' && isset($tables[$name])) {
         $found = values($tables[$name], $_GET['key'] ?? '');
+        // How long this answer may be stored and used again: a minute, or a day while the backend is
+        // down. A change to the tables takes effect after a minute at most.
+        header('Cache-Control: max-age=60, stale-if-error=86400');
         answer(200, 'application/json', json_encode($found, JSON_THROW_ON_ERROR));
     }
 }

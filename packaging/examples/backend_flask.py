@@ -40,6 +40,9 @@ LOOKUPS = {
     "mailbox": "SELECT path FROM mailbox WHERE address = ?",
     "alias": "SELECT destination FROM alias WHERE address = ? ORDER BY destination",
 }
+# How long an answer may be stored and used again: a minute, or a day while this backend is down. A
+# change to the tables takes effect after a minute at most.
+CACHING = "max-age=60, stale-if-error=86400"
 TOKEN = Path(os.environ["MAIL_TOKEN_FILE"]).read_text(encoding="utf-8").strip()
 
 app = Flask(__name__)
@@ -84,7 +87,9 @@ def lookup(name: str | None = None) -> Response:
     query = LOOKUPS.get(request.args["name"] if name is None else name)
     if query is None:
         abort(404)
-    return jsonify(select(query, request.args.get("key", "")))
+    response = jsonify(select(query, request.args.get("key", "")))
+    response.headers["Cache-Control"] = CACHING
+    return response
 
 
 @app.post("/policy")

@@ -196,3 +196,4 @@ PATHS = {
     "demo": {"domain": "/domains", "mailbox": "/maps", "alias": "/maps"},
 }
 """The path of the target for each table; domains are for a tcp-lookup, others for a socketmap."""
+POLICY_PATHS = {**dict.fromkeys(SHOWN, "/policy"), "readme": "/"}

@@ -3,7 +3,8 @@
 
 A lookup is answered with 200 and a JSON array of strings, which is empty for an unknown key; 404 is
 for an unknown path or map. Keys are looked up in lower case, and addresses also without their
-extension, because Postfix leaves both to the backend. The policy route gets Postfix's attributes as
+extension, because Postfix leaves both to the backend. Cache-Control says how long the answer to a
+lookup may be used again. The policy route gets Postfix's attributes as
 a form, and answers with 200 and one line, the action. X-Auth-Token must be right; otherwise the
 answer is 403, and Postfix sees a configuration error.
 
@@ -45,6 +46,7 @@ MAPS = {
         "postmaster@example.net": ["carol@example.net"],
     },
 }
+CACHING = "max-age=60, stale-if-error=86400"
 POLICIES = {  # by the domain of the sender; all others get DUNNO: no objection
     "spam.example": "REJECT mail from spam.example is not welcome here",
     "grey.example": "DEFER_IF_PERMIT please come back later",
@@ -114,6 +116,8 @@ class _Handler(BaseHTTPRequestHandler):
         kind = "application/json" if self.command == "GET" else "text/plain; charset=utf-8"
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
+        if self.command == "GET" and status == HTTPStatus.OK:
+            self.send_header("Cache-Control", CACHING)
         self.end_headers()
         self.wfile.write(content)
 
