@@ -13,7 +13,7 @@ of each request.
 from __future__ import annotations
 
 from .. import model
-from ..urls import quote_from_bytes
+from ..url_parser import quote_from_bytes
 from .http_connection import http_connection
 
 TYPE_CHECKING = False

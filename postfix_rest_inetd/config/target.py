@@ -8,7 +8,7 @@ may be shown.
 
 from __future__ import annotations
 
-from ..urls import quote, unquote_to_bytes, urlsplit
+from ..url_parser import quote, unquote_to_bytes, urlsplit
 from .address import parse_ip
 
 # RFC 3986: characters that a path and a query may contain. `%` is one because the URL is encoded.

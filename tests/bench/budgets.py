@@ -24,8 +24,8 @@ class Budget(NamedTuple):
 
 
 BUDGETS = (
-    Budget("instructions/http", "M", "instructions to first reply, http backend", 205, 128),
-    Budget("instructions/https", "M", "instructions to first reply, https, verified", 265, 171),
+    Budget("instructions/http", "M", "instructions to first reply, http backend", 125, 122),
+    Budget("instructions/https", "M", "instructions to first reply, https, verified", 265, 167),
     Budget("instructions/silent", "M", "instructions when nothing is sent", 40, 32.5),
     Budget(
         "instructions/unusable-config",
@@ -34,7 +34,7 @@ BUDGETS = (
         75,
         63.7,
     ),
-    Budget("instructions/wake", "M", "instructions to first reply after hibernation", 205, 128),
+    Budget("instructions/wake", "M", "instructions to first reply after hibernation", 205, 122),
     Budget("instructions/lookup/http", "k", "instructions of a lookup, open connection", 330, 323),
     Budget("memory/tcp/waiting/private_dirty", "MB", "private memory before a request", 4, 2.81),
     Budget("memory/tcp/asked/private_dirty", "MB", "private memory after a request", 8.5, 7.14),

@@ -167,11 +167,11 @@ ANSWERING |= {
     "json_reader",
     "log_entry",
     "regular_file",
+    "url_parser",
     "verdict",
     "backend",
     "config",
     "protocols",
-    "urls",
 }
 ANSWERING |= {f"backend.{name}" for name in BACKEND.split()}
 ANSWERING |= {f"config.{name}" for name in CONFIG.split()}
