@@ -51,23 +51,33 @@ RESPONSES = {
 """By what a row says of its response: mode and fields of the endpoint, and the body."""
 
 
-def date_of(match):
-    """The date that `<N>` is."""
-    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(NOW + int(match[1])))
-
-
-def lines(fields):
+def lines(fields, now):
     """Header fields as they are sent."""
+
+    def date_of(match):
+        return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(now + int(match[1])))
+
     text = re.sub(r"<(-?\d+)>", date_of, fields)
     return b"".join(b"%b\r\n" % line.encode() for line in text.split(" / ") if line)
 
 
+def circumstances(row):
+    """Mode and fields of the endpoint of a row, and the body of its response."""
+    return RESPONSES.get(row.response, (TCP, {}, b""))
+
+
+def raw_of(row, now=NOW):
+    """The response of a row, with any interim response before it."""
+    _, _, body = circumstances(row)
+    raw = b"HTTP/1.1 103 x\r\n%b\r\n" % lines(row.interim, now) if row.interim else b""
+    raw += b"HTTP/1.1 %b x\r\n%b" % (row.response[:3].encode(), lines(row.fields, now))
+    return raw + (b"\r\n" if body is None else LENGTH % (len(body), body))
+
+
 def answered(row):
     """The response of a row, and the outcome."""
-    mode, fields, body = RESPONSES.get(row.response, (TCP, {}, b""))
-    raw = b"HTTP/1.1 103 x\r\n%b\r\n" % lines(row.interim) if row.interim else b""
-    raw += b"HTTP/1.1 %b x\r\n%b" % (row.response[:3].encode(), lines(row.fields))
-    reader = ResponseReader(Stream(raw + (b"\r\n" if body is None else LENGTH % (len(body), body))))
+    mode, fields, _ = circumstances(row)
+    reader = ResponseReader(Stream(raw_of(row)))
     reader.begin()
     response = model.Response(
         reader.status,
