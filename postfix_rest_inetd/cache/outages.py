@@ -5,9 +5,11 @@ CACHE_DIRECTORY/1/backends has a file for each target that is down, and no file 
 
 - The first failure makes the file, and the next attempt is due RETRY_SEC later. The handler that
   claims this attempt notes the time of the one after it before it asks, so exactly one of any
-  number of handlers asks, and one that is killed meanwhile holds nothing up. If the attempt fails,
-  the pause doubles, up to MAX_PAUSE_SEC, times a random factor of 0.5 to 1. Failures of other
-  handlers change nothing. Any success removes the file.
+  number of handlers asks, and one that is killed meanwhile holds nothing up. With each attempt, the
+  pause doubles, up to MAX_PAUSE_SEC, times a random factor of 0.5 to 1. It doubles before the
+  attempt has failed, because that may take as long as request-timeout, and nobody should wait with
+  it. When it has failed, the pause begins anew. Failures of other handlers change nothing. Any
+  success removes the file.
 - A name is the BLAKE2b digest of the URL. A record has a fixed size, and a MAC whose key is another
   digest of the URL. Readers take no lock. A writer holds flock(2) while it reads and writes the
   record; if it would have to wait, it does without, because another one is doing the same.
@@ -80,12 +82,12 @@ class _Record:
 
     def after_claim(self, moment: Moment) -> _Record:
         """The record while the handler that has claimed the attempt asks."""
-        return _Record(self.since, moment, _jittered(self.pause_sec), self.pause_sec)
-
-    def after_failure(self, moment: Moment) -> _Record:
-        """The record when the claimed attempt has failed."""
         pause_sec = min(2 * self.pause_sec, MAX_PAUSE_SEC)
         return _Record(self.since, moment, _jittered(pause_sec), pause_sec)
+
+    def after_failure(self, moment: Moment) -> _Record:
+        """The record when the claimed attempt has failed: the pause begins anew."""
+        return _Record(self.since, moment, _jittered(self.pause_sec), self.pause_sec)
 
     def packed(self, key: bytes) -> bytes:
         """The content of the file."""

@@ -147,7 +147,7 @@ def test_the_next_attempt(known, time):
 
 
 def test_back_off(known, time):
-    """Each failure of a claimed attempt doubles the pause, up to 30 seconds, less up to a half."""
+    """Each claimed attempt doubles the pause, up to 30 seconds, less up to a half."""
     known.failed(URL)
     time.advance(1)
     for pause in (2, 4, 8, 16, 30, 30, 30):
@@ -208,15 +208,25 @@ def test_slow_attempts_double_once(directory, time):
     first.failed(URL)
     time.advance(1)
     assert first.claim(URL)
-    time.advance(1)
+    time.advance(2)
     assert second.claim(URL)
     first.failed(URL)
     second.failed(URL)
-    time.advance(2)
+    time.advance(4)
     third = Outages(directory)
     assert third.claim(URL)
     third.failed(URL)
-    assert third._find(URL, time.now).pause_sec == 4
+    assert third._find(URL, time.now).pause_sec == 8
+
+
+def test_slow_attempts_are_few(directory, time):
+    """While the first attempt waits for a target that is silent, others do not add up."""
+    Outages(directory).failed(URL)
+    claimed = 0
+    for _ in range(600):
+        time.advance(0.1)
+        claimed += Outages(directory).claim(URL)
+    assert 4 <= claimed <= 7
 
 
 # -- several processes
@@ -289,7 +299,7 @@ def test_the_claimant_is_killed(directory, time):
     os.close(ready)
     os.close(told)
     assert claims(directory) == REFUSED
-    time.advance(1)
+    time.advance(2)
     assert at_once(lambda: claims(directory), 20).count(CLAIMED) == 1
 
 
