@@ -90,7 +90,7 @@ class _Answers:
     )
 
     def __init__(self, options: Options, began_ns: int, marks: list[Mark], *, woken: bool) -> None:
-        self._in_force = InForce(options)
+        self._in_force = InForce(options, lambda: not restart.is_outdated(marks))
         self._marks = marks
         self._began_ns = began_ns  # 0 after the first request
         self._woken = woken

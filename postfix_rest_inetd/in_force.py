@@ -40,6 +40,8 @@ from .protocols import codec_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .backend.backends import Backends
     from .backend.client import Client
     from .config.endpoint import Endpoint
@@ -104,6 +106,7 @@ class InForce:
         "_is_doubtful",
         "_is_fresh",
         "_marks",
+        "_may_load",
         "_options",
         "_retry_at",
         "_token",
@@ -116,9 +119,10 @@ class InForce:
         "shared",
     )
 
-    def __init__(self, options: Options) -> None:
-        """Read nothing yet."""
+    def __init__(self, options: Options, may_load: Callable[[], bool] = lambda: True) -> None:
+        """Read nothing yet. `may_load` tells whether what is loaded is still what is installed."""
         self._options = options
+        self._may_load = may_load
         self._marks: dict[str, Mark] = {}
         self._failures = 0  # in succession
         self._is_fresh = True  # may a mark stand for more than one content?
@@ -325,7 +329,7 @@ class InForce:
             return None
         from .shared import Shared
 
-        return Shared(directory, endpoint, user_agent, token, digests)
+        return Shared(directory, endpoint, user_agent, token, digests, may_load=self._may_load)
 
     def _choose(self, loaded: Config) -> Endpoint:
         from .config.address import local_address_of

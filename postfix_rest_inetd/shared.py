@@ -8,6 +8,9 @@ and most endpoints store nothing. The modules of `cache` are loaded only then:
 - if the endpoint has a directory of stored answers, before the backend is asked;
 - if the first answer is to be stored, when Postfix has its reply.
 
+They are not loaded any more when the package was replaced (`may_load`): they may not fit together
+with what is loaded.
+
 Nothing here fails a request: `problem` says what could not be used.
 """
 
@@ -18,6 +21,8 @@ from .cache_folder import folder_exists, folder_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from . import model
     from .cache.memory import Memory, Recalled
     from .cache.outages import Outages
@@ -32,19 +37,22 @@ class Shared:
         "_directory",
         "_endpoint",
         "_failure",
+        "_may_load",
         "_memory",
         "_outages",
         "_token",
         "_user_agent",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what an identity consists of
         self,
         directory: str,
         endpoint: Endpoint,
         user_agent: str,
         token: bytes,
         digests: list[bytes | None],
+        *,
+        may_load: Callable[[], bool] = lambda: True,
     ) -> None:
         """Look at nothing yet. `digests` are those of the files for TLS."""
         self._directory = directory
@@ -52,6 +60,7 @@ class Shared:
         self._user_agent = user_agent
         self._token = token
         self._digests = digests
+        self._may_load = may_load
         self._memory: Memory | None = None
         self._outages: Outages | None = None
         self._failure = ""  # an unexpected exception
@@ -67,7 +76,7 @@ class Shared:
         """May an answer be stored already? Then a request may not need the backend."""
         if self._memory is None and self._endpoint.cache is not None:
             folder = folder_of(self._endpoint.mode, self._endpoint.name)
-            if folder_exists(self._directory, folder):
+            if folder_exists(self._directory, folder) and self._may_load():
                 self._remember()
         return self._memory is not None
 
@@ -106,6 +115,8 @@ class Shared:
         is_silent = b"cache-control" not in says and b"expires" not in says
         is_permitted = settings.max_age or settings.not_found_max_age or settings.stale_if_error
         if recalled is None and is_silent and not is_permitted:
+            return
+        if self._memory is None and not self._may_load():
             return
         try:
             memory = self._remember()

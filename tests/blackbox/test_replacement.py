@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -39,7 +40,14 @@ def put(path: Path, text: str) -> None:
     new.rename(path)
 
 
-CLIENT = "from .backend import client"
+CLIENT = re.compile(r"^( *)from \.(client)? import (client|Client)\b", re.MULTILINE)
+
+
+def _by_its_new_name(found: re.Match[str]) -> str:
+    indentation, is_from_it, name = found.groups()
+    if is_from_it:
+        return f"{indentation}from .asker import {name}"
+    return f"{indentation}from . import asker as {name}"
 
 
 def upgrade(package: Path) -> None:
@@ -47,7 +55,7 @@ def upgrade(package: Path) -> None:
     (package / "backend/asker.py").write_text((package / "backend/client.py").read_text())
     for path in sorted(package.rglob("*.py")):
         text = path.read_text().replace("REPLY_VALUE", "REPLY_OF_VALUES")
-        put(path, text.replace(CLIENT, "from .backend import asker as client"))
+        put(path, CLIENT.sub(_by_its_new_name, text))
     (package / "backend/client.py").unlink()
     codec = package / "protocols/tcp_table.py"
     put(codec, codec.read_text().replace("%s %s\\n", "%s new-%s\\n"))
@@ -125,6 +133,45 @@ def test_an_action_of_another_kind_than_before(
     (copy / "enhanced_status.py").unlink()
     (copy / "restrictions.py").unlink()
     assert handler.ask(mode, REQUEST[mode]) == reply(action)
+
+
+@pytest.fixture
+def sharing(tmp_path, copy, launch, backend):
+    """Handlers of the copy that share a directory."""
+    (tmp_path / "shared").mkdir()
+    config = write_config(tmp_path, endpoint(TCP, backend.url()))
+    options = ("--config", config, "--endpoint", TCP, "--cache-directory", tmp_path / "shared")
+    env = {"PYTHONPATH": str(copy.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    return lambda: launch(*options, env=env)
+
+
+FRESH = b"Cache-Control: max-age=600"
+
+
+def test_after_stored_answers(sharing, copy, backend):
+    """A handler that has not asked a backend yet lacks what it takes: the new version answers."""
+    backend.script(answer(200, FOUND_BODY[TCP], FRESH), answer(200, FOUND_BODY[TCP]))
+    assert sharing().ask(TCP, REQUEST[TCP]) == FOUND[TCP]
+    handler = sharing()
+    assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
+    upgrade(copy)
+    assert handler.ask(TCP, b"get another\n") == NEW
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_nothing_is_stored_by_two_versions(sharing, copy, backend, is_first):
+    """What it takes to store an answer, or to use one, is not loaded after an upgrade."""
+    backend.script(answer(200, FOUND_BODY[TCP]), answer(200, FOUND_BODY[TCP], FRESH))
+    handler = sharing()
+    assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
+    if not is_first:
+        backend.script(answer(200, FOUND_BODY[TCP], FRESH))
+        assert sharing().ask(TCP, b"get another\n") == FOUND[TCP]
+    (copy / "cache/memory.py").write_text("raise RuntimeError\n")
+    put(copy / "cache/memory.py", "raise RuntimeError\n")
+    assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
+    handler.half_close()
+    assert "RuntimeError" not in handler.finish().log
 
 
 def test_half_of_an_upgrade(handler, copy):
