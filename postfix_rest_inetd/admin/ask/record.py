@@ -66,8 +66,12 @@ class Record:
         return sum(step.usec for step in self.steps)
 
     def saw(self, name: str, data: bytes, *, sent: bool) -> None:
-        """Bytes were sent or received; consecutive pieces of the same name are joined."""
-        if self.traffic and self.traffic[-1][:2] == (name, sent):
+        """Bytes were sent or received; pieces that are received one after the other are joined.
+
+        What is sent is complete, perhaps for another time or to another target. It stays apart,
+        because mask() looks for secrets in one head.
+        """
+        if not sent and self.traffic and self.traffic[-1][:2] == (name, sent):
             data = self.traffic.pop().data + data
         self.traffic.append(Bytes(name, sent, data))
 

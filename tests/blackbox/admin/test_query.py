@@ -24,8 +24,12 @@ from harness.certificates import Authority
 from harness.modes import POLICY, SOCKETMAP, TCP
 from harness.ports import free_port
 from harness.rest_backend import Answer, Recorded, RestBackend, rest_backend
-from harness.scripted_backend import ScriptedBackend, answer
+from harness.scripted_backend import ScriptedBackend, answer, hang_up, silence
 from postfix_rest_inetd.admin import cli
+from postfix_rest_inetd.admin.ask import direct_client
+from postfix_rest_inetd.admin.ask.record import Record
+from postfix_rest_inetd.config import loading
+from postfix_rest_inetd.model import LookupRequest
 
 TOKEN = "the-token-of-the-tests"
 MODES = {"domains": TCP, "maps": SOCKETMAP, "policy": POLICY}
@@ -265,6 +269,48 @@ def test_https(query, tmp_path, tmp_path_factory):
     assert "> GET /lookup?key=y HTTP/1.1\\r\\n" in done.output
     assert "> X-Auth-Token: ********\\r\\n" in done.output
     assert "< HTTP/1.1 200" in done.output
+
+
+def test_several_targets(query, tmp_path):
+    """Directly, each attempt is shown, with its secrets masked, and the target that answered."""
+    with ScriptedBackend(silence) as first, ScriptedBackend(answer(200, b'["x"]')) as second:
+        urls = [first.url("/a", "u:hidden@"), second.url("/b", "u:concealed@")]
+        config = write_handler_config(
+            tmp_path / "config.json",
+            {"name": "x", "mode": "tcp-lookup", "target": urls, "auth-token": "t0ke"}
+            | {"bind-port": 9, "request-timeout": 2000, "headers": {"X-Secret": "private"}},
+        )
+        done = query("--config", str(config), "x", "y", "--direct", "-v")
+    one, two = f"http://{first.authority}", f"http://{second.authority}"
+    assert done.status == 0
+    assert f"its backend {one}, else {two} asked directly" in done.text
+    assert f" ms asking {one} " in done.text
+    assert f" ms asking {two} " in done.text
+    assert f"target {two} failed {one}: this target's share of 1000 ms passed" in done.text
+    assert done.output.count("> X-Auth-Token: ********\\r\\n") == 2
+    assert done.output.count("> Authorization: ********\\r\\n") == 2
+    assert done.output.count("> X-Secret: ********\\r\\n") == 2
+    for secret in ("t0ke", "hidden", "concealed", "private", "dTpoaWRkZW4", "dTpjb25jZWFsZWQ"):
+        assert secret not in done.output
+
+
+def test_a_request_that_is_repeated(tmp_path):
+    """Its secrets are masked both times, also if nothing was received between them."""
+    with ScriptedBackend(answer(200, b"[]"), hang_up, answer(200, b'["x"]')) as backend:
+        config = write_handler_config(
+            tmp_path / "config.json",
+            {"name": "x", "mode": "tcp-lookup", "target": backend.url(), "auth-token": "t0ke"}
+            | {"bind-port": 9},
+        )
+        (endpoint,) = loading.load(str(config)).endpoints
+        client = direct_client.DirectClient(endpoint, "x")
+        for _ in range(2):
+            record = Record()
+            client.ask(LookupRequest(b"y"), record)
+        client.close()
+    sent = [piece.data for piece in record.traffic if piece.sent]
+    assert [data.count(b"\r\nX-Auth-Token: ********\r\n") for data in sent] == [1, 1]
+    assert b"t0ke" not in b"".join(sent)
 
 
 def test_the_cause_is_told(query):
