@@ -255,6 +255,7 @@ def test_exposition(some):
         "postfix_rest_other_errors": "counter",
         "postfix_rest_responses": "counter",
         "postfix_rest_answers": "counter",
+        "postfix_rest_target_requests": "counter",
         "postfix_rest_request_duration_seconds": "histogram",
         "postfix_rest_backend_duration_seconds": "histogram",
         "postfix_rest_start_duration_seconds": "histogram",
@@ -362,11 +363,11 @@ def test_starts(start):
 
 
 def test_a_state_of_the_first_version():
-    """A state without starts goes on."""
+    """A state without starts and targets goes on."""
     counters = Counters()
     counters.add(BASE)
     state = counters.to_state()
-    del state["starts"]
+    del state["starts"], state["targets"]
     assert Counters.from_state(state).to_state() == counters.to_state()
 
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
-from postfix_rest_inetd.admin.statistics.totals import MAX_ENDPOINTS, OTHERS
+from postfix_rest_inetd.admin.statistics.targets import MAX_TARGETS, OTHERS
+from postfix_rest_inetd.admin.statistics.totals import MAX_ENDPOINTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +30,9 @@ BOUNDS_USEC = (
 
 _STATUSES = range(100, 1000)
 # What the first versions did not count.
-_LATER = ("starts", "sources")
+_LATER = ("starts", "sources", "targets")
+ANSWERED, FAILED = "answered", "failed"
+RESULTS = (ANSWERED, FAILED)
 
 
 class Series(NamedTuple):
@@ -65,6 +68,7 @@ class Counters:
         elapsed: the latencies of requests, by series.
         backend: the backend's part of them, by series, for requests that asked it.
         sources: requests, by series and where the answer came from.
+        targets: requests, by series, the target that was asked last, and ANSWERED or FAILED.
         starts: how long handlers took to be ready, by series and COLD or WOKEN.
         last_usec: when the newest entry was written.
     """
@@ -77,6 +81,7 @@ class Counters:
         self.elapsed: dict[Series, Buckets] = {}
         self.backend: dict[Series, Buckets] = {}
         self.sources: dict[tuple[Series, str], int] = {}
+        self.targets: dict[tuple[Series, str, str], int] = {}
         self.starts: dict[tuple[Series, str], Buckets] = {}
         self.last_usec = 0
         self._names: set[str] = set()
@@ -99,8 +104,19 @@ class Counters:
         if entry.asked:
             self.backend.setdefault(series, Buckets()).add(entry.backend_usec)
         _count(self.sources, series, entry.source)
+        if entry.target:
+            self._count_target(series, entry)
         if entry.start:
             self.starts.setdefault((series, entry.start), Buckets()).add(entry.start_usec)
+
+    def _count_target(self, series: Series, entry: JournalEntry) -> None:
+        target = entry.target
+        if (series, target, ANSWERED) not in self.targets:
+            known = {other for each, other, _ in self.targets if each == series}
+            target = target if len(known) < MAX_TARGETS else OTHERS
+            for result in RESULTS:
+                self.targets.setdefault((series, target, result), 0)
+        self.targets[series, target, FAILED if entry.target_failed else ANSWERED] += 1
 
     def _series(self, endpoint: str, mode: str) -> Series:
         if endpoint not in self._names:
@@ -126,6 +142,7 @@ class Counters:
                 name: [[*series, b.sum_usec, *b.counts] for series, b in histogram.items()]
                 for name, histogram in histograms.items()
             },
+            "targets": [[*s, target, result, n] for (s, target, result), n in self.targets.items()],
             "starts": [[*s, kind, b.sum_usec, *b.counts] for (s, kind), b in self.starts.items()],
         }
 
@@ -152,6 +169,9 @@ class Counters:
             histogram: dict[Series, Buckets] = getattr(counters, name)
             for endpoint, mode, *numbers in state[name]:
                 histogram[Series(str(endpoint), str(mode))] = _buckets(numbers)
+        for endpoint, mode, target, result, count in state["targets"]:
+            series = Series(str(endpoint), str(mode))
+            counters.targets[series, str(target), str(result)] = _whole(count)
         for endpoint, mode, kind, *numbers in state["starts"]:
             counters.starts[Series(str(endpoint), str(mode)), str(kind)] = _buckets(numbers)
         return counters

@@ -82,6 +82,10 @@ class JournalEntry(NamedTuple):
     """One of SOURCES. BACKEND if the backend was asked and no stored answer was used."""
     age_sec: int = 0
     """How long before the request a stored answer was stored."""
+    target: str = ""
+    """Which of several targets was asked last; empty if there is only one, or none was asked."""
+    instead: bool = False
+    """Did the target answer after another one had failed?"""
 
     @property
     def failed(self) -> bool:
@@ -92,6 +96,11 @@ class JournalEntry(NamedTuple):
     def asked(self) -> bool:
         """Was the backend asked? Before a stale answer, it may have been."""
         return self.source == BACKEND or self.backend_usec > 0
+
+    @property
+    def target_failed(self) -> bool:
+        """Did the target that was asked last give no answer that Postfix could use?"""
+        return self.failed or self.source == STALE
 
 
 _SUBJECTS = (
@@ -122,7 +131,7 @@ def parse(fields: Fields, when_usec: int) -> JournalEntry | None:
     is_request = PREFIX + "ELAPSED_USEC" in fields
     if is_request or PREFIX + "COUNT" not in fields:
         count = 1
-    endpoint = _text(fields, "ENDPOINT")
+    endpoint, target = _text(fields, "ENDPOINT"), _text(fields, "TARGET")
     return JournalEntry(
         when_usec,
         endpoint,
@@ -140,6 +149,9 @@ def parse(fields: Fields, when_usec: int) -> JournalEntry | None:
         start_usec,
         source,
         age_sec,
+        target,
+        # The answer of a backend has a detail only if another target has failed before.
+        target != "" and outcome in _GOOD and source == BACKEND and _text(fields, "DETAIL") != "",
     )
 
 

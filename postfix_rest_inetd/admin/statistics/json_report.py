@@ -81,6 +81,16 @@ def _endpoint(endpoint: EndpointTotals) -> dict[str, Any]:
         "elapsed": _times(endpoint.elapsed),
         "backend": _times(endpoint.backend),
         "sources": _sources(endpoint.sources),
+        "targets": [
+            {
+                "target": origin,
+                "requests": target.requests,
+                "failures": target.failures,
+                "instead": target.instead,
+                "backend": _times(target.backend),
+            }
+            for origin, target in sorted(endpoint.targets.all.items())
+        ],
     }
 
 

@@ -29,6 +29,7 @@ REQUESTS = "postfix_rest_requests_total"
 OTHERS = "postfix_rest_other_errors_total"
 RESPONSES = "postfix_rest_responses_total"
 ANSWERS = "postfix_rest_answers_total"
+TARGETS = "postfix_rest_target_requests_total"
 ELAPSED = "postfix_rest_request_duration_seconds"
 START = "postfix_rest_start_duration_seconds"
 BACKEND = "postfix_rest_backend_duration_seconds"
@@ -39,6 +40,7 @@ _HELP = {
     OTHERS: ("counter", "Requests without a usable configuration, broken ones, internal errors."),
     RESPONSES: ("counter", "Responses of the backend, by HTTP status."),
     ANSWERS: ("counter", "Answers by source: backend (failures included), stored, stale."),
+    TARGETS: ("counter", "Requests of endpoints with several targets, by the one asked last."),
     ELAPSED: ("histogram", "From the request to the reply, the backend included."),
     BACKEND: ("histogram", "From asking the backend to its response, or to giving up."),
     START: ("histogram", "Until a handler was ready for its first request, on top of that."),
@@ -79,6 +81,7 @@ def text_of(counters: Counters, known: Collection[Series] | None = None) -> str:
     lines += _metric(OTHERS, "outcome", dict(sorted(others.items())))
     lines += _metric(RESPONSES, "status", dict(sorted(counters.responses.items())))
     lines += _metric(ANSWERS, "source", _answers(counters, requests))
+    lines += _targets(counters)
     none = Buckets()
     for name, histograms in ((ELAPSED, counters.elapsed), (BACKEND, counters.backend)):
         whole = {**dict.fromkeys(known, none), **histograms}
@@ -105,6 +108,13 @@ def _answers(
         for source in _SOURCES.get(series.mode, ()):
             found.setdefault((series, source), 0)
     return dict(sorted(found.items()))
+
+
+def _targets(counters: Counters) -> Iterator[str]:
+    if counters.targets:
+        yield from _head(TARGETS)
+    for (series, target, result), count in sorted(counters.targets.items()):
+        yield f"{TARGETS}{_labels(series, ('target', target), ('result', result))} {count}"
 
 
 def _metric(name: str, label: str, values: Mapping[tuple[Series, str], int]) -> Iterator[str]:

@@ -37,7 +37,8 @@ def report(totals: Totals, since: float | None, until: float | None) -> str:
         return "".join(f"{line}\n" for line in [*lines, "", *rankings.groups(totals.groups)])
     if totals.requests:
         is_stored = totals.sources().used > 0
-        sections = (tables.sources,) if is_stored else ()
+        has_targets = any(endpoint.targets.all for endpoint in totals.endpoints.values())
+        sections = [tables.targets] * has_targets + [tables.sources] * is_stored
         for section in (tables.endpoints, *sections, charts.outcomes, charts.latency):
             lines += ["", *section(totals)]
     if any(histogram.count for histogram in totals.starts.values()):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Sections of the report that are tables: endpoints, sources of answers, starts of handlers."""
+"""Sections of the report that are tables: endpoints, targets, sources of answers, starts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from postfix_rest_inetd.admin.statistics.journal_entry import COLD, SOURCES, WOK
 from postfix_rest_inetd.admin.statistics.layout import NAME_WIDTH, cut
 from postfix_rest_inetd.admin.ui.draw import duration, share
 from postfix_rest_inetd.admin.ui.terminal import BAD, DOUBTFUL, LABEL, painted
+from postfix_rest_inetd.admin.ui.wrap import WIDTH
 from postfix_rest_inetd.log_entry import BACKEND, STALE, STORED
 from postfix_rest_inetd.protocols import is_lookup
 
@@ -27,6 +28,21 @@ def endpoints(totals: Totals) -> Iterator[str]:
     for (name, mode), endpoint in sorted(totals.endpoints.items()):
         yield from _endpoint(name, mode, endpoint)
     yield painted(f"Percentiles are off by at most {ERROR:.1%}; the maximum is exact.", LABEL)
+
+
+def targets(totals: Totals) -> Iterator[str]:
+    """Requests and failures of each target of the endpoints that have several."""
+    columns = "".join(f"{text:>9}" for text in ("requests", "failed", "instead"))
+    yield painted(f"{'targets':{WIDTH - 27}}{columns}", LABEL)
+    for (name, _), endpoint in sorted(totals.endpoints.items()):
+        for origin, target in sorted(endpoint.targets.all.items()):
+            failed = f"{target.failures:9}"
+            yield (
+                f"{cut(f'{name}: {origin}', WIDTH - 28):{WIDTH - 27}}{target.requests:9}"
+                + (painted(failed, BAD) if target.failures else failed)
+                + f"{target.instead:9}"
+            )
+    yield painted("The target that was asked last; instead: after another one had failed.", LABEL)
 
 
 def sources(totals: Totals) -> Iterator[str]:

@@ -17,6 +17,7 @@ from postfix_rest_inetd.admin.statistics.heavy import Heavy
 from postfix_rest_inetd.admin.statistics.histogram import Histogram
 from postfix_rest_inetd.admin.statistics.journal_entry import STARTS
 from postfix_rest_inetd.admin.statistics.sources import Sources
+from postfix_rest_inetd.admin.statistics.targets import OTHERS, Targets
 from postfix_rest_inetd.admin.statistics.timeline import Timeline
 from postfix_rest_inetd.log_entry import STALE
 
@@ -27,7 +28,6 @@ MAX_ENDPOINTS = 200
 MAX_SUBJECTS = 2000
 MAX_CAUSES = 200
 MAX_STATUSES = 100
-OTHERS = "(others)"
 
 KINDS = ("key", "client", "login", "sender", "recipient")
 
@@ -35,7 +35,16 @@ KINDS = ("key", "client", "login", "sender", "recipient")
 class EndpointTotals:
     """The requests of one endpoint in one mode."""
 
-    __slots__ = ("backend", "elapsed", "failures", "outcomes", "requests", "sources", "statuses")
+    __slots__ = (
+        "backend",
+        "elapsed",
+        "failures",
+        "outcomes",
+        "requests",
+        "sources",
+        "statuses",
+        "targets",
+    )
 
     def __init__(self) -> None:
         """Nothing is counted yet."""
@@ -46,6 +55,7 @@ class EndpointTotals:
         self.elapsed = Histogram()
         self.backend = Histogram()
         self.sources = Sources()
+        self.targets = Targets()
 
     def add(self, entry: JournalEntry) -> None:
         """Count a request."""
@@ -58,6 +68,7 @@ class EndpointTotals:
         if entry.asked:
             self.backend.add(entry.backend_usec)
         self.sources.add(entry)
+        self.targets.add(entry)
 
 
 class Totals:

@@ -26,7 +26,7 @@ from harness.handler_process import endpoint, write_config
 from harness.line_log import LineLog
 from harness.modes import POLICY, REQUEST, SOCKETMAP, TCP
 from harness.process_group import end
-from harness.scripted_backend import answer, hang_up
+from harness.scripted_backend import answer, hang_up, unused_port
 from postfix_rest_inetd.admin import cli
 from postfix_rest_inetd.admin.statistics import state as metrics_state
 from postfix_rest_inetd.admin.statistics.journal import Journal
@@ -175,6 +175,28 @@ def test_stored_answers(stats, handler_for, backend, journald, tmp_path):
         "postfix_rest_answers_total stale": 1,
     }
     assert "1 answered with a stale answer (20.0 %), up to " in stats("--endpoint=memory").output
+
+
+def test_several_targets(stats, backend, journald, launch, tmp_path):
+    """The target that answered is told, and that it did so because another one had failed."""
+    backend.default = FOUND
+    with unused_port() as sock:
+        first = f"http://127.0.0.1:{sock.getsockname()[1]}"
+        entry = {**endpoint(TCP, [f"{first}/", backend.url()]), "name": "several"}
+        config = write_config(tmp_path, entry)
+        arguments = ("--config", config, "--endpoint", "several")
+        handler = launch(*arguments, prefix=journald.prefix)
+        for _ in range(3):
+            assert handler.ask(TCP, REQUEST[TCP]) == b"200 x\n"
+        assert handler.finish().status == 0
+    origin = f"http://{backend.authority}"
+    document = json.loads(stats("--json", "--endpoint=several").output)
+    (target,) = document["endpoints"][0]["targets"]
+    assert (target["target"], target["requests"], target["failures"]) == (origin, 3, 0)
+    assert target["instead"] == 1
+    assert f"\nseveral: {origin}" in stats("--endpoint=several").output
+    output = stats("--prometheus", "--since=-1h", "--endpoint=several").output
+    assert f'target="{origin}",result="answered"}} 3\n' in output
 
 
 def test_without_log_keys(stats, ask):
