@@ -185,7 +185,7 @@ def test_outcomes() -> None:
 def journal_fields() -> set[str]:
     """The fields of entries: of requests of which everything is known, and of trouble."""
     facts = log_entry.Facts()
-    facts.status, facts.start_usec, facts.detail = 200, 1, "why"
+    facts.status, facts.start_usec, facts.detail, facts.target = 200, 1, "why", "http://x"
     attributes = [(attribute, b"1") for attribute, _ in log_entry._POLICY_FIELDS]
     requests = {
         "socketmap-lookup": model.LookupRequest(b"key", b"map"),
