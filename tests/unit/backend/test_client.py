@@ -48,7 +48,8 @@ def test_caching(status):
     """The header fields for a cache are passed on; those of one response are not in the next."""
     with ScriptedBackend() as backend:
         backend.script(answer(status, b"[]", *FIELDS), answer(status, b"[]"))
-        asking = client.Client(endpoint(TCP, target=backend.url()), "x", b"x")
+        where = endpoint(TCP, target=backend.url())
+        asking = client.Client(where, where.targets.all()[0], "x", b"x")
         request = model.LookupRequest(b"key")
         responses = [asking.ask(request, "id", Deadline(30)) for _ in range(2)]
         asking.close()

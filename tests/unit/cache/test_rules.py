@@ -27,7 +27,7 @@ from unit.cache.rules_table import (
 
 from harness.endpoints import endpoint
 from harness.modes import POLICY, TCP
-from postfix_rest_inetd import model, verdict
+from postfix_rest_inetd import answering, model, verdict
 from postfix_rest_inetd.backend.response import ResponseReader
 from postfix_rest_inetd.cache import control, record
 from postfix_rest_inetd.cache.clock import Moment
@@ -113,7 +113,7 @@ def use_of(granted, elapsed, *, is_exact=True):
 def becomes(row):
     """What becomes of the answer of a row."""
     response, outcome = answered(row)
-    if outcome not in (model.FOUND, model.NOT_FOUND):
+    if outcome not in answering._GOOD:
         return REJECTED
     granted = control.grant(
         response.caching,
