@@ -106,7 +106,7 @@ def expire(directory: str, folder: str, digest: str) -> bool:
             for _ in range(_ATTEMPTS):
                 with _locked(digest, place) as file:
                     if file is not None:
-                        os.fchmod(file, 0o400)
+                        os.fchmod(file, stat.S_IMODE(os.fstat(file).st_mode) & ~stat.S_IWUSR)
                         return True
     except FileNotFoundError:
         return False

@@ -210,7 +210,7 @@ class Store:
         from .writing import add, open_subdirectory, remove, replace, write_new
 
         folder, name = look.descriptor, look.digest
-        path = write_new(folder, content)
+        path = write_new(folder, content, is_again=look.record is not None)
         try:
             place = open_subdirectory(folder, name[:2])
             try:

@@ -2,13 +2,19 @@
 """Writing stored answers: a new file, how it gets its place, and what has to go.
 
 A file is written into `new`, and gets its place when it is complete. A writer that is killed leaves
-it there, and later writers remove it. A handler loads this module when the first
-answer is to be stored: Postfix has its reply by then.
+it there, and later writers remove it. A handler loads this module when the first answer is to be
+stored: Postfix has its reply by then.
+
+Anyone who sends mail to invented recipients has their "not found" stored. So that this does not
+displace the answers that mail depends on, an answer that was asked again after it had been stored
+is told from one that was not (AGAIN, a bit of the mode that means nothing for files): these have
+half of the room at most, once there are others to keep.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 from fcntl import LOCK_EX, LOCK_NB, flock
 from time import time
 
@@ -31,19 +37,25 @@ _LEFTOVER_SEC = 10
 _FUTURE_SEC = TOMBSTONE_SEC + 60
 _TOMBSTONE_BYTES = len(TOMBSTONE)
 
+AGAIN = stat.S_ISVTX
+_MODE = 3  # of a Mark
 
-def write_new(folder: int, content: bytes) -> str:
+
+def write_new(folder: int, content: bytes, *, is_again: bool = False) -> str:
     """Write a file into `new`; returns its path, relative to FOLDER.
+
+    `is_again`: is it an answer that was stored before?
 
     Raises:
         OSError: it cannot be written; nothing is left.
     """
     path = f"{NEW}/{os.urandom(8).hex()}"
+    mode = 0o600 | (AGAIN if is_again else 0)
     try:
-        descriptor = os.open(path, _NEW_FLAGS, 0o600, dir_fd=folder)
+        descriptor = os.open(path, _NEW_FLAGS, mode, dir_fd=folder)
     except FileNotFoundError:
         make_directory(NEW, folder)
-        descriptor = os.open(path, _NEW_FLAGS, 0o600, dir_fd=folder)
+        descriptor = os.open(path, _NEW_FLAGS, mode, dir_fd=folder)
     try:
         while content:  # if it does not fit on the disk, the next attempt fails
             content = content[os.write(descriptor, content) :]
@@ -162,12 +174,15 @@ def remove_leftovers(folder: int) -> None:
 
 
 def remove_oldest(place: int, kept: str, most_entries: int, most_bytes: int) -> None:
-    """Remove the oldest files beyond the share of a subdirectory, except one.
+    """Remove files of a subdirectory beyond its share, except one; see the module for the order.
 
     `kept` is the name of that one. A tombstone does not count until its time has come.
     """
     files = sorted(_files_in(place), reverse=True)
     count, size = len(files), sum(file_size for _, _, file_size, _ in files)
+    once = [name for _, name, _, mark in files if not mark[_MODE] & AGAIN]
+    surplus = set(once[: max(0, len(once) - most_entries // 2)])
+    files.sort(key=lambda file: file[1] not in surplus)  # and by age, as before
     for _, name, file_size, mark in files:
         if count <= most_entries and size <= most_bytes:
             break

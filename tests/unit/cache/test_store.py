@@ -191,6 +191,32 @@ def test_most_entries(tmp_path, folder):
     assert body_of(store, digest(0, subdirectory=7)) is not None
 
 
+@pytest.mark.parametrize("is_again", [True, False])
+def test_a_flood_of_keys(tmp_path, folder, is_again):
+    """What was asked again after it had been stored keeps half of the room; else, age decides."""
+    store = Store(str(tmp_path), FOLDER, 8 * 256, LARGE)
+    for number in range(4):
+        for _ in range(1 + is_again):
+            assert put(store, digest(number), b"%d" % number)
+        os.utime(folder / "00" / digest(number), (number, number))
+    for number in range(4, 40):
+        assert put(store, digest(number))
+        os.utime(folder / "00" / digest(number), (number, number))
+    known = [b"0", b"1", b"2", b"3"] if is_again else [None] * 4
+    assert bodies(store, 4) == known
+    assert len(names_in(folder)) == 8
+
+
+def test_what_is_asked_again_is_not_kept_for_ever(tmp_path, folder):
+    """Among what was asked again, the oldest goes."""
+    store = Store(str(tmp_path), FOLDER, 4 * 256, LARGE)
+    for number in range(6):
+        for _ in range(2):
+            assert put(store, digest(number), b"%d" % number)
+        os.utime(folder / "00" / digest(number), (number, number))
+    assert bodies(store, 6) == [None, None, b"2", b"3", b"4", b"5"]
+
+
 def test_most_bytes(tmp_path, folder):
     """A file counts with whole blocks; one that grows counts as well."""
     store = Store(str(tmp_path), FOLDER, MANY, 4 * BLOCK_BYTES * 256)
