@@ -203,6 +203,24 @@ def test_a_plain_http_request(mode, tmp_path):
     )
 
 
+SEVERAL = {"backend.backends", "blake2", "cache", "cache.clock", "cache.outages"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_several_targets(mode, tmp_path):
+    """They take what knows which are down besides, and nothing expensive, also after a failure."""
+    with ScriptedBackend() as backend:
+        backend.script(answer(200, FOUND_BODY[mode]))
+        urls = ["http://127.0.0.1:1/", f"http://127.0.0.1:{backend.port}/"]
+        path = tmp_path / "config.json"
+        path.write_text(json.dumps({"endpoints": [raw_endpoint(mode=mode, target=urls)]}))
+        modules, written = loaded_by(main(f"--config={path}", "--endpoint=example"), REQUEST[mode])
+    assert written == FOUND[mode]
+    expected = WAITING | ANSWERING | CODECS[mode] | FOR_OTHER_ACTIONS[mode] | SEVERAL
+    assert ours(modules) == expected
+    assert among(modules, "_hashlib hashlib json random ssl _ssl traceback") == set()
+
+
 IMPORTERS = {
     "systemd": {"journal", "admin.statistics.journal"},
     "urllib3": {"backend.http_connection"},

@@ -438,6 +438,32 @@ def test_all_handlers_know(tmp_path, handler_of, backend, second, mode):
     assert len(backend.requests) == 3
 
 
+def most_attempts(seconds: float) -> int:
+    """How many attempts there can be in so many seconds: the shortest pauses are 1, 1, 2, 4 ..."""
+    due, pause, count = 1.0, 1.0, 0
+    while due <= seconds:
+        due, pause, count = due + pause, min(2 * pause, 15.0), count + 1
+    return count
+
+
+def test_many_handlers_and_few_attempts(tmp_path, handler_of, backend, second):
+    """However many handlers there are, a target that is down is asked once in a while."""
+    backend.default, second.default = answer(500), good(TCP)
+    handlers = [
+        handler_of(TCP, backend, second, cache=tmp_path, request_timeout=20_000) for _ in range(8)
+    ]
+    began = time.monotonic()
+    rounds = 0
+    while time.monotonic() < began + 3.5:
+        for handler in handlers:
+            handler.send(REQUEST[TCP])
+        assert [handler.read_reply(TCP) for handler in handlers] == [FOUND[TCP]] * 8
+        rounds += 1
+    attempts = len(backend.requests) - sum(" asked" in h.log_lines(1)[0] for h in handlers)
+    assert 1 <= attempts <= most_attempts(time.monotonic() - began)
+    assert len(second.requests) == 8 * rounds
+
+
 def test_a_directory_that_cannot_be_used(tmp_path, handler_of, backend, second):
     """Each handler remembers for itself, the operator is told once, and nothing fails."""
     (tmp_path / "file").write_bytes(b"")
