@@ -353,6 +353,56 @@ def test_detail_field(detail, field):
         assert made["MESSAGE"].endswith(f": {detail}")
 
 
+ONE, TWO = "https://one.example", "https://two.example"
+BEFORE = f"{ONE}: it is down; then {TWO} was asked"
+STATUS_500 = "its log may tell why, look for X-Request-Id 0123456789abcdef0123456789abcdef"
+TARGETS = {
+    # outcome, status, target, failed, detail -> priority, DETAIL, the end of the message
+    "a single one": (model.FOUND, 200, "", "", "", "5", None, "found (12.3 ms)"),
+    "the first one": (model.FOUND, 200, ONE, "", "", "5", None, "found (12.3 ms)"),
+    "the second one": (
+        *(model.FOUND, 200, TWO, f"{ONE}: it is down", ""),
+        *("4", BEFORE, f"found (12.3 ms): {BEFORE}"),
+    ),
+    "nothing there": (
+        *(model.NOT_FOUND, 404, TWO, f"{ONE}: it is down", ""),
+        *("4", BEFORE, f"not found (12.3 ms): {BEFORE}"),
+    ),
+    "a refusal is as bad as ever": (
+        *(model.USER_ERROR, 401, TWO, f"{ONE}: it is down", ""),
+        *("3", BEFORE, f"status 401 (12.3 ms): {BEFORE}: is the auth-token right?"),
+    ),
+    "the last one fails": (
+        *(model.SERVER_ERROR, 500, TWO, f"{ONE}: it is down", ""),
+        *("4", BEFORE, f"status 500 (12.3 ms): {BEFORE}: {STATUS_500}"),
+    ),
+    "what it says cannot be used": (
+        *(model.INVALID_DATA, 200, TWO, f"{ONE}: it is down", "no JSON"),
+        *("4", f"{BEFORE}: no JSON", f"status 200 (12.3 ms): {BEFORE}: no JSON"),
+    ),
+    "all fail": (
+        *(model.TIMEOUT, 0, TWO, "", f"{ONE}: it is down; then {TWO}: time is up"),
+        *("4", f"{ONE}: it is down; then {TWO}: time is up", f"then {TWO}: time is up"),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "outcome, status, target, failed, detail, priority, field, end", table(TARGETS)
+)
+def test_targets(outcome, status, target, failed, detail, priority, field, end):
+    """The last target, and why those before it failed; a success after that is a warning."""
+    known = facts(status, detail)
+    known.target, known.failed = target, failed
+    reply = model.Reply(outcome, model.REPLY_TEMPORARY)
+    for _ in range(2):  # the facts are not changed
+        made = log_entry.of_request(where(), LOOKUP, reply, known)
+        assert made["PRIORITY"] == priority
+        assert made.get("POSTFIX_REST_DETAIL") == field
+        assert made.get("POSTFIX_REST_TARGET", "") == target
+        assert made["MESSAGE"].endswith(end)
+
+
 def test_closing():
     """A request that gets no reply says that the connection is closed."""
     reply = model.Reply(model.TIMEOUT, model.REPLY_NONE)
