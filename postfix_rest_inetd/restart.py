@@ -56,6 +56,7 @@ _OTHERS = (
     "/admin/protocols",
     "/admin/schema",
     "/admin/statistics",
+    "/admin/stored",
     "/admin/ui",
 )
 
