@@ -10,6 +10,7 @@ import os
 import resource
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import traceback
@@ -43,8 +44,8 @@ def time(monkeypatch):
 @pytest.fixture
 def directory(tmp_path):
     """A cache directory, which every user can reach."""
-    for path in (tmp_path, *tmp_path.parents[:2]):
-        if path.stat().st_uid == os.geteuid():
+    for path in (tmp_path, *tmp_path.parents):
+        if path.stat().st_uid == os.geteuid() and not path.stat().st_mode & stat.S_IXOTH:
             path.chmod(0o755)
     cache = tmp_path / "cache"
     cache.mkdir()
