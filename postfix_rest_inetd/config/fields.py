@@ -98,7 +98,7 @@ CACHE_MEMBERS = {
     "max-age": Field(*_TIME, default=0, unit="seconds"),
     "not-found-max-age": Field(*_TIME, default=0, unit="seconds"),
     "stale-if-error": Field(*_TIME, default=0, unit="seconds"),
-    # The answers are in 256 directories with equal shares (cache/store.py).
+    # The answers of an endpoint are in 256 directories, each with an equal share of both.
     "max-entries": Field(values.whole_number, 256, 1_000_000, default=10_000),
     "max-bytes": Field(
         values.whole_number,

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from unit.test_imports import ALL, PACKAGE, loaded_by, name_of, needed_by, ours
 
+from postfix_rest_inetd.admin.ui.options import CACHE_DIRECTORY
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -113,12 +115,10 @@ def test_files_that_are_named_exist(path):
     assert missing == set()
 
 
-CACHE = "/var/cache/postfix-rest-inetd"
-
-
-def test_the_cache_is_not_used_yet():
-    """What systemd/tmpfiles.d says of the directory for a cache: nothing uses it yet."""
+def test_the_cache_directory():
+    """The commands look where systemd/tmpfiles.d makes the directory, and one module names it."""
     text = (ROOT / "systemd/tmpfiles.d/postfix-rest-inetd.conf").read_text(encoding="utf-8")
-    assert f"nothing uses it yet.\nd {CACHE} " in text
+    assert f"\nd {CACHE_DIRECTORY} 0700 postfix-rest-inetd postfix-rest-inetd -" in text
     programs = [path for path in (ROOT / "systemd").iterdir() if path.is_file()]
-    assert [p for p in [*ALL, *programs] if CACHE in p.read_text(encoding="utf-8")] == []
+    naming = [p for p in [*ALL, *programs] if CACHE_DIRECTORY in p.read_text(encoding="utf-8")]
+    assert [path.name for path in naming] == ["options.py"]
