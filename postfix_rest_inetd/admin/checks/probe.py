@@ -192,11 +192,12 @@ def _judged(made: Answer, map_name: str, steps: list[str], *, is_used: bool) -> 
     if reply.outcome in (model.NOT_FOUND, model.ACTION):
         answered = "not found" if reply.outcome == model.NOT_FOUND else f"action {reply.text}"
         yield Finding(GOOD, _where(endpoint), f"{seen}{answered}, for {asked}")
-        yield from stored_answers.not_found(made)
+        yield from stored_answers.permitted(made)
     elif reply.outcome == model.FOUND:
         what = f"{seen}a value was found for {asked}, which cannot exist"
         advice = "If the backend finds every key, Postfix accepts mail for every address."
         yield Finding(WARNING, _where(endpoint), what, advice)
+        yield from stored_answers.permitted(made)
     elif reply.outcome == model.USER_ERROR and facts.status not in _TOKEN and not is_used:
         what = f"{seen}refused, for {asked}, which Postfix does not use"
         yield Finding(NOTE, _where(endpoint), what)

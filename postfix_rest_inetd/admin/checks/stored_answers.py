@@ -3,25 +3,30 @@
 
 `usable` looks at the cache directory of the handlers, and at what is directly in it. Handlers that
 cannot use it ask the backend every time. So none of its findings stops mail, but in an outage mail
-waits that a stored answer would have let through.
+waits that a stored answer would have let through. `permitted` is about an answer that a backend has
+just given.
 """
 
 from __future__ import annotations
 
+import copy
 import os
 import shlex
 import stat
+import time
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.checks.finding import NOTE, WARNING, Finding, commands
 from postfix_rest_inetd.admin.host import access
+from postfix_rest_inetd.cache import control
 from postfix_rest_inetd.units.advice import command, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from postfix_rest_inetd.answering import Answer
+    from postfix_rest_inetd.config.cache_settings import CacheSettings
     from postfix_rest_inetd.config.endpoint import Endpoint
 
 # What a file takes at least, whatever is in it.
@@ -154,13 +159,32 @@ def _inside(directory: str) -> Iterator[str]:
         level = below
 
 
-def not_found(made: Answer) -> Iterator[Finding]:
-    """What it means to use a "not found" in an outage, for one that a backend has just given."""
-    settings = made.endpoint.cache
-    if made.reply.outcome != model.NOT_FOUND or settings is None or not settings.stale_if_error:
+def permitted(made: Answer) -> Iterator[Finding]:
+    """What `cache` comes to for an answer that a backend has just given."""
+    settings, response = made.endpoint.cache, made.response
+    if settings is None or response is None:
         return
+    is_found = made.reply.outcome == model.FOUND
+    granted = _granted(response, settings, is_found=is_found)
+    members = ("max_age" if is_found else "not_found_max_age", "stale_if_error")
+    idle = [
+        member.replace("_", "-")
+        for member in members
+        if getattr(settings, member)
+        and granted == _granted(response, _without(settings, member), is_found=is_found)
+    ]
     where = f"{made.endpoint.name}: cache"
-    what = f'with stale-if-error, "not found" is also used for {settings.stale_if_error} s while '
+    if idle:
+        what = f"{' and '.join(idle)} has no effect: the backend itself says how long this answer "
+        what += "may be stored"
+        yield Finding(NOTE, where, what)
+    if not is_found and settings.stale_if_error and granted is not None and granted[1]:
+        yield from _not_found(made, where, granted[1])
+
+
+def _not_found(made: Answer, where: str, stale_sec: int) -> Iterator[Finding]:
+    """What it means to use a "not found" in an outage."""
+    what = f'with stale-if-error, "not found" is also used for {stale_sec} s while '
     what += "the backend fails: a recipient that was created in the meantime is refused"
     if made.facts.status != _NOT_FOUND:
         yield Finding(NOTE, where, what)
@@ -168,3 +192,23 @@ def not_found(made: Answer) -> Iterator[Finding]:
     what += ". This backend says it with 404, as a web server without the right application does"
     advice = 'Let the backend answer [] for "not found", and put 404 into temporary-statuses.'
     yield Finding(WARNING, where, what, advice)
+
+
+def _granted(
+    response: model.Response, settings: CacheSettings, *, is_found: bool
+) -> tuple[int, int] | None:
+    """For how many seconds an answer is used, and beyond that in an outage; None: not stored."""
+    granted = control.grant(
+        response.caching,
+        is_found=is_found,
+        settings=settings,
+        requested_wall=time.time(),
+        delay_sec=0,
+    )
+    return None if granted is None else (granted.lifetime_sec, granted.stale_sec)
+
+
+def _without(settings: CacheSettings, member: str) -> CacheSettings:
+    result = copy.copy(settings)
+    setattr(result, member, 0)
+    return result

@@ -223,31 +223,78 @@ def test_a_full_disk(mounted: Path) -> None:
 
 # -- the answers
 
+SAYS = b"Cache-Control: "
 ANSWERS = {
-    "404": (answer(404), {"cache": STALE}, WARNING),
-    "a list": (answer(200, b"[]"), {"cache": STALE}, NOTE),
-    "an empty body": (answer(200), {"cache": STALE}, NOTE),
-    "a value": (answer(200, b'["x"]'), {"cache": STALE}, None),
-    "a failure": (answer(500), {"cache": STALE}, None),
-    "a temporary 404": (answer(404), {"cache": STALE, "temporary_statuses": [404]}, None),
-    "no stale answers": (answer(404), {"cache": {"max-age": 60}}, None),
+    "404": (answer(404), STALE, WARNING),
+    "a list": (answer(200, b"[]"), STALE, NOTE),
+    "an empty body": (answer(200), STALE, NOTE),
+    "a time of the backend": (answer(404, b"", SAYS + b"max-age=60"), STALE, WARNING),
+    "a longer time": (
+        answer(404, b"", SAYS + b"stale-if-error=600"),
+        {"stale-if-error": 1},
+        WARNING,
+    ),
+    "the backend forbids it": (answer(404, b"", SAYS + b"must-revalidate"), STALE, None),
+    "the backend forbids to store": (answer(404, b"", SAYS + b"no-store"), STALE, None),
+    "a value": (answer(200, b'["x"]'), STALE, None),
+    "a failure": (answer(500), STALE, None),
+    "no stale answers": (answer(404), {"max-age": 60}, None),
     "the defaults": (answer(404), {}, None),
-    "nothing stored": (answer(404), {"cache": False}, None),
+    "nothing stored": (answer(404), False, None),
 }
 
 
-@pytest.mark.parametrize("mode", [TCP, SOCKETMAP])
-@pytest.mark.parametrize("step, keys, severity", table(ANSWERS))
-def test_not_found(step: object, keys: dict[str, object], severity: str, mode: str) -> None:
-    """What a stale "not found" means is told for a backend that has just given one."""
+def permitted(step: object, mode: str = TCP, **keys: object) -> list[Finding]:
+    """What is found about one answer of a backend."""
     request = model.LookupRequest(b"k", b"m" if mode == SOCKETMAP else None)
     with ScriptedBackend(step) as backend:
         client = DirectClient(endpoint(mode, target=backend.url(), **keys), "x")
         try:
-            found = list(stored_answers.not_found(client.answer(request)))
+            return list(stored_answers.permitted(client.answer(request)))
         finally:
             client.close()
+
+
+@pytest.mark.parametrize("mode", [TCP, SOCKETMAP])
+@pytest.mark.parametrize("step, cache, severity", table(ANSWERS))
+def test_not_found(step: object, cache: object, severity: str, mode: str) -> None:
+    """What a stale "not found" means is told for a backend that has just given one."""
+    found = [each for each in permitted(step, mode, cache=cache) if "no effect" not in each.what]
     assert [finding.severity for finding in found] == ([severity] if severity else [])
     for finding in found:
-        assert "600 s" in finding.what
+        assert "is also used for 600 s" in finding.what
         assert "recipient that was created in the meantime is refused" in finding.what
+
+
+def test_a_temporary_404() -> None:
+    """A 404 that is an error is not a "not found"."""
+    assert permitted(answer(404), temporary_statuses=[404], cache=STALE) == []
+
+
+FOUND, ALL = answer(200, b'["x"]'), {"max-age": 1, "not-found-max-age": 2, "stale-if-error": 3}
+EFFECTS = {
+    "nothing said": (answer(404), ""),
+    "nothing said of a value": (FOUND, ""),
+    "a time": (answer(404, b"", SAYS + b"max-age=60"), "not-found-max-age"),
+    "a time for a value": (answer(200, b'["x"]', SAYS + b"max-age=60"), "max-age"),
+    "another time": (answer(404, b"", b"Expires: 0"), "not-found-max-age"),
+    "a time for outages": (answer(404, b"", SAYS + b"stale-if-error=9"), "stale-if-error"),
+    "no outages": (answer(404, b"", SAYS + b"must-revalidate"), "stale-if-error"),
+    "nothing stored": (
+        answer(404, b"", SAYS + b"no-store"),
+        "not-found-max-age and stale-if-error",
+    ),
+    "nothing stored of a value": (
+        answer(200, b'["x"]', SAYS + b"no-cache"),
+        "max-age and stale-if-error",
+    ),
+    "another cache's time": (answer(404, b"", SAYS + b"s-maxage=60"), ""),
+}
+
+
+@pytest.mark.parametrize("step, idle", table(EFFECTS))
+def test_no_effect(step: object, idle: str) -> None:
+    """The members that the backend overrules are told, as far as the answer shows it."""
+    found = [each for each in permitted(step, cache=ALL) if "no effect" in each.what]
+    assert [each.what.partition(" has ")[0] for each in found] == ([idle] if idle else [])
+    assert all(each.severity == NOTE for each in found)
