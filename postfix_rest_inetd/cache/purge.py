@@ -131,6 +131,9 @@ def _bury(folder: int, digest: str) -> bool:
                             return True
                 except FileNotFoundError:
                     continue
+                except OSError:  # a link, for example; handlers cannot open it either
+                    os.rename(path, digest, src_dir_fd=folder, dst_dir_fd=place)
+                    return True
     finally:
         remove(path, folder)
     raise OSError(0, f"{digest}: {_BUSY}")

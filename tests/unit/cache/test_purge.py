@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from contextlib import closing
 from pathlib import Path
@@ -24,6 +25,7 @@ from unit.cache.test_store import (
 
 from harness.steps import before_step
 from postfix_rest_inetd.cache import purge
+from postfix_rest_inetd.cache.record import TOMBSTONE
 from postfix_rest_inetd.cache.store import Store
 from postfix_rest_inetd.cache_folder import path_of
 
@@ -169,6 +171,27 @@ def test_what_stands_in_the_way(store, tmp_path):
     purge_folder(tmp_path)
     assert (elsewhere / "file").exists()
     assert leftovers(tmp_path) == []
+
+
+def test_what_stands_in_the_place_of_an_answer(store, tmp_path, monkeypatch):
+    """Whatever it is but a directory, the tombstone takes its place, and links are not followed."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.touch()
+    assert put(store, digest(1))
+    file = Path(path_of(str(tmp_path), FOLDER), digest(1)[:2], digest(1))
+
+    def listen() -> None:
+        monkeypatch.chdir(file.parent)  # the address of a socket must be short
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(file.name)
+
+    for make in (lambda: file.symlink_to(elsewhere), lambda: os.mkfifo(file), listen):
+        file.unlink()
+        make()
+        purge_answer(tmp_path)
+        assert file.read_bytes() == TOMBSTONE
+    assert elsewhere.read_bytes() == b""
+    assert put(store, digest(1))
 
 
 ACTIONS = [purge_all, purge_folder, purge_answer, expire]
