@@ -12,6 +12,8 @@ from ..errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .target import Target
 
 
@@ -75,17 +77,24 @@ class Targets:
         """What is wrong with the URLs: the place below the field, and a sentence."""
         if self._parsed is not None:
             return []
-        from .target import Target
-
-        parsed, found = [], []
-        for index, url in enumerate(self.urls):
-            try:
-                parsed.append(Target(url))
-            except ValueError as error:
-                found.append((f"[{index}]" if self._is_list else "", str(error)))
+        parts = [f"[{index}]" if self._is_list else "" for index in range(len(self.urls))]
+        parsed, found = parse(zip(parts, self.urls, strict=True))
         if not found:
             self._parsed = tuple(parsed)
         return found
+
+
+def parse(urls: Iterable[tuple[str, str]]) -> tuple[list[Target], list[tuple[str, str]]]:
+    """The targets of URLs, each of which has its place before it, and what is wrong with others."""
+    from .target import Target
+
+    parsed, found = [], []
+    for place, url in urls:
+        try:
+            parsed.append(Target(url))
+        except ValueError as error:
+            found.append((place, str(error)))
+    return parsed, found
 
 
 def _begins(url: str, scheme: str) -> bool:

@@ -13,7 +13,7 @@ from ..action import checked_action, verb_of
 from .address import parse_ip
 from .cache_settings import CacheSettings
 from .problems import PartsError
-from .targets import Targets
+from .targets import Targets, parse
 
 # RFC 9110 section 5.6.2: characters of names besides letters and digits.
 _TOKEN_PUNCTUATION = "!#$%&'*+-.^_`|~"  # noqa: S105 - nothing secret
@@ -67,7 +67,14 @@ def targets(value: object, most: int) -> Targets:
 
 def parsed_targets(value: object, most: int) -> Targets:
     """The same, parsed: http or https URLs."""
-    result = targets(value, most)
+    try:
+        result = targets(value, most)
+    except PartsError as error:
+        assert isinstance(value, list)  # noqa: S101 - only a list has parts
+        wrong = dict(error.problems)
+        places = [(f"[{index}]", url) for index, url in enumerate(value)]
+        _, found = parse((place, url) for place, url in places if place not in wrong)
+        raise PartsError(sorted([*error.problems, *found])) from None
     found = result.problems()
     if found:
         raise PartsError(found)

@@ -53,6 +53,15 @@ BAD: dict[str, tuple[list[object], list[tuple[str, str]]]] = {
     "no string": ([A, 7, None], [("[1]", "must be a string"), ("[2]", "must be a string")]),
     "a list in the list": ([A, [B]], [("[1]", "must be a string")]),
     "half of a surrogate pair": ([A, "\ud800"], [("[1]", "has half of a surrogate pair in it")]),
+    "problems of both kinds": (
+        ["ftp://h/", "ftp://h/", A, "h", 1],
+        [
+            ("[0]", SCHEME),
+            ("[1]", "appears here more than once"),
+            ("[3]", SCHEME),
+            ("[4]", "must be a string"),
+        ],
+    ),
     "one twice": ([A, B, A], [("[2]", "appears here more than once")]),
 }
 
