@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import argparse
 
 CACHE_DIRECTORY = "/var/cache/postfix-rest-inetd"
-"""What CacheDirectory= of the units stands for."""
+"""Which one systemd passes to handlers: postfix-rest-@.service.d/10-handler.conf."""
 
 
 def add_config_option(parser: argparse.ArgumentParser) -> None:
