@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`query` and `stats` as the operator uses them: units, journald, Postfix and timer all real."""
+"""`query`, `stats` and `cache` as the operator uses them: units, journald and Postfix are real."""
 
 from __future__ import annotations
 
@@ -115,6 +115,44 @@ def test_query_may_not(clean_container: Container, backend: Backend) -> None:
     assert done.returncode == 75
     assert "ask as root" in " ".join(done.stdout.split())
     assert backend.requests == []
+
+
+def test_stored_answers(clean_container: Container, backend: Backend) -> None:
+    """What handlers in their sandbox have stored is shown and removed by root; they go on with it.
+
+    No other user may see it.
+    """
+    container = clean_container
+    permitted = {"max-age": 600, "stale-if-error": 600}
+    target = backend.url("/domains")
+    configure(container, endpoint("domains", port=9001, target=target, cache=permitted))
+    key = ("domains", "hosted.example")
+    begin = f"--since=@{float(container.run('date', '+%s.%N').stdout):.6f}"
+    asked, stored = "source the backend, which was asked", "source a stored answer, "
+    assert asked in query(container, *key)
+    assert stored in query(container, *key)
+    assert asked in query(container, *key, "--fresh")
+    assert stored in query(container, *key)
+    (found,) = json.loads(container.run(COMMAND, "cache", "list", "domains", "--json").stdout)
+    assert (found["key"], found["outcome"], found["use"]) == (key[1], "found", "fresh")
+    container.journal.sync()
+    (domains,) = json.loads(container.run(COMMAND, "cache", begin, "--json").stdout)["endpoints"]
+    assert (domains["entries"], domains["fresh"]) == (1, 1)
+    assert domains["answers"] == {"backend": 2, "stored": 2, "stale": 0}
+    done = container.run(COMMAND, "cache", user="nobody", check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "only its owner postfix-rest-inetd and root may use it" in done.stderr
+
+    removed = container.run(COMMAND, "cache", "purge", *key).stdout
+    assert removed == "Removed 1 stored answer of domains for hosted.example.\n"
+    assert asked in query(container, *key)
+    assert stored in query(container, *key)
+    assert container.run(COMMAND, "cache", "purge").stdout == "Removed 1 stored answer.\n"
+    assert asked in query(container, *key)
+    assert stored in query(container, *key)
+    assert len(backend.requests) == 4
+    foreign = ["find", "/var/cache/postfix-rest-inetd", "!", "-user", "postfix-rest-inetd"]
+    assert container.run(*foreign).stdout == ""
 
 
 def ask(container: Container, *keys: str) -> None:
