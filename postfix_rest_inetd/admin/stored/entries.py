@@ -126,7 +126,10 @@ def _content(folder: int, path: str) -> tuple[bytes, os.stat_result | None]:
     except FileNotFoundError:
         return b"", None
     except OSError:  # a symbolic link, for example
-        return b"", os.stat(path, dir_fd=folder, follow_symlinks=False)
+        try:
+            return b"", os.stat(path, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return b"", None
     try:
         found = os.fstat(descriptor)
         is_usable = stat.S_ISREG(found.st_mode) and found.st_size <= _MOST_BYTES

@@ -98,11 +98,18 @@ def test_other_files(tmp_path: Path) -> None:
     (folder / "00").mkdir(exist_ok=True)
     (folder / "00" / "notes").touch()
     (folder / "zz").mkdir()
+    missing = next(
+        name for name in ("01", "02", "03", "04", "05", "06") if not (folder / name).exists()
+    )
+    (folder / missing).symlink_to("/etc")
+    pipe = folder / "00" / ("0" * 40)
+    os.mkfifo(pipe)
     found = read(tmp_path, [own()])
     assert {key: entry.use for key, entry in found.items()} == {
         torn.encode(): DAMAGED,
         forged.encode(): DAMAGED,
         link.encode(): DAMAGED,
+        pipe.name.encode(): DAMAGED,
         b"kept": FRESH,
     }
     assert found[b"kept"].digest == kept
