@@ -3,13 +3,16 @@
 
 It is a process of its own (container_backend_program.py, run by the container's Python) and can be
 stopped and started again on the same port, as real backends are while mail flows. Its record is
-kept. `answer`, `lookup`, `held`, `guarded` and `dropped` make routes.
+kept. Frozen, it does not answer, while the kernel accepts connections for it. `answer`, `lookup`,
+`permitting`, `held`, `guarded` and `dropped` make routes.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +26,10 @@ if TYPE_CHECKING:
     from harness.container import Container
 
 WAIT_SEC = 30
+_FREEZE = """
+kill -STOP "$1"
+while grep -h ^State: /proc/"$1"/task/*/status | grep -qv stopped; do :; done
+"""
 _PROGRAM = Path(__file__).with_name("container_backend_program.py")
 
 Route = Mapping[str, Any]
@@ -52,6 +59,11 @@ def maps(routes: Mapping[str, Route]) -> Route:
     return {"maps": dict(routes)}
 
 
+def permitting(route: Route, cache_control: str) -> Route:
+    """ROUTE, with the header field Cache-Control in each response."""
+    return {**route, "headers": {**route.get("headers", {}), "Cache-Control": cache_control}}
+
+
 def held(route: Route) -> Route:
     """ROUTE, but each request waits until `Backend.release()` or a stop."""
     return {**route, "hold": True}
@@ -73,6 +85,7 @@ class Backend:
     def __init__(self, container: Container, routes: Mapping[str, Route]) -> None:
         self._requests: list[Recorded] = []
         self.port = 0
+        self._pid = 0
         self._container = container
         self._routes = dict(routes)
         self._process: subprocess.Popen[bytes] | None = None
@@ -98,7 +111,8 @@ class Backend:
         pipe = subprocess.PIPE
         self._over = False
         self._process = self._container.popen(*program, stdin=pipe, stdout=pipe, stderr=None)
-        self.port = json.loads(self._output().readline() or '{"port": 0}')["port"]
+        begun = json.loads(self._output().readline() or '{"port": 0, "pid": 0}')
+        self.port, self._pid = begun["port"], begun["pid"]
         assert self.port, "the backend does not start; its reason stands on stderr"
         self._reader = threading.Thread(target=self._read, args=(self._output(),), daemon=True)
         self._reader.start()
@@ -115,6 +129,16 @@ class Backend:
         for stream in (process.stdin, process.stdout):
             if stream is not None:
                 stream.close()
+
+    def freeze(self) -> None:
+        """Stop all its threads (SIGSTOP); returns when they have stopped."""
+        self._container.shell(_FREEZE, str(self._pid))
+
+    def thaw(self) -> None:
+        """Let it continue, with all that has arrived in the meantime."""
+        assert self._process is not None, "the backend does not run"
+        # nsenter(1), between the two, has stopped as well.
+        os.killpg(self._process.pid, signal.SIGCONT)
 
     def __enter__(self) -> Self:
         return self

@@ -3,9 +3,9 @@
 
 A program for any Python from 3.11 on that needs only the standard library. One JSON object a line
 on stdin: {"routes": {PATH: ROUTE}} replaces the table (the first line must), {"release": true} lets
-requests continue that a route holds. One a line on stdout: {"port": N} first, {"done": true} for
-each line of stdin, and {"request": ...} for each HTTP request, as it arrives. The end of stdin ends
-it.
+requests continue that a route holds. One a line on stdout: {"port": N, "pid": P} first, {"done":
+true} for each line of stdin, and {"request": ...} for each HTTP request, as it arrives. The end of
+stdin ends it.
 """
 
 import base64
@@ -113,7 +113,7 @@ def _obey(line: str) -> None:
 def main() -> None:
     """Serve on 127.0.0.1 and the port given as the argument, 0 for a free one."""
     server = _Server(("127.0.0.1", int(sys.argv[1])), _Handler)
-    _say({"port": server.server_address[1]})
+    _say({"port": server.server_address[1], "pid": os.getpid()})
     # Connections wait until there are routes: "no such route" is a 404, which bounces mail.
     _obey(sys.stdin.readline())
     threading.Thread(target=server.serve_forever, daemon=True).start()

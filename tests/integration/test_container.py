@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
+from integration.product import wait_until
 
 from harness.container import CommandError, Container
-from harness.container_backend import Backend, answer, dropped, held, lookup
+from harness.container_backend import Backend, answer, dropped, held, lookup, permitting
 
 HERE = Path(__file__).parent
 VERSIONS = {
@@ -251,6 +252,32 @@ def test_backend_drops(container: Container, backend: Backend) -> None:
     """A dropped request ends without an answer."""
     backend.set_routes({"/dropped": dropped()})
     assert fetch(container, backend.url("/dropped")) == "RemoteDisconnected"
+
+
+def test_backend_freezes(container: Container, backend: Backend) -> None:
+    """A frozen backend accepts connections and requests, and answers when it is thawed."""
+    backend.set_routes({"/": permitting(answer("here"), "max-age=7")})
+    backend.freeze()
+    url = backend.url()
+    with container.popen("python3", "-c", FETCH, url, stdout=subprocess.PIPE) as client:
+        is_connected = ["ss", "-Htn", "state", "established", f"dport = :{backend.port}"]
+        wait_until(lambda: container.run(*is_connected).stdout, "a connection")
+        assert backend.wait_for_requests(0) == []
+        backend.thaw()
+        assert client.communicate(timeout=30)[0] == b"200 here\n"
+    assert len(backend.requests) == 1
+    backend.freeze()
+    backend.stop()
+
+
+def test_backend_permits(container: Container, backend: Backend) -> None:
+    """Responses to lookups, found and not found, have the Cache-Control of their route."""
+    backend.set_routes({"/": permitting(lookup({"x": ["y"]}), "max-age=7")})
+    program = "import sys, http.client as h; c = h.HTTPConnection('127.0.0.1', int(sys.argv[1]))\n"
+    program += "for key in 'xz': c.request('GET', '/?key=' + key); r = c.getresponse(); r.read(); "
+    program += "print(r.status, r.headers['Cache-Control'])"
+    done = container.run("python3", "-c", program, str(backend.port))
+    assert done.stdout == "200 max-age=7\n404 max-age=7\n"
 
 
 def test_backend_stops_and_starts(container: Container, backend: Backend) -> None:
