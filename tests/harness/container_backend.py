@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from harness.container import Container
 
 WAIT_SEC = 30
-_FREEZE = """
+FREEZE = """
 kill -STOP "$1"
 while grep -h ^State: /proc/"$1"/task/*/status | grep -qv stopped; do :; done
 """
@@ -132,7 +132,7 @@ class Backend:
 
     def freeze(self) -> None:
         """Stop all its threads (SIGSTOP); returns when they have stopped."""
-        self._container.shell(_FREEZE, str(self._pid))
+        self._container.shell(FREEZE, str(self._pid))
 
     def thaw(self) -> None:
         """Let it continue, with all that has arrived in the meantime."""
