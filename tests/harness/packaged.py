@@ -44,6 +44,10 @@ OWNERS = [
 ]
 
 
+STORED = f"{CACHE}/1/answers/tcp-lookup.example/00/stored"
+"""A file in the cache directory, where a stored answer would be."""
+
+
 # -- into service
 
 

@@ -9,7 +9,17 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from integration.product import CONFIG, POLICY, TCP, WAIT_SEC, ask, connect, drop_in, read_line
+from integration.product import (
+    CACHE,
+    CONFIG,
+    POLICY,
+    TCP,
+    WAIT_SEC,
+    ask,
+    connect,
+    drop_in,
+    read_line,
+)
 
 from harness.container import Container
 from harness.container_backend import Backend
@@ -19,6 +29,7 @@ from harness.packaged import (
     OURS,
     OWNERS,
     PORTS,
+    STORED,
     check_quiet,
     check_under_load,
     enabled,
@@ -82,10 +93,12 @@ def test_life(machine: Container, backend: Backend) -> None:
     put_into_service(machine, backend)
     assert listening(machine) == ports | set(PORTS.values())
     config = machine.read(CONFIG)
+    machine.write(STORED, "an answer")
     for package in ("new", "old"):
         check_under_load(machine, partial(apt, machine, "install", f"/srv/{package}.deb"))
         assert (version(machine) == OLDER) == (package == "old")
         assert machine.read(CONFIG) == config
+        assert machine.read(STORED) == "an answer"
         assert owners(machine, *OURS) == OWNERS
 
     check_removed(machine, ports)
@@ -108,7 +121,10 @@ def check_installed(machine: Container, ports: set[int]) -> None:
 
 
 def check_removed(machine: Container, ports: set[int]) -> None:
-    """After a removal nothing runs or listens; the configuration stays for another installation."""
+    """After a removal nothing runs or listens; the configuration stays for another installation.
+
+    Stored answers do not stay: they would be outdated by then.
+    """
     config = machine.read(CONFIG)
     with connect(machine, PORTS[TCP]) as held:
         held.sendall(f"get {KEY}\n".encode())
@@ -119,10 +135,17 @@ def check_removed(machine: Container, ports: set[int]) -> None:
     assert units(machine) == []
     assert listening(machine) == ports
     assert machine.read(CONFIG) == config
+    assert machine.run("test", "-e", CACHE, check=False).returncode == 1
     apt(machine, "install", "/srv/new.deb")
+    assert owners(machine, *OURS) == OWNERS
     assert listening(machine) == ports
     assert enabled(machine) == ["enabled"] * 4
+    # The directory may be on a disk of its own.
+    machine.run("mount", "-t", "tmpfs", "tmpfs", CACHE)
+    machine.write(STORED, "an answer")
     apt(machine, "remove", "postfix-rest-inetd")
+    assert machine.run("find", CACHE, "-mindepth", "1").stdout == ""
+    machine.run("umount", CACHE)
 
 
 def test_files_of_each_kind(older: Build) -> None:

@@ -25,6 +25,7 @@ from harness.packaged import (
     OURS,
     OWNERS,
     PORTS,
+    STORED,
     check_quiet,
     check_under_load,
     enabled,
@@ -212,11 +213,13 @@ def test_life(machine: Container, backend: Backend) -> None:
     put_into_service(machine, backend)
     assert listening(machine) == ports | set(PORTS.values())
     config = machine.read(CONFIG)
+    machine.write(STORED, "an answer")
     for package in ("new", "old"):
         upgrade = ("--upgrade", "--oldpackage", f"/srv/{package}.rpm")
         check_under_load(machine, partial(rpm, machine, *upgrade))
         assert (version(machine) == OLDER) == (package == "old")
         assert machine.read(CONFIG) == config
+        assert machine.read(STORED) == "an answer"
         assert owners(machine, *OURS) == OWNERS
         assert enabled(machine) == ["enabled"] * 4
 

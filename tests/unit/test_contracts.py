@@ -115,10 +115,20 @@ def test_files_that_are_named_exist(path):
     assert missing == set()
 
 
-def test_the_cache_directory():
-    """The commands look where systemd/tmpfiles.d makes the directory, and one module names it."""
-    text = (ROOT / "systemd/tmpfiles.d/postfix-rest-inetd.conf").read_text(encoding="utf-8")
-    assert f"\nd {CACHE_DIRECTORY} 0700 postfix-rest-inetd postfix-rest-inetd -" in text
-    programs = [path for path in (ROOT / "systemd").iterdir() if path.is_file()]
+def test_units_name_the_cache_directory():
+    """The directory that tmpfiles.d makes is writable in the sandbox, and passed to handlers.
+
+    Handlers know it from nowhere else; the commands look there.
+    """
+    systemd = ROOT / "systemd"
+    service = systemd / "system/postfix-rest-@.service.d"
+    for path, line in {
+        systemd / "tmpfiles.d/postfix-rest-inetd.conf": f"d {CACHE_DIRECTORY} 0700 postfix-rest-inetd "
+        "postfix-rest-inetd -",
+        service / "20-sandbox.conf": f"ReadWritePaths=-{CACHE_DIRECTORY}",
+        service / "10-handler.conf": f"Environment=CACHE_DIRECTORY={CACHE_DIRECTORY}",
+    }.items():
+        assert line in path.read_text(encoding="utf-8").splitlines()
+    programs = [path for path in systemd.iterdir() if path.is_file()]
     naming = [p for p in [*ALL, *programs] if CACHE_DIRECTORY in p.read_text(encoding="utf-8")]
     assert [path.name for path in naming] == ["options.py"]
