@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: MIT
 """What an operator does with stored answers: remove them, or declare them stale.
 
-No handler loads this. Whatever handlers do at the same time, an answer that one of them has asked
-for before a function returns is not stored after that:
+No handler loads this. Whatever handlers do at the same time: what one of them has asked for before
+a function is called is not found after it returns.
 
-- purge_folder() renames FOLDER away, makes a new one, and then removes the old one. A handler that
-  has the old one open stores there.
+- purge_folder() puts a new directory into the place of FOLDER, and then removes the old one. A
+  handler that has the old one open stores there.
 - purge_answer() leaves a tombstone in the place of the answer, also if there is none. A handler
   that has looked there finds something else when it is to store another answer (store.py), and a
   tombstone is not removed for TOMBSTONE_SEC, which is longer than any request takes.
 - expire() makes the file of an answer read-only. The answer is not fresh any more, but may still be
-  used in an outage.
+  used in an outage. An answer that was asked for before may still take its place if the file has
+  to go, because the store is full.
 
 The caller works as the owner of the cache directory. Otherwise, handlers could not use what is made
 here. All functions raise OSError if the directory cannot be used.
@@ -21,7 +22,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from errno import ENOTEMPTY
 from time import monotonic, sleep, time
 
@@ -42,10 +43,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# linux/fs.h
+_RENAME_EXCHANGE = 2
+
 _GONE = ".purged-"
 _MADE = ".made-"
-# Handlers hold a lock for microseconds. One that was stopped meanwhile (SIGSTOP) is not waited for.
-_LOCK_SEC = 1.0
+# Handlers hold a lock for microseconds, if the machine lets them.
+_LOCK_SEC = 10.0
 # Handlers may still be writing into a directory that is being removed.
 _REMOVE_SEC = 5.0
 _PAUSE_SEC = 0.001
@@ -140,12 +144,13 @@ def _bury(folder: int, digest: str) -> bool:
 
 
 def _is_replaced(folder: str, made: str, answers: int) -> bool:
-    """Rename FOLDER away and another one into its place; False if there is one again."""
-    try:
-        gone = f"{_GONE}{os.urandom(8).hex()}"
+    """Put another directory into the place of FOLDER; False if a handler has just made one."""
+    gone = f"{_GONE}{os.urandom(8).hex()}"
+    if _is_exchanged(folder, made, answers):
+        os.rename(made, gone, src_dir_fd=answers, dst_dir_fd=answers)
+        return True
+    with suppress(FileNotFoundError):
         os.rename(folder, gone, src_dir_fd=answers, dst_dir_fd=answers)
-    except FileNotFoundError:
-        pass
     try:
         os.rename(made, folder, src_dir_fd=answers, dst_dir_fd=answers)
     except (FileExistsError, NotADirectoryError):
@@ -155,6 +160,21 @@ def _is_replaced(folder: str, made: str, answers: int) -> bool:
             raise
         return False
     return True
+
+
+def _is_exchanged(one: str, other: str, directory: int) -> bool:
+    """Exchange the names of two files in one step, without a moment in which one is missing.
+
+    A handler that has found no FOLDER could make one in that moment. False if there is nothing to
+    exchange, or if the system or the file system cannot do it.
+    """
+    import ctypes
+
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
+    if rename is None:
+        return False
+    names = [(ctypes.c_int(directory), os.fsencode(name)) for name in (one, other)]
+    return bool(rename(*names[0], *names[1], _RENAME_EXCHANGE) == 0)
 
 
 def _clean(answers: int) -> None:
@@ -197,7 +217,9 @@ def _locked(name: str, place: int) -> Iterator[int | None]:
     descriptor = os.open(name, FILE_FLAGS, dir_fd=place)
     try:
         end = monotonic() + _LOCK_SEC
-        while not lock(descriptor) and monotonic() < end:
+        while not lock(descriptor):
+            if monotonic() > end:
+                raise OSError(0, f"{name}: a handler has locked it, and does not go on")
             sleep(_PAUSE_SEC)
         yield None if mark_of_open(descriptor, name, place) is None else descriptor
     finally:
@@ -217,15 +239,15 @@ def _remove(name: str, directory: int) -> None:
     end = monotonic() + _REMOVE_SEC
     while True:
         try:
-            if stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
+            found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return  # removed below, or by another purge
+        try:
+            if stat.S_ISDIR(found.st_mode):
                 shutil.rmtree(name, dir_fd=directory)
             else:
                 os.unlink(name, dir_fd=directory)
-        except FileNotFoundError:
-            return  # another purge has removed it, or removes it
         except OSError:
             if monotonic() > end:
                 raise
-        else:
-            return
         sleep(_PAUSE_SEC)

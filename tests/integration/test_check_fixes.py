@@ -30,11 +30,6 @@ REPORT = "postfix-rest-inetd-config.service"
 
 
 CACHE = "/var/cache/postfix-rest-inetd"
-CACHE_DROP_IN = (
-    "mkdir -p /etc/systemd/system/postfix-rest-tcp@.service.d;"
-    " printf '[Service]\\nCacheDirectory=postfix-rest-inetd\\n'"
-    " >/etc/systemd/system/postfix-rest-tcp@.service.d/cache.conf; systemctl daemon-reload"
-)
 
 
 class Case(NamedTuple):
@@ -78,12 +73,8 @@ CASES = {
     "the file is closed": Case(f"chmod 0600 {CONFIG}", CONFIG),
     "the file is another user's": Case(f"chown nobody:{USER} {CONFIG}", CONFIG),
     "the directory is closed": Case("chmod 0700 /etc/postfix-rest-inetd", CONFIG),
-    "the cache directory is another user's": Case(
-        f"{CACHE_DROP_IN}; chown -R nobody: {CACHE}", CACHE
-    ),
-    "others may write into the cache directory": Case(
-        f"{CACHE_DROP_IN}; chmod 0777 {CACHE}", CACHE
-    ),
+    "the cache directory is another user's": Case(f"chown -R nobody: {CACHE}", CACHE),
+    "others may write into the cache directory": Case(f"chmod 0777 {CACHE}", CACHE),
     "proxy: in a parameter of one's own": Case(
         "postconf -e smtpd_restriction_classes=rest"
         " 'rest=check_client_access proxy:tcp:127.0.0.1:9001'",

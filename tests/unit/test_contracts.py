@@ -123,7 +123,8 @@ def test_units_name_the_cache_directory():
     systemd = ROOT / "systemd"
     service = systemd / "system/postfix-rest-@.service.d"
     for path, line in {
-        systemd / "tmpfiles.d/postfix-rest-inetd.conf": f"d {CACHE_DIRECTORY} 0700 postfix-rest-inetd "
+        systemd
+        / "tmpfiles.d/postfix-rest-inetd.conf": f"d {CACHE_DIRECTORY} 0700 postfix-rest-inetd "
         "postfix-rest-inetd -",
         service / "20-sandbox.conf": f"ReadWritePaths=-{CACHE_DIRECTORY}",
         service / "10-handler.conf": f"Environment=CACHE_DIRECTORY={CACHE_DIRECTORY}",

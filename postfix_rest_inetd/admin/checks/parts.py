@@ -126,7 +126,7 @@ def _stored_answers(path: str, endpoints: list[Endpoint], directory: str) -> Ite
         yield from stored_answers.without_directory(endpoints, f"{systemd.KINDS[0]}@.service")
         return
     directory = own if is_standard else directory
-    is_made = directory == own
+    is_made = settings.is_cache_made and directory == own
     yield from stored_answers.usable(endpoints, directory, settings.user, is_made=is_made)
 
 

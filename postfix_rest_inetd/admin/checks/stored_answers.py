@@ -52,8 +52,8 @@ def without_directory(endpoints: list[Endpoint], unit: str) -> Iterator[Finding]
     """For handlers of `unit`, which have no cache directory: what they should store."""
     names = [endpoint.name for endpoint in endpoints if _permits(endpoint)]
     if names:
-        what = f"cache has no effect: CacheDirectory= of {unit} is empty"
-        advice = f"Remove the drop-in that empties it:\n{commands(command('cat', unit))}"
+        what = f"cache has no effect: {unit} passes no $CACHE_DIRECTORY to handlers"
+        advice = f"Remove the drop-in that empties it from Environment=:\n{commands(command('cat', unit))}"
         yield Finding(WARNING, listed(names), what, advice)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -87,13 +88,15 @@ class HandlerSettings(NamedTuple):
         user: the user that handlers run as.
         hidden: directories that the sandbox hides.
         credentials: the names of LoadCredential= and their files.
-        cache_directory: the path of CacheDirectory=; empty if there is none.
+        cache_directory: what is passed to them as $CACHE_DIRECTORY; empty if nothing is.
+        is_cache_made: does systemd make that directory when a handler starts?
     """
 
     user: str
     hidden: tuple[str, ...]
     credentials: dict[str, str]
     cache_directory: str = ""
+    is_cache_made: bool = False
 
     def reads_as_root(self, path: str) -> bool:
         """Does systemd read a file on behalf of the handler?"""
@@ -153,7 +156,7 @@ def _has_drop_ins(name: str) -> bool:
 def handler_settings() -> HandlerSettings:
     """How handlers are started; the units must be installed."""
     unit = f"{KINDS[0]}@check.service"
-    names = "--property=User,ProtectHome,PrivateTmp,CacheDirectory"
+    names = "--property=User,ProtectHome,PrivateTmp,CacheDirectory,Environment"
     text = _output("systemctl", "show", names, "--", unit)
     values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     hidden: tuple[str, ...] = ()
@@ -168,11 +171,29 @@ def handler_settings() -> HandlerSettings:
             name, _, path = line.removeprefix("LoadCredential=").partition(":")
             if path.startswith("/"):
                 credentials[name] = path
-    # The first of several, without the links to it.
-    cache = values.get("CacheDirectory", "").partition(" ")[0].partition(":")[0]
+    passed = _passed_directory(values.get("Environment", ""))
+    made = _made_directory(values.get("CacheDirectory", ""))
     return HandlerSettings(
-        values.get("User") or "root", hidden, credentials, f"/var/cache/{cache}" if cache else ""
+        values.get("User") or "root",
+        hidden,
+        credentials,
+        made if passed is None else passed,
+        made != "" and passed in (None, made),
     )
+
+
+def _passed_directory(environment: str) -> str | None:
+    """$CACHE_DIRECTORY by Environment=, which overrides CacheDirectory=; None if it is not there."""
+    for assignment in shlex.split(environment):
+        if assignment.startswith("CACHE_DIRECTORY="):
+            return assignment.partition("=")[2].partition(":")[0]
+    return None
+
+
+def _made_directory(names: str) -> str:
+    """The path of the first directory of CacheDirectory=, without the links to it; or empty."""
+    name = names.partition(" ")[0].partition(":")[0]
+    return f"/var/cache/{name}" if name else ""
 
 
 def last_failure(unit: str) -> str:

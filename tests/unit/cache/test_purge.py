@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
@@ -192,6 +193,20 @@ def test_what_stands_in_the_place_of_an_answer(store, tmp_path, monkeypatch):
         assert file.read_bytes() == TOMBSTONE
     assert elsewhere.read_bytes() == b""
     assert put(store, digest(1))
+
+
+@pytest.mark.timeout(60)
+def test_a_handler_that_was_stopped(store, tmp_path, monkeypatch):
+    """It may hold a lock, and continue later: the operator is told that nothing was purged."""
+    monkeypatch.setattr(purge, "_LOCK_SEC", 0.05)
+    assert put(store, digest(1))
+    place = Path(path_of(str(tmp_path), FOLDER), "00", digest(1))
+    with place.open("rb") as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        with pytest.raises(OSError, match="a handler has locked it"):
+            purge.purge_answer(str(tmp_path), FOLDER, digest(1))
+    assert leftovers(tmp_path) == []
+    assert purge.purge_answer(str(tmp_path), FOLDER, digest(1))
 
 
 ACTIONS = [purge_all, purge_folder, purge_answer, expire]
