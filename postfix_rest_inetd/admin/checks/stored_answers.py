@@ -53,7 +53,8 @@ def without_directory(endpoints: list[Endpoint], unit: str) -> Iterator[Finding]
     names = [endpoint.name for endpoint in endpoints if _permits(endpoint)]
     if names:
         what = f"cache has no effect: {unit} passes no $CACHE_DIRECTORY to handlers"
-        advice = f"Remove the drop-in that empties it from Environment=:\n{commands(command('cat', unit))}"
+        steps = commands(command("cat", unit))
+        advice = f"Remove the drop-in whose Environment= empties it:\n{steps}"
         yield Finding(WARNING, listed(names), what, advice)
 
 

@@ -183,7 +183,7 @@ def handler_settings() -> HandlerSettings:
 
 
 def _passed_directory(environment: str) -> str | None:
-    """$CACHE_DIRECTORY by Environment=, which overrides CacheDirectory=; None if it is not there."""
+    """$CACHE_DIRECTORY by Environment=, which overrides CacheDirectory=; None without it."""
     for assignment in shlex.split(environment):
         if assignment.startswith("CACHE_DIRECTORY="):
             return assignment.partition("=")[2].partition(":")[0]
