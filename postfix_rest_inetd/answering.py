@@ -24,7 +24,7 @@ permanent.
 from __future__ import annotations
 
 import os
-from time import monotonic_ns
+from time import CLOCK_BOOTTIME, clock_gettime, monotonic_ns
 
 from . import log_entry, model, verdict
 from .deadline import Deadline
@@ -85,6 +85,8 @@ class Answer:
     """The answer for Postfix, and the facts about it for the operator.
 
     Attributes:
+        asked_sec: when the backend was asked, by CLOCK_BOOTTIME: a machine may be suspended while
+            it waits, and the answer grows old meanwhile.
         began_ns: when the request could be sent, by the monotonic clock.
         endpoint: the one in force when the request was sent, the last time if that was repeated.
         wire: the bytes for Postfix; None if the connection ends without a reply.
@@ -93,6 +95,7 @@ class Answer:
     """
 
     __slots__ = (
+        "asked_sec",
         "began_ns",
         "endpoint",
         "facts",
@@ -107,6 +110,7 @@ class Answer:
     def __init__(self, endpoint: Endpoint, request: model.Request) -> None:
         """Nothing has been asked yet."""
         self.began_ns = monotonic_ns()
+        self.asked_sec = 0.0
         self.endpoint = endpoint
         self.request = request
         self.facts = log_entry.Facts()
@@ -158,7 +162,7 @@ def keep(made: Answer) -> None:
             recalled,
             response,
             is_found=made.reply.outcome == model.FOUND,
-            delay_sec=(monotonic_ns() - made.began_ns) / 1e9,
+            delay_sec=clock_gettime(CLOCK_BOOTTIME) - made.asked_sec,
         )
     if recalled is not None:
         recalled.close()
@@ -198,6 +202,7 @@ def _ask(in_force: Source, made: Answer, codec: Codec, trace: Trace | None) -> N
     facts = made.facts
     client = in_force.client()  # its time does not count as the request's
     made.began_ns = monotonic_ns()
+    made.asked_sec = clock_gettime(CLOCK_BOOTTIME)
     _follow(in_force, made)
     deadline = Deadline(made.endpoint.request_timeout / 1000, trace)
     try:

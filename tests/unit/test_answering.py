@@ -13,8 +13,10 @@ from harness.modes import MODES, POLICY, TCP
 from harness.scripted_backend import ScriptedBackend, answer
 from postfix_rest_inetd import answering, model
 from postfix_rest_inetd.backend.client import Client
+from postfix_rest_inetd.cache import clock
 from postfix_rest_inetd.errors import ConfigError
 from postfix_rest_inetd.protocols import codec_of
+from postfix_rest_inetd.shared import Shared
 
 LOOKUP = model.LookupRequest(b"key")
 MAIL = model.PolicyRequest([(b"sender", b"a@example.org")])
@@ -198,6 +200,34 @@ def test_the_clock_begins_when_the_client_is_there(answered, monkeypatch):
         made = answered(Slow(endpoint(TCP, target=backend.url())))
     assert made.began_ns == 6_000_000_000
     assert (made.facts.elapsed_usec, made.wire) == (0, b"200 v\n")
+
+
+def test_an_answer_grows_old_while_the_machine_is_suspended(answered, tmp_path, monkeypatch):
+    """A suspension while the backend is asked counts for the age of its answer (RFC 9111, 4.2.3).
+
+    The monotonic clock of the deadline stands still meanwhile.
+    """
+    boot = [1000.0]
+    monkeypatch.setattr(answering, "clock_gettime", lambda _clock: boot[0])
+    monkeypatch.setattr(clock, "clock_gettime", lambda _clock: boot[0])
+
+    class Suspended(Trace):
+        def status(self, _status):
+            boot[0] += 5
+
+    script = [answer(200, b'["v"]', b"Cache-Control: max-age=%d" % most) for most in (5, 6)]
+    with ScriptedBackend(*script) as backend:
+        where = endpoint(TCP, target=backend.url())
+        source = Source(where)
+        source.shared = Shared(str(tmp_path), where, "agent", b"token", [])
+        for is_kept in (False, True):
+            made = answered(source, trace=Suspended())
+            assert made.wire == b"200 v\n"
+            answering.keep(made)
+            recalled = source.shared.recall(LOOKUP)
+            assert (recalled is not None and recalled.is_fresh) == is_kept
+            if recalled is not None:
+                recalled.close()
 
 
 def test_no_reply(answered):
