@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Hook = Callable[[list[tuple[str, object]]], object]
+    Scanner = Callable[[str, int], tuple[object, int]]
 
 _WHITE_SPACE = " \t\n\r"  # RFC 8259 section 2
+
+# For documents without a hook of their own, which are the bodies of responses; by parse_constant.
+_scanners: dict[object, Scanner] = {}
 
 
 def _refuse(constant: str) -> float:
@@ -32,11 +36,11 @@ def loads(
         RecursionError: it is nested too deeply.
     """
     try:
-        from _json import make_scanner
-
         document = text.strip(_WHITE_SPACE)
-        context = _Context(object_pairs_hook, parse_constant)
-        value, end = make_scanner(context)(document, 0)  # type: ignore[arg-type]
+        scan = _scanners.get(parse_constant) if object_pairs_hook is dict else None
+        if scan is None:
+            scan = _scanner(object_pairs_hook, parse_constant)
+        value, end = scan(document, 0)
         if end == len(document):
             return value
     except (ImportError, StopIteration, ValueError, TypeError, AttributeError, SystemError):
@@ -44,6 +48,16 @@ def loads(
     import json
 
     return json.loads(text, object_pairs_hook=object_pairs_hook, parse_constant=parse_constant)
+
+
+def _scanner(object_pairs_hook: Hook, parse_constant: Callable[[str], float]) -> Scanner:
+    from _json import make_scanner
+
+    context = _Context(object_pairs_hook, parse_constant)
+    scan = make_scanner(context)  # type: ignore[arg-type]
+    if object_pairs_hook is dict:
+        _scanners[parse_constant] = scan
+    return scan
 
 
 class Object(dict[str, object]):

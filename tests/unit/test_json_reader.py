@@ -70,6 +70,15 @@ def test_constants_as_json_takes_them():
     assert repr(found) == repr(json.loads(text))
 
 
+def test_hooks_are_not_kept():
+    """A configuration is read with another function each time, for as long as a handler lives."""
+    json_reader.loads("[]", dict)
+    before = len(json_reader._scanners)
+    for _ in range(3):
+        assert json_reader.loads('{"a": 1}', lambda pairs: [*pairs]) == [("a", 1)]
+    assert len(json_reader._scanners) == before
+
+
 def test_a_good_document_costs_no_regular_expressions():
     """Neither json nor re is loaded for a good document; that is what this module is for."""
     package = str(Path(postfix_rest_inetd.__file__).parents[1])
