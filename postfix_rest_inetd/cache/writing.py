@@ -7,8 +7,8 @@ stored: Postfix has its reply by then.
 
 Anyone who sends mail to invented recipients has their "not found" stored. So that this does not
 displace the answers that mail depends on, an answer that was asked again after it had been stored
-is told from one that was not (AGAIN, a bit of the mode that means nothing for files): these have
-half of the room at most, once there are others to keep.
+is told from one that was not (AGAIN, a bit of the mode that means nothing for files). The latter
+have at most half of the room, unless the rest is free.
 """
 
 from __future__ import annotations

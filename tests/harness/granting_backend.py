@@ -2,7 +2,7 @@
 """A backend on a container's loopback that permits to store its answers, and notes each of them.
 
 It goes down in all ways there are: `with backend.failing("frozen")`. What it granted goes into the
-`Facts` of the model (permitted.py), its failures too.
+`Facts` of the model (permitted.py), and its failures.
 """
 
 from __future__ import annotations
