@@ -2,7 +2,8 @@
 """What an operator does with stored answers: remove them, or declare them stale.
 
 No handler loads this. Whatever handlers do at the same time: what one of them has asked for before
-a function is called is not found after it returns.
+a function is called is not found after it returns. One exception: while another purge removes an
+old FOLDER, a handler that has opened that one may find something there.
 
 - purge_folder() puts a new directory into the place of FOLDER, and then removes the old one. A
   handler that has the old one open stores there.
@@ -135,6 +136,8 @@ def _bury(folder: int, digest: str) -> bool:
                             return True
                 except FileNotFoundError:
                     continue
+                except TimeoutError:
+                    raise
                 except OSError:  # a link, for example; handlers cannot open it either
                     os.rename(path, digest, src_dir_fd=folder, dst_dir_fd=place)
                     return True
@@ -219,7 +222,7 @@ def _locked(name: str, place: int) -> Iterator[int | None]:
         end = monotonic() + _LOCK_SEC
         while not lock(descriptor):
             if monotonic() > end:
-                raise OSError(0, f"{name}: a handler has locked it, and does not go on")
+                raise TimeoutError(0, f"{name}: a handler has locked it, and does not go on")
             sleep(_PAUSE_SEC)
         yield None if mark_of_open(descriptor, name, place) is None else descriptor
     finally:
