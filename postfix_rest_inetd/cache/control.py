@@ -13,7 +13,8 @@ The rules are those of a private cache (RFC 9111) for the answers to lookups, wh
 - `must-revalidate` forbids the use of a stale answer, in an outage as well (5.2.2.2).
 - A Vary that names `*` or X-Request-Id, the only field that differs between requests for the same
   key, means that the answer is not stored (4.1).
-- The operator's values count where the backend says nothing about that matter.
+- The operator's values count where the backend says nothing about that matter. Which of them did
+  is stored as well, because the operator may change them (StoredAnswer.follow).
 - What cannot be understood does not permit anything. A member of a list that violates the grammar
   may hide another one, so the answer is not stored. What should be a number and is not, and two
   numbers that differ, count as 0 (4.2.1). Numbers of any length are understood (1.2.2).
@@ -21,6 +22,7 @@ The rules are those of a private cache (RFC 9111) for the answers to lookups, wh
 
 from __future__ import annotations
 
+from ..config.cache_settings import MAX_AGE, NOT_FOUND_MAX_AGE, STALE_IF_ERROR
 from . import http_date
 
 TYPE_CHECKING = False
@@ -52,15 +54,19 @@ class Grant:
         lifetime_sec: for so long after its origin it is fresh.
         stale_sec: for so long after that it may be used while the backend fails.
         age_sec: its age when the response was complete (4.2.3).
+        by_operator: the durations that are the operator's, as StoredAnswer has them.
     """
 
-    __slots__ = ("age_sec", "lifetime_sec", "stale_sec")
+    __slots__ = ("age_sec", "by_operator", "lifetime_sec", "stale_sec")
 
-    def __init__(self, lifetime_sec: int, stale_sec: int, age_sec: float) -> None:
+    def __init__(
+        self, lifetime_sec: int, stale_sec: int, age_sec: float, by_operator: bytes
+    ) -> None:
         """Both durations are at most MAX_SEC."""
         self.lifetime_sec = lifetime_sec
         self.stale_sec = stale_sec
         self.age_sec = age_sec
+        self.by_operator = by_operator
 
 
 def grant(
@@ -88,22 +94,25 @@ def grant(
         return None
     received_wall = requested_wall + max(0.0, delay_sec)
     date = http_date.seconds(fields[b"date"], received_wall) if b"date" in fields else None
+    by_operator = b""
     if b"max-age" in said:
         lifetime = delta_seconds(said[b"max-age"]) or 0
     elif b"expires" in fields:
         lifetime = _until(fields[b"expires"], date, received_wall)
     else:
         lifetime = settings.max_age if is_found else settings.not_found_max_age
+        by_operator = MAX_AGE if is_found else NOT_FOUND_MAX_AGE
     if b"must-revalidate" in said:
         stale = 0
     elif b"stale-if-error" in said:
         stale = delta_seconds(said[b"stale-if-error"]) or 0
     else:
         stale = settings.stale_if_error
+        by_operator += STALE_IF_ERROR
     age = (_age(fields[b"age"]) if b"age" in fields else 0) + max(0.0, delay_sec)
     if date is not None:
         age = max(age, received_wall - date)
-    return Grant(lifetime, stale, age) if age < lifetime + stale else None
+    return Grant(lifetime, stale, age, by_operator) if age < lifetime + stale else None
 
 
 def directives(field: bytes) -> dict[bytes, bytes | None] | None:

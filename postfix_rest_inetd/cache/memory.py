@@ -2,8 +2,9 @@
 """The stored answers of one endpoint, as its requests see them: recall one, keep another.
 
 An answer is stored as the response that the backend sent (RFC 9111, 3), and judged again when it is
-used, by the configuration of that moment. control.py says what may be stored, and for how long it
-may be used; store.py, where it is; identity.py, to which requests it is an answer.
+used, by the configuration of that moment. The times that come from the operator are those of that
+moment as well. control.py says what may be stored, and for how long it may be used; store.py, where
+it is; identity.py, to which requests it is an answer.
 """
 
 from __future__ import annotations
@@ -90,7 +91,10 @@ class Memory:
 
     def recall(self, request: model.LookupRequest) -> Recalled:
         """What is stored for a request."""
-        return Recalled(self._store.look(*self._identity.of(request)))
+        look = self._store.look(*self._identity.of(request))
+        if look.record is not None:
+            look.record.follow(self._settings)
+        return Recalled(look)
 
     def keep(
         self,
@@ -131,6 +135,7 @@ class Memory:
             lifetime_sec=granted.lifetime_sec,
             stale_sec=granted.stale_sec,
             age_sec=granted.age_sec,
+            by_operator=granted.by_operator,
         )
         self._store.put(look, answer)
         look.close()

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
 r"""A stored answer as the content of a file.
 
-    ANSWER 1 WALL BOOT BOOT_ID LIFETIME STALE AGE STATUS MAP KEY BODY\n
+    ANSWER 1 WALL BOOT BOOT_ID LIFETIME STALE OPERATOR AGE STATUS MAP KEY BODY\n
     map name, key, body, MAC
 
-WALL, BOOT and AGE are milliseconds, LIFETIME and STALE seconds. MAP, KEY and BODY are lengths in
-bytes; `-` stands for no map name, and for no known boot_id. The MAC is BLAKE2b (RFC 7693) of all
-that is before it, keyed by what the answer is the answer to. So a file that is torn or forged, or
-that belongs to another answer, is not a stored answer. A tombstone takes the place of
-an answer that the operator has purged, and is none.
+WALL, BOOT and AGE are milliseconds, LIFETIME and STALE seconds. OPERATOR has a letter for each
+value of the operator's that counts (config/cache_settings.py). MAP, KEY and BODY are lengths in
+bytes; `-` stands for no map name, for no known boot_id, and for no value of the operator's. The MAC
+is BLAKE2b (RFC 7693) of all that is before it, keyed by what the answer is the answer to. So a file
+that is torn or forged, or that belongs to another answer, is not a stored answer. A tombstone takes
+the place of an answer that the operator has purged, and is none.
 
 Nothing here does any I/O.
 """
@@ -16,11 +17,14 @@ Nothing here does any I/O.
 from __future__ import annotations
 
 from ..blake2 import blake2b
+from ..config.cache_settings import MAX_AGE, NOT_FOUND_MAX_AGE, STALE_IF_ERROR
 from .clock import Moment, elapsed_sec, is_exact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
+
+    from ..config.cache_settings import CacheSettings
 
     Mark = tuple[int, int, int, int, int]
 
@@ -52,12 +56,15 @@ class StoredAnswer:
         lifetime_sec: the age up to which the answer is fresh (RFC 9111, 4.2.1).
         stale_sec: for how long after that it may be used in an outage (RFC 5861, 4).
         age_sec: its age when it was complete (RFC 9111, 4.2.3).
+        by_operator: which durations are the operator's: MAX_AGE or NOT_FOUND_MAX_AGE, then
+            STALE_IF_ERROR. Those of the backend are not among them.
         is_expired: has the operator declared it stale? The file is read-only then.
     """
 
     __slots__ = (
         "age_sec",
         "body",
+        "by_operator",
         "is_expired",
         "key",
         "lifetime_sec",
@@ -78,6 +85,7 @@ class StoredAnswer:
         lifetime_sec: int,
         stale_sec: int,
         age_sec: float,
+        by_operator: bytes = b"",
     ) -> None:
         """All times are 0 or more."""
         self.key = key
@@ -88,7 +96,17 @@ class StoredAnswer:
         self.lifetime_sec = lifetime_sec
         self.stale_sec = stale_sec
         self.age_sec = age_sec
+        self.by_operator = by_operator
         self.is_expired = False
+
+    def follow(self, settings: CacheSettings) -> None:
+        """Set the durations that are the operator's to the present values."""
+        if MAX_AGE in self.by_operator:
+            self.lifetime_sec = settings.max_age
+        if NOT_FOUND_MAX_AGE in self.by_operator:
+            self.lifetime_sec = settings.not_found_max_age
+        if STALE_IF_ERROR in self.by_operator:
+            self.stale_sec = settings.stale_if_error
 
     def use_at(self, now: Moment) -> tuple[str, float]:
         """FRESH, STALE (for outages) or UNUSABLE, and the age in seconds.
@@ -109,13 +127,14 @@ class StoredAnswer:
 def to_bytes(answer: StoredAnswer, mac_key: bytes) -> bytes:
     """The content of a file; `mac_key` has 1 to 64 bytes."""
     stored, map_name = answer.stored, answer.map_name
-    content = b"%s%d %d %s %d %d %d %d %s %d %d\n%s%s%s" % (
+    content = b"%s%d %d %s %d %d %s %d %d %s %d %d\n%s%s%s" % (
         _MAGIC,
         stored.wall * 1000,
         stored.boot * 1000,
         stored.boot_id or _NONE,
         answer.lifetime_sec,
         answer.stale_sec,
+        answer.by_operator or _NONE,
         answer.age_sec * 1000,
         answer.status,
         _NONE if map_name is None else b"%d" % len(map_name),
@@ -141,9 +160,8 @@ def unverified(content: bytes) -> StoredAnswer | None:
         return None
     head, _, rest = content[len(_MAGIC) : -_MAC_BYTES].partition(b"\n")
     try:
-        wall, boot, boot_id, lifetime, stale, age, status, of_map, of_key, of_body = head.split(
-            b" "
-        )
+        wall, boot, boot_id, lifetime, stale, operator, age, *rest_of_head = head.split(b" ")
+        status, of_map, of_key, of_body = rest_of_head
         map_end = 0 if of_map == _NONE else int(of_map)
         key_end = map_end + int(of_key)
         if key_end + int(of_body) != len(rest):
@@ -157,6 +175,7 @@ def unverified(content: bytes) -> StoredAnswer | None:
             lifetime_sec=int(lifetime),
             stale_sec=int(stale),
             age_sec=int(age) / 1000,
+            by_operator=b"" if operator == _NONE else operator,
         )
     except ValueError:
         return None

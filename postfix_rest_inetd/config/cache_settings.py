@@ -7,6 +7,9 @@ about the same matter. Without a permission from either side, nothing is stored.
 
 from __future__ import annotations
 
+# In a stored answer: which of these values counted, because the backend said nothing.
+MAX_AGE, NOT_FOUND_MAX_AGE, STALE_IF_ERROR = b"f", b"n", b"s"
+
 
 class CacheSettings:
     """The members of `cache` (fields.py), with the defaults filled in.

@@ -143,6 +143,30 @@ def test_the_operator_may_permit_it(ask, backend):
     assert unknown == [NOT_FOUND[TCP]] * 2
 
 
+def test_the_operator_may_think_again(ask, backend):
+    """The present values count, not those of the time when an answer was stored."""
+    long = {"max-age": 600, "not-found-max-age": 600, "stale-if-error": 600}
+    backend.script(answer(200, b'["one"]'), answer(404), answer(200, b'["two"]'), answer(404))
+    for key in (b"get found\n", b"get unknown\n") * 2:
+        reply, _ = ask(cache=long, request=key)
+    assert reply == NOT_FOUND[TCP]
+    assert ask(cache={**long, "max-age": 0}, request=b"get found\n")[0] == b"200 two\n"
+    assert ask(cache={**long, "not-found-max-age": 0}, request=b"get unknown\n")[0] == reply
+    backend.script(hang_up, hang_up)
+    short = {"max-age": 0, "not-found-max-age": 0, "stale-if-error": 0}
+    for key in (b"get found\n", b"get unknown\n"):
+        assert ask(cache=short, request=key)[0] == UNREACHABLE[TCP]
+    assert ask(cache=long, request=b"get found\n")[0] == b"200 two\n"
+
+
+def test_the_operator_cannot_replace_what_the_backend_says(ask, backend):
+    """Neither when an answer is stored, nor later."""
+    backend.script(answer(200, b'["one"]', FOR_OUTAGES), answer(200, b'["two"]', FOR_OUTAGES))
+    assert [ask(cache={"max-age": 600})[0] for _ in range(2)] == [b"200 one\n", b"200 two\n"]
+    backend.script(hang_up)
+    assert ask(cache={"stale-if-error": 0})[0] == b"200 two\n"
+
+
 OUTAGES = {
     "refused": None,
     "closed": hang_up,

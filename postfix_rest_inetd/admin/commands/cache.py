@@ -155,9 +155,9 @@ def _list(arguments: argparse.Namespace) -> None:
     loaded = loading.load(arguments.config, tolerant=True)
     endpoint = _lookup(loaded, arguments.endpoint)
     directory, folder = arguments.cache_directory, folder_of(endpoint.mode, endpoint.name)
-    identities = summary.configured(loaded)[folder].identities
+    of = summary.configured(loaded)[folder]
     with place.used(directory):
-        found = list(entries.read(directory, folder, now(), identities))
+        found = list(entries.read(directory, folder, now(), of.identities, of.settings))
     found.sort(key=_order)
     if arguments.json:
         from postfix_rest_inetd.admin.stored import json_report

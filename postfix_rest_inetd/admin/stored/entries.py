@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.cache.clock import Moment
     from postfix_rest_inetd.cache.identity import Identity
     from postfix_rest_inetd.cache.record import StoredAnswer
+    from postfix_rest_inetd.config.cache_settings import CacheSettings
     from postfix_rest_inetd.config.endpoint import Endpoint
 
 __all__ = [
@@ -68,12 +69,17 @@ class Entry(NamedTuple):
 
 
 def read(
-    directory: str, folder: str, now: Moment, identities: Sequence[Identity] | None
+    directory: str,
+    folder: str,
+    now: Moment,
+    identities: Sequence[Identity] | None,
+    settings: CacheSettings | None = None,
 ) -> Iterator[Entry]:
     """The entries in FOLDER of a cache directory, in no order; none if there is no FOLDER.
 
     `identities` are those of the endpoints that share FOLDER. With None, because not all of them
-    are known, no answer counts as FOREIGN, or as forged.
+    are known, no answer counts as FOREIGN, or as forged. `settings` are the operator's present
+    values; without them, those of the time when an answer was stored count.
 
     Raises:
         OSError: a directory cannot be read.
@@ -87,7 +93,7 @@ def read(
             for digest in _names_in(place, name):
                 content, found = _content(place, f"{name}/{digest}")
                 if found is not None and content != record.TOMBSTONE:
-                    yield _entry(digest, content, found, now, identities)
+                    yield _entry(digest, content, found, now, identities, settings=settings)
     finally:
         os.close(place)
 
@@ -138,16 +144,20 @@ def _content(folder: int, path: str) -> tuple[bytes, os.stat_result | None]:
         os.close(descriptor)
 
 
-def _entry(
+def _entry(  # noqa: PLR0913 - what a file has, and what handlers know
     digest: str,
     content: bytes,
     found: os.stat_result,
     now: Moment,
     identities: Sequence[Identity] | None,
+    *,
+    settings: CacheSettings | None,
 ) -> Entry:
     answer, size = record.unverified(content), record.rounded(found.st_size)
     if answer is None:
         return Entry(digest, None, DAMAGED, size)
+    if settings is not None:
+        answer.follow(settings)
     answer.is_expired = not found.st_mode & stat.S_IWUSR
     use, age = answer.use_at(now)
     if identities is not None:

@@ -54,7 +54,7 @@ class Summary:
         Raises:
             OSError: it cannot be read.
         """
-        for entry in entries.read(directory, self.folder, now, self.identities):
+        for entry in entries.read(directory, self.folder, now, self.identities, self.settings):
             self.uses[entry.use] += 1
             self.size += entry.size
 

@@ -16,6 +16,7 @@ from postfix_rest_inetd.cache.record import (
     to_bytes,
     unverified,
 )
+from postfix_rest_inetd.config.cache_settings import CacheSettings
 
 KEY = b"k" * 32
 BOOT = b"0123456789abcdef" * 2
@@ -45,6 +46,7 @@ ANSWERS = [
     answer(key=b"\n - \n", map_name=b"-"),
     answer(stored=Moment(-1.5, 0.0, b"")),
     answer(lifetime_sec=0, stale_sec=2**31, age_sec=0),
+    answer(by_operator=b"fs"),
 ]
 
 
@@ -131,6 +133,17 @@ def later(seconds: float, wall_sec: float | None = None, boot_id: bytes = BOOT) 
 def test_use(stored, moment, use, age):
     """Fresh for its lifetime, if the time is known exactly; then for outages; then never."""
     assert stored.use_at(moment) == (use, age)
+
+
+@pytest.mark.parametrize(
+    "by_operator, lifetime_sec, stale_sec",
+    [(b"", 60, 86400), (b"f", 1, 86400), (b"n", 2, 86400), (b"s", 60, 3), (b"ns", 2, 3)],
+)
+def test_the_operators_present_values(by_operator, lifetime_sec, stale_sec):
+    """They replace those of the operator, and not the backend's."""
+    stored = answer(by_operator=by_operator)
+    stored.follow(CacheSettings(max_age=1, not_found_max_age=2, stale_if_error=3))
+    assert (stored.lifetime_sec, stored.stale_sec) == (lifetime_sec, stale_sec)
 
 
 def test_what_the_operator_has_declared_stale():

@@ -18,6 +18,7 @@ from postfix_rest_inetd.cache.identity import Identity
 from postfix_rest_inetd.cache.record import StoredAnswer
 from postfix_rest_inetd.cache.store import Store
 from postfix_rest_inetd.cache_folder import folder_of, path_of
+from postfix_rest_inetd.config.cache_settings import CacheSettings
 
 AGENT = "agent"
 LOOKUP = endpoint(TCP, name="domains")
@@ -32,7 +33,13 @@ def own(of=LOOKUP, agent: str = AGENT) -> Identity:
 
 
 def put(
-    directory: Path, key: bytes, *, ago: float = 0, agent: str = AGENT, body: bytes = b'["x"]'
+    directory: Path,
+    key: bytes,
+    *,
+    ago: float = 0,
+    agent: str = AGENT,
+    body: bytes = b'["x"]',
+    by_operator: bytes = b"",
 ) -> str:
     """Store an answer that is fresh for 60 s and usable for 100 s more; returns its name."""
     store = Store(str(directory), FOLDER, 10_000, 64 * 1024 * 1024)
@@ -40,9 +47,8 @@ def put(
     moment = now()
     then = Moment(moment.wall - ago, moment.boot - ago, moment.boot_id)
     status = 200 if body else 404
-    answer = StoredAnswer(
-        key, None, status, body, stored=then, lifetime_sec=60, stale_sec=100, age_sec=0
-    )
+    times = {"lifetime_sec": 60, "stale_sec": 100, "age_sec": 0}
+    answer = StoredAnswer(key, None, status, body, stored=then, by_operator=by_operator, **times)
     assert store.put(look, answer), store.problem
     look.close()
     return look.digest
@@ -229,3 +235,13 @@ def test_listing_is_printable() -> None:
     _, first, second, *_ = screen.listing([listed(answer=answer), damaged], maps)
     assert first.endswith(r"  \n: \x1b[2J\xff")
     assert second == f"damaged          -        -        -      0 B  {'a' * 40}"
+
+
+def test_the_operators_present_values(tmp_path: Path) -> None:
+    """As for handlers: what comes from the operator is what the operator says now."""
+    put(tmp_path, b"backend", ago=10)
+    put(tmp_path, b"operator", ago=10, by_operator=b"fs")
+    settings = CacheSettings(max_age=5, stale_if_error=15)
+    found = list(entries.read(str(tmp_path), FOLDER, now(), [own()], settings))
+    left = {e.answer.key: (e.use, round(e.outage_sec, -1)) for e in found if e.answer}
+    assert left == {b"backend": (FRESH, 150), b"operator": (STALE, 10)}
