@@ -508,6 +508,21 @@ def test_a_directory_that_cannot_be_used(directory, time, break_it):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make files of another user")
+def test_root_leaves_nothing_in_the_directory_of_another_user(directory, time):
+    """Otherwise no handler could use it any more. Root remembers for itself, by the same rules."""
+    os.chown(directory, NOBODY, NOBODY)
+    known = Outages(directory)
+    known.failed(URL)
+    assert (os.listdir(directory), known.is_down(URL), known.claim(URL)) == ([], True, False)
+    time.advance(1)
+    assert known.claim(URL)
+    known.failed(URL)
+    assert not known.claim(URL)
+    known.succeeded(URL)
+    assert (os.listdir(directory), known.is_down(URL), known.problem) == ([], False, None)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make files of another user")
 def test_a_file_of_another_user(directory):
     """It says nothing, whatever is in it, unless it is root's."""
     Outages(directory).failed(URL)
