@@ -170,11 +170,12 @@ def keep(made: Answer) -> None:
 
 def _use_stored(made: Answer, codec: Codec) -> bool:
     """Answer from the store if that is possible without asking the backend."""
-    if made.recalled is None or made.shared is None:
+    request = made.request
+    if made.recalled is None or made.shared is None or isinstance(request, model.PolicyRequest):
         return False
     if made.recalled.is_fresh:
         return _recall(made, codec, log_entry.STORED)
-    if made.recalled.response is not None and made.shared.is_down():
+    if made.recalled.response is not None and made.shared.is_down(request):
         return _recall(made, codec, log_entry.STALE, _DOWN)
     return False
 
@@ -242,16 +243,16 @@ def _response(
             _follow(in_force, made)
             client = in_force.client()
             response = client.ask(made.request, request_id, deadline)
-    except BackendError:
+    except BackendError as error:
         if made.shared is not None:
-            made.shared.failed()
+            made.shared.failed(None if error.is_unsent else made.request)
         raise
     finally:
         made.facts.backend_usec = (monotonic_ns() - began) // 1000
         made.facts.target, made.facts.failed = client.asked, client.failed
     if made.shared is not None:
         if response.status in _SERVER_ERRORS:
-            made.shared.failed()
+            made.shared.failed(made.request)
         else:
             made.shared.succeeded()
     return response

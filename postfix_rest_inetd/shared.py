@@ -124,32 +124,35 @@ class Shared:
         except Exception as error:  # noqa: BLE001 - see the module
             self._note(error)
 
-    def is_down(self) -> bool:
+    def is_down(self, request: model.LookupRequest) -> bool:
         """Are all backends known to be down, and is it not this request that asks one again?"""
         try:
             urls = self._endpoint.targets.urls
-            if not all(self.outages.is_down(url) for url in urls):
+            if not all(self.outages.is_down(url, request) for url in urls):
                 return False
-            return not any(self.outages.claim(url) for url in urls)
+            return not any(self.outages.claim(url, request) for url in urls)
         except Exception as error:  # noqa: BLE001 - see the module
             self._note(error)
             return False
 
-    def failed(self) -> None:
-        """Remember that the only backend has failed; of several, backend.backends does it."""
-        self._tell(is_failure=True)
+    def failed(self, request: model.Request | None) -> None:
+        """Remember that the only backend has failed; of several, backend.backends does it.
+
+        `request` is what it may have read (Outages.failed).
+        """
+        self._tell(request, is_failure=True)
 
     def succeeded(self) -> None:
         """Remember that the only backend has responded."""
-        self._tell(is_failure=False)
+        self._tell(None, is_failure=False)
 
-    def _tell(self, *, is_failure: bool) -> None:
+    def _tell(self, request: model.Request | None, *, is_failure: bool) -> None:
         urls = self._endpoint.targets.urls
         if self._memory is None or len(urls) > 1:
             return
         try:
             if is_failure:
-                self.outages.failed(urls[0])
+                self.outages.failed(urls[0], request)
             else:
                 self.outages.succeeded(urls[0])
         except Exception as error:  # noqa: BLE001 - see the module

@@ -100,7 +100,7 @@ class Backends:
         """
         failures: list[str] = []
         left = len(self._all)
-        for one in self._in_order():
+        for one in self._in_order(request):
             self.target, self.asked = one.target, one.name if len(self._all) > 1 else ""
             self.failed = "; then ".join(failures)
             is_only_choice = left == 1
@@ -137,20 +137,21 @@ class Backends:
                 response = one.client.ask(request, request_id, deadline, connecting=part)
             else:
                 response = one.client.ask(request, request_id, part)
-        except BackendError:
-            self._outages.failed(one.url)
+        except BackendError as error:
+            self._outages.failed(one.url, None if error.is_unsent else request)
             raise
         if response.status in _SERVER_ERRORS:
-            self._outages.failed(one.url)
+            self._outages.failed(one.url, request)
         else:
             self._outages.succeeded(one.url)
         return response
 
-    def _in_order(self) -> Iterator[_One]:
+    def _in_order(self, request: model.Request) -> Iterator[_One]:
         """The targets in the order in which to ask them; only those that are taken are claimed."""
         later = []
         for one in self._all:
-            if self._outages.is_down(one.url) and not self._outages.claim(one.url):
+            is_down = self._outages.is_down(one.url, request)
+            if is_down and not self._outages.claim(one.url, request):
                 later.append(one)
             else:
                 yield one

@@ -10,6 +10,9 @@ CACHE_DIRECTORY/1/backends has a file for each target that is down, and no file 
   attempt has failed, because that may take as long as request-timeout, and nobody should wait with
   it. When it has failed, the pause begins anew. Failures of other handlers change nothing. Any
   success removes the file.
+- A backend that has read a lookup and failed may fail for this key only: its data may be broken, or
+  take too long. So the target is down for this key at first, and for all when another request fails
+  as well. A failure before anything was read, to connect for example, is one for all at once.
 - A name is the BLAKE2b digest of the URL. A record has a fixed size, and a MAC whose key is another
   digest of the URL. Readers take no lock. A writer holds flock(2) while it reads and writes the
   record; if it would have to wait, it does without, because another one is doing the same.
@@ -31,6 +34,7 @@ import os
 import stat
 from errno import ENOSPC
 
+from .. import model
 from ..blake2 import blake2b
 from .clock import Moment, elapsed_sec, now
 
@@ -47,7 +51,8 @@ _FORMAT = "1"
 _DIGEST_BYTES = 20
 _MAC_BYTES = 16
 _RECORD_BYTES = 192
-_FIELDS = 7
+_FIELDS = 8
+_TAG_BYTES = 8
 _UNKNOWN = "-"
 _END_OF_TIME = 1e12
 # Nobody has asked such a target for a long time; it may not be in the configuration any more.
@@ -66,12 +71,16 @@ class _Record:
         at: when the last attempt was claimed or has failed.
         wait_sec: how long after that the next attempt is due.
         pause_sec: what `wait_sec` was made from.
+        tag: of the only lookup for which it is down (Outages._tag_of); empty if it is for all.
     """
 
-    __slots__ = ("at", "pause_sec", "since", "wait_sec")
+    __slots__ = ("at", "pause_sec", "since", "tag", "wait_sec")
 
-    def __init__(self, since: float, at: Moment, wait_sec: float, pause_sec: float) -> None:
+    def __init__(
+        self, since: float, at: Moment, wait_sec: float, pause_sec: float, tag: str = ""
+    ) -> None:
         """See the class."""
+        self.tag = tag
         self.since = since
         self.at = at
         self.wait_sec = wait_sec
@@ -85,18 +94,23 @@ class _Record:
     def after_claim(self, moment: Moment) -> _Record:
         """The record while the handler that has claimed the attempt asks."""
         pause_sec = min(2 * self.pause_sec, MAX_PAUSE_SEC)
-        return _Record(self.since, moment, _jittered(pause_sec), pause_sec)
+        return _Record(self.since, moment, _jittered(pause_sec), pause_sec, self.tag)
 
     def after_failure(self, moment: Moment) -> _Record:
         """The record when the claimed attempt has failed: the pause begins anew."""
-        return _Record(self.since, moment, _jittered(self.pause_sec), self.pause_sec)
+        return _Record(self.since, moment, _jittered(self.pause_sec), self.pause_sec, self.tag)
+
+    def for_all(self, moment: Moment) -> _Record:
+        """The record when a request with another tag has failed as well."""
+        return _Record(self.since, moment, RETRY_SEC, RETRY_SEC)
 
     def packed(self, key: bytes) -> bytes:
         """The content of the file."""
         at = self.at
         text = (
             f"{_FORMAT} {self.since!r} {at.wall!r} {at.boot!r} {self.wait_sec:.3f} "
-            f"{self.pause_sec:.3f} {at.boot_id.decode('latin-1') or _UNKNOWN}"
+            f"{self.pause_sec:.3f} {self.tag or _UNKNOWN} "
+            f"{at.boot_id.decode('latin-1') or _UNKNOWN}"
         ).encode("latin-1")
         text = text[: _RECORD_BYTES - 2 * _MAC_BYTES].ljust(_RECORD_BYTES - 2 * _MAC_BYTES)
         return _mac(text, key) + text
@@ -120,9 +134,10 @@ class Outages:
         self._own: dict[str, _Record | None] = {}
         self.problem: str | None = None
 
-    def is_down(self, url: str) -> bool:
-        """Is the target known to be down?"""
-        return self._find(url, now) is not None
+    def is_down(self, url: str, request: model.Request | None = None) -> bool:
+        """Is the target known to be down for a request? Without one: for any?"""
+        record = self._find(url, now)
+        return record is not None and self._concerns(record, url, request)
 
     def outage_of(self, url: str, moment: Moment) -> tuple[float, float] | None:
         """For operators: when an outage began, and in how many seconds the next attempt is due.
@@ -135,18 +150,18 @@ class Outages:
         elapsed = elapsed_sec(record.at, moment) or 0.0
         return record.since, max(0.0, record.wait_sec - elapsed)
 
-    def claim(self, url: str) -> bool:
+    def claim(self, url: str, request: model.Request | None = None) -> bool:
         """May this process ask a target that is down, as the only one for a while?
 
         True again as long as that while lasts and neither failed() nor succeeded() was called. True
-        for a target that is not known to be down.
+        for a target that is not known to be down for the request.
         """
         moment = now()
         claimed = self._claims.get(url)
         if claimed is not None and not claimed.is_due(moment):
             return True
         record = self._find(url, lambda: moment)
-        if record is None:
+        if record is None or not self._concerns(record, url, request):
             return True
         if not record.is_due(moment):
             return False
@@ -156,21 +171,23 @@ class Outages:
 
         changed = self._change(url, claim, moment)
         if changed is None:  # another one was faster, or it is up again
-            return not self.is_down(url)
+            return not self.is_down(url, request)
         self._claims[url] = changed
         return True
 
-    def failed(self, url: str) -> None:
-        """A request to the target has failed; see the module."""
+    def failed(self, url: str, request: model.Request | None = None) -> None:
+        """A request to the target has failed, which may have been read; None: it was not."""
         claimed = self._claims.pop(url, None)
-        moment = now()
+        moment, tag = now(), "" if request is None else self._tag_of(url, request)
         record = self._find(url, lambda: moment)
-        if record is not None and claimed is None:
+        if record is not None and claimed is None and record.tag in ("", tag):
             return
 
         def fail(found: _Record | None) -> _Record | None:
             if found is None:
-                return _Record(moment.wall, moment, RETRY_SEC, RETRY_SEC)
+                return _Record(moment.wall, moment, RETRY_SEC, RETRY_SEC, tag)
+            if found.tag not in ("", tag):
+                return found.for_all(moment)
             if claimed is None or claimed.since != found.since:
                 return None
             # A slow attempt may end after another one that has doubled the pause already.
@@ -203,6 +220,17 @@ class Outages:
             found = f"{self._directory}/{name}", blake2b(data).digest()
             self._keys[url] = found
         return found
+
+    def _tag_of(self, url: str, request: model.Request) -> str:
+        """What distinguishes a lookup from others; empty for a policy request, which is unique."""
+        if isinstance(request, model.PolicyRequest):
+            return ""
+        data = b"%d %s" % (len(request.key), request.key + (request.map_name or b""))
+        return blake2b(data, digest_size=_TAG_BYTES, key=self._key_of(url)[1]).hexdigest()
+
+    def _concerns(self, record: _Record, url: str, request: model.Request | None) -> bool:
+        """Is a target down for this request?"""
+        return not record.tag or request is None or record.tag == self._tag_of(url, request)
 
     def _find(self, url: str, moment: Callable[[], Moment]) -> _Record | None:
         """The record of a target that is down; None if it is not known to be down."""
@@ -342,8 +370,9 @@ def _read(descriptor: int, key: bytes) -> _Record | None:
     are_times = all(0 <= each < _END_OF_TIME for each in (since, wall, boot))  # not NaN either
     if not (are_times and 0 <= wait_sec <= MAX_PAUSE_SEC and 0 < pause_sec <= MAX_PAUSE_SEC):
         return None
-    boot_id = b"" if fields[6] == _UNKNOWN else fields[6].encode("latin-1")
-    return _Record(since, Moment(wall, boot, boot_id), wait_sec, pause_sec)
+    tag, boot_id = ("" if field == _UNKNOWN else field for field in fields[6:])
+    at = Moment(wall, boot, boot_id.encode("latin-1"))
+    return _Record(since, at, wait_sec, pause_sec, tag)
 
 
 def _mac(text: bytes, key: bytes) -> bytes:

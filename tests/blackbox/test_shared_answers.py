@@ -217,6 +217,30 @@ def test_a_known_outage(ask, backend):
     assert ask()[0] == NOT_FOUND[TCP]
 
 
+@pytest.mark.parametrize("failure", [answer(500), hang_up], ids=["500", "closed"])
+def test_a_key_that_always_fails(ask, backend, failure):
+    """Its failures are no reason to use old answers for other keys."""
+    backend.script(*[answer(200, FOUND_BODY[TCP], FOR_OUTAGES)] * 2)
+    keys = [b"get bad\n", b"get good\n"]
+    assert [ask(request=key)[0] for key in keys] == [FOUND[TCP]] * 2
+    backend.script(failure)
+    for _ in range(3):
+        reply, log = ask(request=keys[0])
+        assert (reply, "stale" in log) == (FOUND[TCP], True)
+    backend.script(answer(404, b"", FOR_OUTAGES))
+    assert ask(request=keys[1])[0] == NOT_FOUND[TCP]
+
+
+def test_two_keys_that_fail(ask, backend):
+    """Then the backend is known to be down, also for a third one."""
+    keys = [b"get %d\n" % number for number in range(3)]
+    backend.script(*[answer(200, FOUND_BODY[TCP], FOR_OUTAGES)] * 3)
+    assert [ask(request=key)[0] for key in keys] == [FOUND[TCP]] * 3
+    backend.script(answer(503), answer(503))
+    logs = [ask(request=key)[1] for key in keys]
+    assert ["known to be down" in log for log in logs] == [False, False, True]
+
+
 def test_what_the_backend_took_back_stays_so(ask, backend):
     """A newer answer that must not be stored replaces the one that is."""
     backend.script(

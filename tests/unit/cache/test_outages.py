@@ -22,6 +22,7 @@ from unit.test_imports import EXPENSIVE, PACKAGE, among, loaded_by, ours
 
 import postfix_rest_inetd
 from harness.still_clock import StillClock
+from postfix_rest_inetd import model
 from postfix_rest_inetd.cache import clock, outages
 from postfix_rest_inetd.cache.clock import Moment
 from postfix_rest_inetd.cache.outages import Outages
@@ -161,6 +162,55 @@ def test_back_off(known, time):
     known.failed(URL)
     time.advance(1)
     assert known.claim(URL), "the next outage begins with a short pause again"
+
+
+KEY, OTHER_KEY = (model.LookupRequest(key, b"map") for key in (b"a", b"b"))
+MAIL = model.PolicyRequest([(b"sender", b"a")])
+
+
+def test_a_lookup_that_fails_alone(known, time):
+    """It is down for this key only, with the same pauses; any success ends it."""
+    known.failed(URL, KEY)
+    for _ in range(3):
+        assert known.is_down(URL, KEY)
+        assert not known.claim(URL, KEY)
+        for request in (OTHER_KEY, model.LookupRequest(b"a"), MAIL):
+            assert not known.is_down(URL, request)
+            assert known.claim(URL, request)
+        time.advance(4)
+        assert known.claim(URL, KEY)
+        known.failed(URL, KEY)
+    known.succeeded(URL)
+    assert not known.is_down(URL, KEY)
+
+
+@pytest.mark.parametrize("other", [OTHER_KEY, MAIL, None], ids=["key", "mail", "unread"])
+def test_two_requests_that_fail(known, time, other):
+    """Then it is down for all of them."""
+    known.failed(URL, KEY)
+    time.advance(10)
+    known.failed(URL, other)
+    for request in (KEY, OTHER_KEY, model.LookupRequest(b"c"), MAIL):
+        assert known.is_down(URL, request)
+        assert not known.claim(URL, request)
+    time.advance(1)
+    assert known.claim(URL, OTHER_KEY)
+
+
+@pytest.mark.parametrize("first", [MAIL, None], ids=["mail", "unread"])
+def test_a_failure_that_has_nothing_to_do_with_a_key(known, first):
+    """It is down for all at once."""
+    known.failed(URL, first)
+    assert known.is_down(URL, KEY)
+    assert not known.claim(URL, OTHER_KEY)
+
+
+def test_another_process_knows_the_key(directory):
+    """The file has it, and does not show it."""
+    Outages(directory).failed(URL, model.LookupRequest(b"secret@example.org"))
+    assert Outages(directory).is_down(URL, model.LookupRequest(b"secret@example.org"))
+    assert not Outages(directory).is_down(URL, KEY)
+    assert b"secret" not in file_of(directory).read_bytes()
 
 
 def test_jitter(directory, time):
@@ -688,7 +738,10 @@ def test_what_nobody_asks_for_is_removed(directory):
 def test_it_is_cheap_to_load():
     """A hit loads it as well: no OpenSSL (hashlib), no regular expressions, no JSON, no HTTP."""
     modules, _ = loaded_by(f"import {PACKAGE}.cache.outages")
-    assert ours(modules) == {PACKAGE, "blake2", "cache", "cache.clock", "cache.outages"}
+    assert ours(modules) == {
+        *(PACKAGE, "blake2", "cache", "cache.clock", "cache.outages"),
+        "model",  # of every handler
+    }
     assert among(modules, f"{EXPENSIVE} fcntl json re select struct zlib") == set()
 
 
