@@ -208,13 +208,12 @@ def _ask(in_force: Source, made: Answer, codec: Codec, trace: Trace | None) -> N
     deadline = Deadline(made.endpoint.request_timeout / 1000, trace)
     try:
         response = _response(in_force, client, made, deadline)
-        facts.status = response.status
-        deadline.enter("reading what is in the response")
-        is_outdated = in_force.problem is not None
-        made.reply = verdict.of_response(made.endpoint, response, is_outdated=is_outdated)
-        if is_outdated and made.reply.outcome == model.USER_ERROR:
-            facts.detail = _OUTDATED
-        made.wire = codec.encode(made.reply)
+        while True:
+            try:
+                _judge(in_force, made, codec, response, deadline)
+                break
+            except InvalidDataError as error:  # another backend may have an answer
+                response = _response(in_force, in_force.client(), made, deadline, error)
         deadline.remaining_sec()
     except BackendError as error:
         facts.detail = str(error)
@@ -228,14 +227,41 @@ def _ask(in_force: Source, made: Answer, codec: Codec, trace: Trace | None) -> N
         _recall(made, codec, log_entry.STALE, why)
 
 
+def _judge(
+    in_force: Source, made: Answer, codec: Codec, response: model.Response, deadline: Deadline
+) -> None:
+    """Make the reply from a response.
+
+    Raises:
+        InvalidDataError: the response cannot be used.
+    """
+    made.facts.status = response.status
+    deadline.enter("reading what is in the response")
+    is_outdated = in_force.problem is not None
+    made.reply = verdict.of_response(made.endpoint, response, is_outdated=is_outdated)
+    if is_outdated and made.reply.outcome == model.USER_ERROR:
+        made.facts.detail = _OUTDATED
+    made.wire = codec.encode(made.reply)
+
+
 def _response(
-    in_force: Source, client: Client | Backends, made: Answer, deadline: Deadline
+    in_force: Source,
+    client: Client | Backends,
+    made: Answer,
+    deadline: Deadline,
+    error: InvalidDataError | None = None,
 ) -> model.Response:
-    """The backend's response; after a refusal, that to a changed configuration, if there is one."""
+    """The backend's response; after a refusal, that to a changed configuration, if there is one.
+
+    With `error`, which says why the response is of no use, that of another backend.
+    """
     began = monotonic_ns()
     request_id = made.facts.request_id
     try:
-        response = client.ask(made.request, request_id, deadline)
+        if error is None:
+            response = client.ask(made.request, request_id, deadline)
+        else:
+            response = client.ask_another(error, made.request, request_id, deadline)
         # The backend refused it and did not process it: even a policy request may be sent again.
         for _ in range(_MAX_RESENDS):
             if response.status not in _REFUSED or not in_force.has_changed(deadline):
@@ -243,12 +269,14 @@ def _response(
             _follow(in_force, made)
             client = in_force.client()
             response = client.ask(made.request, request_id, deadline)
-    except BackendError as error:
-        if made.shared is not None:
-            made.shared.failed(None if error.is_unsent else made.request)
+    except BackendError as failure:
+        if failure is not error:
+            made.facts.status = 0
+            if made.shared is not None:
+                made.shared.failed(None if failure.is_unsent else made.request)
         raise
     finally:
-        made.facts.backend_usec = (monotonic_ns() - began) // 1000
+        made.facts.backend_usec += (monotonic_ns() - began) // 1000
         made.facts.target, made.facts.failed = client.asked, client.failed
     if made.shared is not None:
         if response.status in _SERVER_ERRORS:

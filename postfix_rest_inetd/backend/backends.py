@@ -3,11 +3,12 @@
 
 - Any response but one with a status of 500 to 599 is an answer, and ends the search: also 401, 403,
   408 and 429. A failure of any kind, and these statuses, are an outage of the target.
-- A lookup goes to the next target after any outage. A policy request may have been counted already,
-  so it goes to the next target only if it is certain that the backend has read nothing of it: no
-  connection was made, or TLS failed, or the backend closed the connection in order before any byte
-  had reached it (Client, Bounded.is_untouched). A refusal, a timeout or a reset after that proves
-  nothing, and is the end.
+- A lookup goes to the next target after any outage, and after a response with status 200 that
+  turns out to be unusable; only the caller knows that (ask_another). A policy request may have been
+  counted already, so it goes to the next target only if it is certain that the backend has read
+  nothing of it: no connection was made, or TLS failed, or the backend closed the connection in
+  order before any byte had reached it (Client, Bounded.is_untouched). A refusal, a timeout or a
+  reset after that proves nothing, and is the end.
 - Each target but the last has a share of the time, within which its client may also replace a kept
   connection. The first may use half of the time, because it is nearly always the one that answers:
   a backend that needs less than half of request-timeout is never left for another. The others
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from ..config.endpoint import Endpoint
     from ..config.target import Target
     from ..deadline import Deadline
+    from ..errors import InvalidDataError
 
 _FIRST_SHARE = 0.5
 _SERVER_ERRORS = range(500, 600)
@@ -68,7 +70,7 @@ class Backends:
         failed: which targets were asked before it, and why they failed; empty if none was.
     """
 
-    __slots__ = ("_all", "_outages", "asked", "failed", "target")
+    __slots__ = ("_all", "_failures", "_left", "_outages", "_rest", "asked", "failed", "target")
 
     def __init__(self, endpoint: Endpoint, user_agent: str, token: bytes, outages: Outages) -> None:
         """Read the files for TLS, if a target is https; do not connect yet.
@@ -91,6 +93,9 @@ class Backends:
         self._outages = outages
         self.target = targets[0]
         self.asked = self.failed = ""
+        self._rest: Iterator[_One] = iter(())  # what was not asked yet
+        self._left = 0  # how many these are
+        self._failures: list[str] = []
 
     def ask(self, request: model.Request, request_id: str, deadline: Deadline) -> model.Response:
         """Send a request to one target after the other, until one responds.
@@ -98,33 +103,59 @@ class Backends:
         Raises:
             DeadlineError, UnreachableError, InvalidDataError: there is no usable response.
         """
-        failures: list[str] = []
-        left = len(self._all)
-        for one in self._in_order(request):
-            self.target, self.asked = one.target, one.name if len(self._all) > 1 else ""
-            self.failed = "; then ".join(failures)
-            is_only_choice = left == 1
-            part = deadline if is_only_choice else deadline.part(_share(left, len(self._all)))
-            left -= 1
-            try:
-                response = self._ask(one, request, request_id, deadline, part)
-            except BackendError as error:
-                failures.append(f"{one.name}: {error}")
-                is_final = isinstance(request, model.PolicyRequest) and not error.is_unsent
-                if is_final or not left or deadline.expired():
-                    raise self._summary(error, failures, is_early=is_final and left > 0) from None
-                continue
-            is_outage = response.status in _SERVER_ERRORS
-            is_final = isinstance(request, model.PolicyRequest) or not left or deadline.expired()
-            if not is_outage or is_final:
-                return response
-            failures.append(f"{one.name}: status {response.status}")
-        raise AssertionError("there is no target")
+        self._rest, self._left, self._failures = self._in_order(request), len(self._all), []
+        return self._ask_rest(request, request_id, deadline)
+
+    def ask_another(
+        self,
+        error: InvalidDataError,
+        request: model.Request,
+        request_id: str,
+        deadline: Deadline,
+    ) -> model.Response:
+        """Go on with the targets that ask() has not asked, because its response is of no use.
+
+        Raises:
+            InvalidDataError: `error`, if there is no other target, no time, or no lookup.
+            DeadlineError, UnreachableError: as ask() does.
+        """
+        if isinstance(request, model.PolicyRequest) or not self._left or deadline.expired():
+            raise error
+        self._failures.append(f"{self.asked}: {error}")
+        return self._ask_rest(request, request_id, deadline)
 
     def close(self) -> None:
         """Close the connections to all backends; the next requests open new ones."""
         for one in self._all:
             one.client.close()
+
+    def _ask_rest(
+        self, request: model.Request, request_id: str, deadline: Deadline
+    ) -> model.Response:
+        """Ask one target after the other of those that were not asked yet."""
+        failures = self._failures
+        for one in self._rest:
+            self.target, self.asked = one.target, one.name if len(self._all) > 1 else ""
+            self.failed = "; then ".join(failures)
+            share = _share(self._left, len(self._all))
+            part = deadline if self._left == 1 else deadline.part(share)
+            self._left -= 1
+            is_end = not self._left
+            try:
+                response = self._ask(one, request, request_id, deadline, part)
+            except BackendError as error:
+                failures.append(f"{one.name}: {error}")
+                is_final = isinstance(request, model.PolicyRequest) and not error.is_unsent
+                if is_final or is_end or deadline.expired():
+                    is_early = is_final and not is_end
+                    raise self._summary(error, failures, is_early=is_early) from None
+                continue
+            is_outage = response.status in _SERVER_ERRORS
+            is_final = isinstance(request, model.PolicyRequest) or is_end or deadline.expired()
+            if not is_outage or is_final:
+                return response
+            failures.append(f"{one.name}: status {response.status}")
+        raise AssertionError("there is no target")
 
     def _ask(
         self, one: _One, request: model.Request, request_id: str, deadline: Deadline, part: Deadline

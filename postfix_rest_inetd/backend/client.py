@@ -41,6 +41,8 @@ from .response import ResponseReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from ..config.endpoint import Endpoint
     from ..config.target import Target
     from ..deadline import Deadline
@@ -176,6 +178,12 @@ class Client:
             raise
         stream.deadline = deadline
         return self._exchange(stream, request, request_id, is_kept=False)
+
+    def ask_another(
+        self, error: InvalidDataError, _request: model.Request, _id: str, _deadline: Deadline
+    ) -> NoReturn:
+        """Raise `error`, because there is no other target (see backends.Backends)."""
+        raise error
 
     def close(self) -> None:
         """Close the connection to the backend; the next request opens a new one."""

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from blackbox.support import TIMED_OUT, UNREACHABLE, server_error, user_error
+from blackbox.support import NOT_FOUND, TIMED_OUT, UNREACHABLE, server_error, user_error
 
 from harness.certificates import Authority
 from harness.handler_process import endpoint, write_config
@@ -29,6 +29,7 @@ from harness.scripted_backend import (
     drip,
     hang_up,
     reset,
+    send_and_close,
     send_and_reset,
     silence,
     unused_port,
@@ -168,6 +169,48 @@ def test_the_first_one_is_refused(handler_of, second, mode):
 def sock_port(url: str) -> int:
     """The port of a URL."""
     return int(url.rpartition(":")[2].strip("/"))
+
+
+UNUSABLE = {
+    "a page": answer(200, b"<b>Warning</b>: mysqli_connect(): Connection refused"),
+    "no array": answer(200, b'{"error": "database"}'),
+    "half of a pair": answer(200, b'["\\ud800"]'),
+    "nothing until the end": send_and_close(b"HTTP/1.1 200 OK\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("mode", LOOKUPS)
+@pytest.mark.parametrize("step", UNUSABLE.values(), ids=UNUSABLE)
+def test_the_first_one_has_a_200_that_cannot_be_used(handler_of, backend, second, mode, step):
+    """It is asked each time, because it may be able to answer other keys, and so is the second."""
+    backend.script(step, step, step)
+    second.script(good(mode), answer(404), answer(503))
+    handler = handler_of(mode, backend, second, request_timeout=20_000)
+    replies = [ask(handler, mode) for _ in range(3)]
+    assert replies == [FOUND[mode], NOT_FOUND[mode], server_error(503)[mode]]
+    lines = handler.log_lines(3)
+    assert all(f"{backend.authority}: the body of" in line or "a value" in line for line in lines)
+    assert len(backend.requests) == len(second.requests) == len(lines)
+
+
+@pytest.mark.parametrize("mode", LOOKUPS)
+def test_none_has_an_answer_that_can_be_used(handler_of, backend, second, mode):
+    """The failure is that of the last one; the journal has both."""
+    backend.script(answer(200, b"<html>"))
+    second.script(answer(200, b"{}"))
+    handler = handler_of(mode, backend, second, request_timeout=20_000)
+    assert b"invalid" in ask(handler, mode)
+    (line,) = handler.log_lines(1)
+    assert "is not JSON (line 1, column 1)" in line
+    assert "is not a JSON array of strings" in line
+
+
+def test_a_policy_request_whose_action_cannot_be_used(handler_of, backend, second):
+    """It has been counted, and is not sent to another one."""
+    backend.script(answer(200, b"<html>\n</html>"))
+    handler = handler_of(POLICY, backend, second, request_timeout=20_000)
+    ask(handler, POLICY)
+    assert second.requests == []
 
 
 @pytest.mark.parametrize("mode", MODES)
