@@ -185,6 +185,8 @@ def _recall(made: Answer, codec: Codec, source: str, why: str = "") -> bool:
     recalled = made.recalled
     if recalled is None or recalled.response is None:
         return False
+    if len(recalled.response.body) > made.endpoint.max_response_bytes:
+        return False
     try:
         reply = verdict.of_response(made.endpoint, recalled.response)
         wire = codec.encode(reply)

@@ -253,6 +253,45 @@ def test_what_the_backend_took_back_stays_so(ask, backend):
     assert ask()[0] == UNREACHABLE[TCP]
 
 
+LATER = {
+    "another separator": ({"list_separator": ";"}, [], b"200 a;b\n"),
+    "too large": ({"max_response_bytes": 5}, [answer(200, b"[]")], NOT_FOUND[TCP]),
+    "an action": ({"access_table": True}, [answer(200, b'["REJECT"]')], b"200 REJECT\n"),
+}
+
+
+@pytest.mark.parametrize("keys, asked, reply", LATER.values(), ids=LATER)
+@pytest.mark.parametrize("says", [FRESH, FOR_OUTAGES], ids=["fresh", "stale"])
+def test_the_configuration_has_changed(ask, backend, says, keys, asked, reply):
+    """What is stored is judged by the one in force, which may not permit it any more."""
+    backend.script(answer(200, b'["a", "b"]', says))
+    assert ask()[0] == b"200 a,b\n"
+    if says == FOR_OUTAGES:
+        backend.script(hang_up)
+        reply = UNREACHABLE[TCP] if asked else reply
+    else:
+        backend.script(*asked)
+    assert ask(**keys)[0] == reply
+
+
+NOTHING = {
+    "empty-body": (answer(200, b"", FRESH), {"empty_body": "temporary"}),
+    "temporary-statuses": (answer(404, b"", FRESH), {"temporary_statuses": [404]}),
+}
+
+
+@pytest.mark.parametrize("step, keys", NOTHING.values(), ids=NOTHING)
+def test_not_found_has_another_meaning_now(ask, backend, step, keys):
+    """What was stored as "not found" is one no more, whatever the backend says then."""
+    backend.script(step, answer(200, FOUND_BODY[TCP], FRESH))
+    assert ask()[0] == NOT_FOUND[TCP]
+    assert ask(**keys)[0] == FOUND[TCP]
+    backend.script(step)
+    assert ask(request=b"get other\n")[0] == NOT_FOUND[TCP]
+    backend.script(step)
+    assert ask(request=b"get other\n", **keys)[0].startswith(b"400 ")
+
+
 def test_one_handler(tmp_path, backend, launch):
     """A kept connection has the same memory."""
     config = write_config(tmp_path, endpoint(TCP, backend.url()))
