@@ -293,7 +293,7 @@ class Container:
         self.shell(_KEEP)
 
     def reset(self) -> None:
-        """Bring a used container back to `keep_state()`: configuration, units, mail queue.
+        """Bring a used container back to `keep_state()`: configuration, units, mail queue, cache.
 
         Users, packages and the journal stay as they are; a test that changes these, or more, wants
         a container of its own.
@@ -328,6 +328,9 @@ systemctl daemon-reload
 systemctl reset-failed
 postsuper -d ALL 2>/dev/null
 find /var/mail /var/spool/mail -type f -delete
+# A later test may have a backend at the same port.
+cache=/var/cache/postfix-rest-inetd
+! [ -d $cache ] || find $cache -mindepth 1 -delete
 if [ "$postfix_changed" = yes ] || ! postfix status 2>/dev/null; then
     systemctl restart postfix
 fi

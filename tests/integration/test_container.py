@@ -297,17 +297,21 @@ def test_backend_stops_and_starts(container: Container, backend: Backend) -> Non
 
 
 def test_reset(container: Container) -> None:
-    """Configuration, units and the mail queue are as before; Postfix runs with its old settings."""
-    before = container.shell("postconf -n; find /etc/postfix /etc/systemd/system | sort")
+    """Configuration, units, mail queue and cache are as before; Postfix has its old settings."""
+    state = (
+        "postconf -n; find /etc/postfix /etc/systemd/system /var/cache/postfix-rest-inetd | sort"
+    )
+    before = container.shell(state)
     container.shell("""
         postconf -e message_size_limit=4711 && postfix reload 2>/dev/null
         touch /etc/systemd/system/left-over.service /etc/postfix/left-over
         systemctl daemon-reload
         systemd-run --quiet --unit=fails false || :
         echo mail | sendmail -f sender@test.example nobody@[127.0.0.2]
+        mkdir -p /var/cache/postfix-rest-inetd/1/answers
     """)
     container.reset()
-    after = container.shell("postconf -n; find /etc/postfix /etc/systemd/system | sort")
+    after = container.shell(state)
     assert before == after
     assert container.run("systemctl", "--failed", "--no-legend").stdout == ""
     assert container.run("postqueue", "-j").stdout == ""
