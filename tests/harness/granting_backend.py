@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A backend on a container's loopback that permits to store its answers, and notes each of them.
 
-It goes down in all ways there are: `with backend.failing("frozen")`. What it granted goes into the
-`Facts` of the model (permitted.py), and its failures.
+It fails in all ways there are. What it granted goes into the `Facts` of the model (permitted.py),
+and when it failed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
@@ -70,6 +71,14 @@ class GrantingBackend:
             self._tell("well")
         if how:
             self._facts.failing.append(Interval(self._begun, time.monotonic()))
+
+    @contextlib.contextmanager
+    def slow(self) -> Iterator[None]:
+        """Let answers be under way for a long time. It must be well."""
+        assert not self._how, f"it fails: {self._how}"
+        self._tell("slow")
+        yield
+        self._tell("well")
 
     def __enter__(self) -> Self:
         return self

@@ -10,8 +10,9 @@ A value is the running number of the answer, the map, the key and the token of t
 two are alike. Before it sends one, it prints a line of JSON: [TIME, ENDPOINT, MAP, KEY, TOKEN,
 VALUE or null], where TIME is that of CLOCK_MONOTONIC. The first line is {"port": N, "pid": P}.
 
-One word a line on stdin is how it answers from then on: `well`, `status` (500), `half` (a response
-that is not complete), `junk` (a body that cannot be used). It prints the word when it is so.
+One word a line on stdin is how it answers from then on: `well`, `slow` (well, each answer SLOW_SEC
+after it was noted), `status` (500), `half` (a response that is not complete), `junk` (a body that
+cannot be used). It prints the word when it is so.
 """
 
 import contextlib
@@ -24,7 +25,8 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl
 
-DELAYS_SEC = {0: 0.3, 5: 0.1}
+SLOW_SEC = 1.0
+DELAYS_SEC = {0: 0.5, 5: 0.1}
 """By the last digit of an answer's number: how long it is under way, so that things can happen."""
 
 _output = threading.Lock()
@@ -59,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(_state["word"])
 
     def _answer(self, word: str) -> None:
-        if word != "well":
+        if word not in {"well", "slow"}:
             body = b"[" if word == "junk" else b""
             self._respond(500 if word == "status" else 200, body, {}, missing=int(word == "half"))
             return
@@ -67,10 +69,10 @@ class _Handler(BaseHTTPRequestHandler):
         asked = dict(parse_qsl(query, keep_blank_values=True))
         key, map_name = asked["key"], asked.get("name", "")
         token = self.headers["X-Auth-Token"]
-        value = (
-            f"{next(_numbers)}.{os.getpid()}.{map_name}.{key}.{token}" if _is_found(key) else None
-        )
+        number = next(_numbers)
+        value = f"{number}.{os.getpid()}.{map_name}.{key}.{token}" if _is_found(key) else None
         _say([time.monotonic(), path.strip("/"), map_name, key, token, value])
+        time.sleep(SLOW_SEC if word == "slow" else DELAYS_SEC.get(number % 10, 0))
         body = b"" if value is None else json.dumps([value]).encode()
         self._respond(404 if value is None else 200, body, _permission(key))
 

@@ -123,34 +123,37 @@ class Facts:
         self._by_value: dict[str, Grant] = {}
         self._not_found: dict[tuple[Question, str], list[Grant]] = defaultdict(list)
         self._times: dict[str, list[float]] = defaultdict(list)
-        self._known = 0
+        self._outages: list[Interval] = []
+        self._has_learnt = False
 
     def fault(self, reply: Reply) -> str:
         """What is wrong with a reply; empty if nothing is."""
         self._learn()
         if reply.is_failure:
-            failing = [self._noticed(each) for each in self.failing]
-            is_excused = any(each.overlaps(reply.sent, reply.received) for each in failing)
+            noticed = map(self._noticed, self.failing)
+            is_excused = any(each.overlaps(reply.sent, reply.received) for each in noticed)
             return "" if is_excused else "it failed, and the backend did not"
         tokens = self._tokens_of(reply)
         if reply.value is not None:
             grant = self._by_value.get(reply.value)
             return self._fault_of(grant, tokens, reply)
         grants = [each for token in tokens for each in self._not_found[reply.question, token]]
-        if any(self._why_not(each, reply) == "" for each in grants):
+        # The latest is usually the one.
+        if any(self._why_not(each, reply) == "" for each in reversed(grants)):
             return ""
         return f"not found was not permitted: {len(grants)} grants at any time"
 
     def _learn(self) -> None:
-        for grant in self.grants[self._known :]:
+        if self._has_learnt:
+            return
+        self._has_learnt = True
+        for grant in sorted(self.grants, key=lambda grant: grant.time):
             self._times[grant.question.endpoint].append(grant.time)
             if grant.value is None:
                 self._not_found[grant.question, grant.token].append(grant)
             else:
                 self._by_value[grant.value] = grant
-        for times in self._times.values():
-            times.sort()
-        self._known = len(self.grants)
+        self._outages = list(self._all_outages())
 
     def _tokens_of(self, reply: Reply) -> set[str]:
         """The tokens that were in force at some time during the request."""
@@ -211,7 +214,7 @@ class Facts:
     def _is_known_to_fail(self, reply: Reply) -> bool:
         """Whether a handler might have known so at some time during the request."""
         times = self._times[reply.question.endpoint]
-        for begin, end in self._outages():
+        for begin, end in self._outages:
             if begin > reply.received or reply.sent > end + PAUSE_SEC:
                 continue
             first = bisect.bisect_right(times, end)
@@ -221,7 +224,7 @@ class Facts:
                 return True
         return False
 
-    def _outages(self) -> Iterator[Interval]:
+    def _all_outages(self) -> Iterator[Interval]:
         """When failures could be noticed, and when a copy of the store told of one again."""
         for failing in self.failing:
             noticed = self._noticed(failing)

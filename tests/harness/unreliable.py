@@ -3,9 +3,9 @@
 
 A shared object (LD_PRELOAD) adds numbers to what clock_gettime(2), gettimeofday(2) and time(2)
 tell: one to CLOCK_REALTIME, as if somebody had set the clock, and one to CLOCK_BOOTTIME, as if the
-machine had been suspended. By chance it kills its process (SIGKILL) instead of renaming a file, at
-the moment in which there is a temporary file. All numbers are in a file that each process maps. So
-they change for all processes at once, in the midst of whatever these do.
+machine had been suspended. By chance it kills its process (SIGKILL) just before a file is renamed,
+or just before or after it is linked: then there is a temporary file. All numbers are in a file that
+each process maps. So they change for all processes at once, in the midst of whatever these do.
 
 What this does not cover: the time stamps of files and those of the journal, which the kernel and
 journald make, timers of the kernel, and other processes than the handlers. The real clock is the
@@ -30,7 +30,6 @@ _NUMBERS = "/run/unreliable"
 
 _SOURCE = r"""
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
@@ -85,13 +84,26 @@ time_t time(time_t *now)
     return precise.tv_sec;
 }
 
-int renameat(int from, const char *old, int to, const char *new)
+static void perhaps_die(void)
 {
     struct timespec precise;
     syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &precise);
     if (precise.tv_nsec / 100 % 1000 < numbers->deaths)
         kill(getpid(), SIGKILL);
+}
+
+int renameat(int from, const char *old, int to, const char *new)
+{
+    perhaps_die();
     return syscall(SYS_renameat2, from, old, to, new, 0);
+}
+
+int linkat(int from, const char *old, int to, const char *new, int flags)
+{
+    perhaps_die();
+    int status = syscall(SYS_linkat, from, old, to, new, flags);
+    perhaps_die();
+    return status;
 }
 """
 
@@ -105,7 +117,7 @@ class Unreliable:
         self.boot_sec = 0.0
         """For so long was the machine suspended."""
         self.deaths = 0
-        """So many of a thousand attempts to rename a file are the last thing a process does."""
+        """So many of a thousand attempts to rename or link a file are a process' last."""
         self._container = container
         self._build()
         self._container.write(_NUMBERS, bytes(24))

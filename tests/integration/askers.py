@@ -191,5 +191,5 @@ class Askers:
             client.close()
 
 
-PATIENCE_SEC = 15
+PATIENCE_SEC = 30
 """How long clients wait for what they asked last."""
