@@ -191,7 +191,8 @@ def _judged(made: Answer, map_name: str, steps: list[str], *, is_used: bool) -> 
     asked = probe_request.shown(endpoint, map_name)
     if reply.outcome in (model.NOT_FOUND, model.ACTION):
         answered = "not found" if reply.outcome == model.NOT_FOUND else f"action {reply.text}"
-        yield Finding(GOOD, _where(endpoint), f"{seen}{answered}, for {asked}")
+        what = f"{seen}{answered}, for {asked}{stored_answers.terms(made)}"
+        yield Finding(GOOD, _where(endpoint), what)
         yield from stored_answers.permitted(made)
     elif reply.outcome == model.FOUND:
         what = f"{seen}a value was found for {asked}, which cannot exist"

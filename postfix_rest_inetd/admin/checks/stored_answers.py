@@ -3,8 +3,8 @@
 
 `usable` looks at the cache directory of the handlers, and at what is directly in it. Handlers that
 cannot use it ask the backend every time. So none of its findings stops mail, but in an outage mail
-waits that a stored answer would have let through. `permitted` is about an answer that a backend has
-just given.
+waits that a stored answer would have let through. `terms` and `permitted` are about an answer that
+a backend has just given.
 """
 
 from __future__ import annotations
@@ -20,19 +20,21 @@ from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.checks.finding import NOTE, WARNING, Finding, commands
 from postfix_rest_inetd.admin.host import access
 from postfix_rest_inetd.cache import control
+from postfix_rest_inetd.config.cache_settings import CacheSettings
 from postfix_rest_inetd.units.advice import command, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from postfix_rest_inetd.answering import Answer
-    from postfix_rest_inetd.config.cache_settings import CacheSettings
     from postfix_rest_inetd.config.endpoint import Endpoint
 
 # What a file takes at least, whatever is in it.
 _BLOCK_BYTES = 4096
 _LEAST_FREE_BYTES = 1024 * 1024
 _NOT_FOUND = 404
+_STORED = {model.FOUND, model.NOT_FOUND}
+_LONG_SEC = 3600  # for a recipient that exists to be refused
 
 
 def values(endpoints: list[Endpoint]) -> Iterator[Finding]:
@@ -85,19 +87,25 @@ def usable(
         status = os.stat(directory)
     except FileNotFoundError:
         if not is_made:
-            owner = f"-o {user} -g {user} " if user else ""
             what = "does not exist, so no answers are stored"
-            step = f"install -d -m 0700 {owner}{shlex.quote(directory)}"
-            yield Finding(WARNING, directory, what, commands(step))
+            yield Finding(WARNING, directory, what, commands(_making(directory, user)))
         return
     except OSError as error:
         yield Finding(NOTE, directory, f"cannot be looked at: {error.strerror}")
         return
     if not stat.S_ISDIR(status.st_mode):
-        yield Finding(WARNING, directory, "is not a directory, so no answers are stored")
+        what, quoted = "is not a directory, so no answers are stored", shlex.quote(directory)
+        steps = (f"mv {quoted} {quoted}.old", _making(directory, user))
+        yield Finding(WARNING, directory, what, commands(*steps))
         return
     full = list(_space(directory))
     yield from full or _rights(directory, user)
+
+
+def _making(directory: str, user: str | None) -> str:
+    """The command that makes it."""
+    owner = f"-o {user} -g {user} " if user else ""
+    return f"install -d -m 0700 {owner}{shlex.quote(directory)}"
 
 
 def _space(directory: str) -> Iterator[Finding]:
@@ -160,27 +168,46 @@ def _inside(directory: str) -> Iterator[str]:
         level = below
 
 
+def terms(made: Answer) -> str:
+    """For how long handlers may use an answer again that a backend has just given; `""`: not."""
+    granted = _granted_to(made, made.endpoint.cache)
+    if granted is None:
+        return ""
+    fresh_sec, stale_sec = granted
+    if not fresh_sec:
+        return f"; used again in an outage, for {stale_sec} s"
+    longer = f", and in an outage for {stale_sec} s more" if stale_sec else ""
+    return f"; used again for {fresh_sec} s{longer}"
+
+
 def permitted(made: Answer) -> Iterator[Finding]:
-    """What `cache` comes to for an answer that a backend has just given."""
-    settings, response = made.endpoint.cache, made.response
-    if settings is None or response is None:
+    """What `cache` comes to for an answer that a backend has just given, and what that risks."""
+    settings = made.endpoint.cache
+    if settings is None or made.response is None:
         return
+    granted = _granted_to(made, settings)
     is_found = made.reply.outcome == model.FOUND
-    granted = _granted(response, settings, is_found=is_found)
     members = ("max_age" if is_found else "not_found_max_age", "stale_if_error")
     idle = [
         member.replace("_", "-")
         for member in members
-        if getattr(settings, member)
-        and granted == _granted(response, _without(settings, member), is_found=is_found)
+        if getattr(settings, member) and granted == _granted_to(made, _without(settings, member))
     ]
     where = f"{made.endpoint.name}: cache"
     if idle:
         what = f"{' and '.join(idle)} has no effect: the backend itself says how long this answer "
         what += "may be stored"
         yield Finding(NOTE, where, what)
-    if not is_found and settings.stale_if_error and granted is not None and granted[1]:
+    if is_found or granted is None:
+        return
+    if granted[1] and (settings.stale_if_error or made.facts.status == _NOT_FOUND):
         yield from _not_found(made, where, granted[1])
+    theirs = _granted_to(made, CacheSettings())
+    if theirs is not None and theirs[0] > _LONG_SEC:
+        what = 'the backend permits with Cache-Control or Expires to use "not found" for '
+        what += f"{theirs[0]} s: a recipient that is created meanwhile is refused for that time"
+        advice = 'Let the backend send a shorter max-age, or set "cache": false to store nothing.'
+        yield Finding(WARNING, where, what, advice)
 
 
 def _not_found(made: Answer, where: str, stale_sec: int) -> Iterator[Finding]:
@@ -195,12 +222,13 @@ def _not_found(made: Answer, where: str, stale_sec: int) -> Iterator[Finding]:
     yield Finding(WARNING, where, what, advice)
 
 
-def _granted(
-    response: model.Response, settings: CacheSettings, *, is_found: bool
-) -> tuple[int, int] | None:
+def _granted_to(made: Answer, settings: CacheSettings | None) -> tuple[int, int] | None:
     """For how many seconds an answer is used, and beyond that in an outage; None: not stored."""
+    is_found = made.reply.outcome == model.FOUND
+    if settings is None or made.response is None or made.reply.outcome not in _STORED:
+        return None
     granted = control.grant(
-        response.caching,
+        made.response.caching,
         is_found=is_found,
         settings=settings,
         requested_wall=time.time(),

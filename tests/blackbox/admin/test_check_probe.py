@@ -134,6 +134,15 @@ def test_answers(step, mode, severity, told, advice):
     assert advice in found[0][2]
 
 
+def test_stored() -> None:
+    """The finding about a good answer tells for how long handlers use it again."""
+    caching = b"Cache-Control: max-age=60, stale-if-error=86400"
+    with ScriptedBackend(answer(200, b"[]", caching)) as backend:
+        ((severity, what, _),) = probe(backend.url())
+    assert severity == "ok"
+    assert what.endswith("; used again for 60 s, and in an outage for 86400 s more")
+
+
 def test_temporary_status() -> None:
     """A status that is temporary by choice is still no good answer."""
     with ScriptedBackend(answer(401)) as backend:

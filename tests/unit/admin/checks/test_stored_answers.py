@@ -25,6 +25,7 @@ from postfix_rest_inetd.admin.checks.finding import NOTE, WARNING, Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from postfix_rest_inetd.answering import Answer
     from postfix_rest_inetd.config.endpoint import Endpoint
 
 SELF = pwd.getpwuid(os.geteuid()).pw_name
@@ -137,6 +138,8 @@ def test_a_file(tmp_path: Path) -> None:
     path.touch()
     (found,) = usable(path)
     assert (found.severity, "is not a directory" in found.what) == (WARNING, True)
+    run(usable(path, None)[0])
+    assert usable(path) == []
 
 
 @pytest.mark.parametrize("below", ["", "1", "1/answers", "1/answers/two"])
@@ -240,17 +243,29 @@ ANSWERS = {
     "a failure": (answer(500), STALE, None),
     "no stale answers": (answer(404), {"max-age": 60}, None),
     "the defaults": (answer(404), {}, None),
+    "the backend alone": (answer(404, b"", SAYS + b"stale-if-error=600"), {}, WARNING),
+    "the backend alone, a list": (answer(200, b"[]", SAYS + b"stale-if-error=600"), {}, None),
     "nothing stored": (answer(404), False, None),
+    "nothing of what the backend permits": (
+        answer(404, b"", SAYS + b"stale-if-error=600"),
+        False,
+        None,
+    ),
 }
 
 
 def permitted(step: object, mode: str = TCP, **keys: object) -> list[Finding]:
     """What is found about one answer of a backend."""
+    return list(stored_answers.permitted(asked(step, mode, **keys)))
+
+
+def asked(step: object, mode: str = TCP, **keys: object) -> Answer:
+    """One answer of a backend."""
     request = model.LookupRequest(b"k", b"m" if mode == SOCKETMAP else None)
     with ScriptedBackend(step) as backend:
         client = DirectClient(endpoint(mode, target=backend.url(), **keys), "x")
         try:
-            return list(stored_answers.permitted(client.answer(request)))
+            return client.answer(request)
         finally:
             client.close()
 
@@ -269,6 +284,53 @@ def test_not_found(step: object, cache: object, severity: str, mode: str) -> Non
 def test_a_temporary_404() -> None:
     """A 404 that is an error is not a "not found"."""
     assert permitted(answer(404), temporary_statuses=[404], cache=STALE) == []
+
+
+DAY = SAYS + b"max-age=86400"
+LONG = {
+    "404": (answer(404, b"", DAY), {}, True),
+    "a list": (answer(200, b"[]", DAY), {}, True),
+    "an hour": (answer(404, b"", SAYS + b"max-age=3600"), {}, False),
+    "a value": (answer(200, b'["x"]', DAY), {}, False),
+    "a failure": (answer(500, b"", DAY), {}, False),
+    "not stored": (answer(404, b"", DAY), False, False),
+    "the operator's": (answer(404), {"not-found-max-age": 86400}, False),
+}
+
+
+@pytest.mark.parametrize("step, cache, is_told", table(LONG))
+def test_a_long_time(step: object, cache: object, *, is_told: bool) -> None:
+    """What a web server permits for its pages is too long for a recipient that is not there."""
+    found = [each for each in permitted(step, cache=cache) if "Expires" in each.what]
+    assert [each.severity for each in found] == [WARNING] * is_told
+    for each in found:
+        assert "for 86400 s: a recipient that is created meanwhile is refused" in each.what
+        assert '"cache": false' in each.advice
+
+
+TERMS = {
+    "nothing said": (answer(404), {}, ""),
+    "by the backend": (answer(404, b"", SAYS + b"max-age=60"), {}, "; used again for 60 s"),
+    "in an outage": (
+        answer(200, b'["x"]', SAYS + b"max-age=60, stale-if-error=900"),
+        {},
+        "; used again for 60 s, and in an outage for 900 s more",
+    ),
+    "only in an outage": (
+        answer(200, b"[]"),
+        {"stale-if-error": 900},
+        "; used again in an outage, for 900 s",
+    ),
+    "by the operator": (answer(404), {"not-found-max-age": 5}, "; used again for 5 s"),
+    "forbidden by the operator": (answer(404, b"", SAYS + b"max-age=60"), False, ""),
+    "a failure": (answer(500, b"", SAYS + b"max-age=60"), {}, ""),
+}
+
+
+@pytest.mark.parametrize("step, cache, told", table(TERMS))
+def test_terms(step: object, cache: object, told: str) -> None:
+    """What handlers store is told for each answer."""
+    assert stored_answers.terms(asked(step, cache=cache)) == told
 
 
 FOUND, ALL = answer(200, b'["x"]'), {"max-age": 1, "not-found-max-age": 2, "stale-if-error": 3}

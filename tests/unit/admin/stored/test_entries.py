@@ -97,7 +97,10 @@ def test_other_files(tmp_path: Path) -> None:
     content = file(tmp_path, forged).read_bytes()
     file(tmp_path, forged).write_bytes(content.replace(b'["x"]', b'["y"]'))
     file(tmp_path, link).unlink()
-    file(tmp_path, link).symlink_to("/etc/passwd")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "file").write_text("kept")
+    file(tmp_path, link).symlink_to(elsewhere / "file")
     purging.answer(str(tmp_path), LOOKUP, AGENT, model.LookupRequest(b"d"))
     assert file(tmp_path, gone).exists(), "the tombstone"
     folder = Path(path_of(str(tmp_path), FOLDER))
@@ -107,7 +110,7 @@ def test_other_files(tmp_path: Path) -> None:
     missing = next(
         name for name in ("01", "02", "03", "04", "05", "06") if not (folder / name).exists()
     )
-    (folder / missing).symlink_to("/etc")
+    (folder / missing).symlink_to(elsewhere)
     pipe = folder / "00" / ("0" * 40)
     os.mkfifo(pipe)
     found = read(tmp_path, [own()])
@@ -119,6 +122,7 @@ def test_other_files(tmp_path: Path) -> None:
         b"kept": FRESH,
     }
     assert found[b"kept"].digest == kept
+    assert (elsewhere / "file").read_text() == "kept"
 
 
 def test_purge_of_a_key(tmp_path: Path) -> None:
