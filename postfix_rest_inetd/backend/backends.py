@@ -205,6 +205,18 @@ def names_of(targets: tuple[Target, ...]) -> list[str]:
     ]
 
 
+def shares(count: int) -> list[float]:
+    """The part of request-timeout that each of several targets has if those before it use theirs.
+
+    For a policy request, it limits only the time until the request is sent.
+    """
+    left, parts = 1.0, []
+    for each in range(count, 1, -1):
+        parts.append(left * _share(each, count))
+        left -= parts[-1]
+    return [*parts, left]
+
+
 def _share(left: int, count: int) -> float:
     """The part of the remaining time that a target may use, with so many of `count` left."""
     return _FIRST_SHARE if left == count else 1 / left

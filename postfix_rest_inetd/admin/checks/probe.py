@@ -24,6 +24,7 @@ from postfix_rest_inetd.admin.checks.finding import ERROR, GOOD, NOTE, WARNING, 
 from postfix_rest_inetd.admin.protocols import has_maps
 from postfix_rest_inetd.backend import stream as backend_stream
 from postfix_rest_inetd.backend import tls
+from postfix_rest_inetd.backend.backends import names_of, shares
 from postfix_rest_inetd.backend.resolver import Resolver
 from postfix_rest_inetd.config.targets import Targets
 from postfix_rest_inetd.deadline import Deadline
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 RENEWAL_DAYS = 14
 _TOKEN = (401, 403)  # about the token: the same for every map
-_SLOW_PART = 0.5  # of the request-timeout
+_SLOW_PART = 0.5  # of the time that a target has
 # The outcomes after which a lookup is sent to the next target.
 _OUTAGES = {model.UNREACHABLE, model.TIMEOUT, model.INVALID_DATA, model.SERVER_ERROR}
 # The outcomes of responses that can be used.
@@ -64,10 +65,12 @@ def findings(
         yield from asked.target(endpoint)
         return
     reports = []
-    for url, target in zip(endpoint.targets.urls, endpoint.targets.all(), strict=True):
+    names = names_of(endpoint.targets.all())
+    parts = shares(len(names)) if endpoint.is_lookup else [1.0] * len(names)
+    for url, name, part in zip(endpoint.targets.urls, names, parts, strict=True):
         asked.is_outage = False
-        where = f"{_where(endpoint)} {target.origin}"
-        found = [each._replace(where=where) for each in asked.target(_alone(endpoint, url))]
+        where = f"{_where(endpoint)} {name}"
+        found = [each._replace(where=where) for each in asked.target(_alone(endpoint, url), part)]
         reports.append((found, asked.is_outage))
     works = [all(finding.severity != ERROR for finding in found) for found, _ in reports]
     for found, is_outage in reports:
@@ -106,8 +109,11 @@ class _Asked:
         self._in_use = in_use
         self.is_outage = False
 
-    def target(self, alone: Endpoint) -> Iterator[Finding]:
-        """What the only target of `alone` does, which is the endpoint otherwise."""
+    def target(self, alone: Endpoint, part: float = 1.0) -> Iterator[Finding]:
+        """What the only target of `alone` does, which is the endpoint otherwise.
+
+        `part` is what it may use of request-timeout.
+        """
         try:
             client = DirectClient(alone, self._loaded.user_agent)
         except ConfigError:
@@ -120,6 +126,7 @@ class _Asked:
                 is_failure = made.reply.outcome in _OUTAGES
                 self.is_outage = self.is_outage or (is_failure and alone.is_lookup)
                 yield from self._judge(made, map_name, steps)
+                yield from _slow(made, part)
                 if made.reply.outcome not in _JUDGED:
                     break
                 steps = []
@@ -186,7 +193,6 @@ def _after(steps: list[str]) -> str:
 def _judged(made: Answer, map_name: str, steps: list[str], *, is_used: bool) -> Iterator[Finding]:
     """What the response means."""
     endpoint, reply, facts = made.endpoint, made.reply, made.facts
-    elapsed_ms = facts.backend_usec / 1000
     seen = f"{'; '.join(steps)}: "
     asked = probe_request.shown(endpoint, map_name)
     if reply.outcome in (model.NOT_FOUND, model.ACTION):
@@ -206,11 +212,18 @@ def _judged(made: Answer, map_name: str, steps: list[str], *, is_used: bool) -> 
         advice = log_entry.advice(reply.outcome, facts.status, facts.request_id)
         what = f"{seen}{reply.outcome.replace('-', ' ')}, for {asked}"
         yield Finding(ERROR, _where(endpoint), what, f"{advice[:1].upper()}{advice[1:]}")
-    if elapsed_ms > _SLOW_PART * endpoint.request_timeout:
-        what = f"the backend took {elapsed_ms:.0f} ms, and request-timeout is "
-        what += f"{endpoint.request_timeout} ms"
-        advice = "Raise request-timeout, or find out what the backend is waiting for."
-        yield Finding(WARNING, _where(endpoint), what, advice)
+
+
+def _slow(made: Answer, part: float) -> Iterator[Finding]:
+    """A usable response that has nearly taken too long."""
+    elapsed_ms, timeout = made.facts.backend_usec / 1000, made.endpoint.request_timeout
+    if made.reply.outcome not in _JUDGED or elapsed_ms <= _SLOW_PART * part * timeout:
+        return
+    what = f"the backend took {elapsed_ms:.0f} ms, and request-timeout is {timeout} ms"
+    if part < 1:
+        what += f", of which this target has {part * timeout:.0f} ms"
+    advice = "Raise request-timeout, or find out what the backend is waiting for."
+    yield Finding(WARNING, _where(made.endpoint), what, advice)
 
 
 def _where(endpoint: Endpoint) -> str:

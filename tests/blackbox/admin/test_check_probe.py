@@ -251,6 +251,24 @@ def test_a_target_that_fails(step: object, mode: str, severity: str) -> None:
     assert "--direct" not in found[0][3]
 
 
+@pytest.mark.parametrize("mode, is_told", [(TCP, True), (POLICY, False)])
+def test_a_slow_target(mode: str, *, is_told: bool) -> None:
+    """A lookup leaves a target after its share of the time, and a policy request does not."""
+
+    def late(connection: Connection) -> None:
+        connection.backend.stopping.wait(1.1)
+        answer(200, ABSENT[mode])(connection)
+
+    with ScriptedBackend(late, late) as one, ScriptedBackend(answer(200, ABSENT[mode])) as two:
+        found = several(one.url("/1"), one.url("/2"), two.url(), mode=mode, request_timeout=4000)
+    slow = [finding for finding in found if "the backend took" in finding[2]]
+    for ms, finding in zip((2000, 1000), slow, strict=False):
+        assert f"request-timeout is 4000 ms, of which this target has {ms} ms" in finding[2]
+    assert [finding[1] for finding in slow] == [
+        f"e: backend http://{one.authority} [{index}]" for index in (0, 1) if is_told
+    ]
+
+
 def test_all_targets_fail() -> None:
     """If none works, all of it is an error."""
     with ScriptedBackend(answer(500)) as one, ScriptedBackend(answer(500)) as two:

@@ -396,13 +396,8 @@ def test_seven_silent_ones(world):
 @pytest.mark.parametrize("count", range(1, 9))
 def test_shares(count):
     """Half for the first one, the same for all others, and everything for the last one."""
-    left, used = 1.0, []
-    for number in range(count):
-        used.append(left * backends._share(count - number, count) if number < count - 1 else left)
-        left -= used[-1]
-    assert sum(used) == pytest.approx(1)
-    if count > 1:
-        assert used == pytest.approx([0.5, *[0.5 / (count - 1)] * (count - 1)])
+    used = backends.shares(count)
+    assert used == pytest.approx([0.5, *[0.5 / (count - 1)] * (count - 1)] if count > 1 else [1])
 
 
 @pytest.mark.parametrize("count", [2, 3, 8])
