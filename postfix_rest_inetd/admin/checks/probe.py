@@ -221,7 +221,7 @@ def _slow(made: Answer, part: float) -> Iterator[Finding]:
         return
     what = f"the backend took {elapsed_ms:.0f} ms, and request-timeout is {timeout} ms"
     if part < 1:
-        what += f", of which this target has {part * timeout:.0f} ms"
+        what += f"; this target has {part * timeout:.0f} ms of it"
     advice = "Raise request-timeout, or find out what the backend is waiting for."
     yield Finding(WARNING, _where(made.endpoint), what, advice)
 

@@ -153,7 +153,7 @@ def _asked(
 
 def _list(arguments: argparse.Namespace) -> None:
     loaded = loading.load(arguments.config, tolerant=True)
-    endpoint = _lookup(loaded, arguments.endpoint)
+    endpoint = _any_of(loaded, arguments.endpoint)
     directory, folder = arguments.cache_directory, folder_of(endpoint.mode, endpoint.name)
     of = summary.configured(loaded)[folder]
     with place.used(directory):
@@ -187,9 +187,10 @@ def _purge(arguments: argparse.Namespace) -> None:
         else:
             endpoint = _lookup(loaded, arguments.endpoint)
             map_name = question.map_name_of(endpoint, arguments.map)
-            request = model.LookupRequest(os.fsencode(arguments.key), map_name)
+            key = os.fsencode(arguments.key)
+            request = model.LookupRequest(key, map_name)
             number = purging.answer(directory, endpoint, loaded.user_agent, request)
-            whose += f" for {printable(arguments.key)}"
+            whose += f" for {printable(key.decode(errors='backslashreplace'))}"
     if arguments.json:
         _print_json({"removed": number})
     elif number == 0:
@@ -208,7 +209,19 @@ def _purge_endpoint(loaded: loading.Config, name: str, directory: str) -> int:
         left = [found.folder for found in summary.others(directory, summary.configured(loaded))]
     if name in left:
         return purging.folder(directory, name)
-    return purging.endpoint(directory, _lookup(loaded, name))
+    return purging.endpoint(directory, _any_of(loaded, name))
+
+
+def _any_of(loaded: loading.Config, name: str) -> Endpoint:
+    """The endpoint of that name or address, or one of several that share their FOLDER.
+
+    Raises:
+        UsageError: as for _lookup().
+    """
+    namesakes = [endpoint for endpoint in loaded.endpoints if endpoint.name == name]
+    if len({endpoint.mode for endpoint in namesakes}) == 1 and namesakes[0].is_lookup:
+        return namesakes[0]
+    return _lookup(loaded, name)
 
 
 def _lookup(loaded: loading.Config, name: str) -> Endpoint:

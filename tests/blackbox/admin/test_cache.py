@@ -175,6 +175,11 @@ def test_list(command) -> None:
             {"domains": (3, 2, 1), "maps": (1, 1, 0)},
         ),
         (["off"], "There was no stored answer of off.", ALL),
+        (
+            ["domains", "a\udcff\x1b[2J"],
+            r"There was no stored answer of domains for a\xff\x1b[2J.",
+            ALL,
+        ),
     ],
 )
 def test_purge(command, journal, arguments, words, left) -> None:
@@ -198,6 +203,26 @@ def test_a_removed_endpoint(command, journal, tmp_path) -> None:
     done = command("purge", "socketmap-lookup.maps", config=config)
     assert done == (0, "Removed 1 stored answer of socketmap-lookup.maps.\n", "")
     assert "maps" not in command(journal, config=config).output
+
+
+def test_endpoints_of_one_name(command, tmp_path) -> None:
+    """Endpoints that share a directory are named together, as they are shown; a key is of one."""
+    endpoints = [endpoint(TCP, f"http://127.0.0.1:{n}/", name="domains") for n in (8, 9)]
+    config = write_config(tmp_path, *endpoints)
+    assert len(command("list", "domains", config=config).output.splitlines()) > 4
+    done = command("purge", "domains", "no.example", config=config)
+    assert (done.status, "there are 2 endpoints with the name 'domains'" in done.errors) == (
+        2,
+        True,
+    )
+    assert command("purge", "domains", config=config).output.startswith("Removed 3 stored answers")
+    other = endpoint(SOCKETMAP, "http://127.0.0.1:7/", name="domains")
+    config = write_config(tmp_path, *endpoints, other)
+    done = command("purge", "domains", config=config)
+    assert (done.status, "there are 3 endpoints with the name 'domains'" in done.errors) == (
+        2,
+        True,
+    )
 
 
 def test_without_a_configuration(command, tmp_path) -> None:

@@ -263,7 +263,7 @@ def test_a_slow_target(mode: str, *, is_told: bool) -> None:
         found = several(one.url("/1"), one.url("/2"), two.url(), mode=mode, request_timeout=4000)
     slow = [finding for finding in found if "the backend took" in finding[2]]
     for ms, finding in zip((2000, 1000), slow, strict=False):
-        assert f"request-timeout is 4000 ms, of which this target has {ms} ms" in finding[2]
+        assert f"request-timeout is 4000 ms; this target has {ms} ms of it" in finding[2]
     assert [finding[1] for finding in slow] == [
         f"e: backend http://{one.authority} [{index}]" for index in (0, 1) if is_told
     ]
