@@ -16,7 +16,8 @@ force, on open connections as well.
 - client() makes a client for the first request that needs it. If that fails, the files cannot be
   used, and are read once more. From then on, and whenever there is a previous configuration, the
   client is made before a new configuration is put into force, because only that shows whether the
-  new configuration can be used.
+  new configuration can be used. A handler that wakes and finds what it had before makes none: there
+  is nothing else to go on with, and its next request may have a stored answer.
 - A problem with another endpoint does not affect this connection (config/loading.py).
 - The endpoint is the one that listens at the local address of the connection. If that address has
   no endpoint any more, the endpoint with the same mode and name is used: it has moved. If there is
@@ -297,22 +298,39 @@ class InForce:
         if is_same and token == self._token and digests == self._digests:
             return  # the connection to the backend is kept
         codec_of(endpoint.mode)  # if this fails here, the connection can still continue
-        self._serve(endpoint, user_agent, token, digests)
+        is_tried = self._has_other(content, token)
+        self._serve(endpoint, user_agent, token, digests, is_tried=is_tried)
         if content is not None:
             self._digest = digest
             self._content = content if len(content) <= handover.MAX_BYTES else None
 
+    def _has_other(self, content: bytes | None, token: bytes) -> bool:
+        """Is there something else to go on with, should this configuration be unusable?"""
+        if self.endpoint is not None:
+            return True
+        left = handover.take()
+        if left is None:
+            return False
+        return self.problem is not None or (left.content, left.token) != (content, token)
+
     def _serve(
-        self, endpoint: Endpoint, user_agent: str, token: bytes, digests: list[bytes | None]
+        self,
+        endpoint: Endpoint,
+        user_agent: str,
+        token: bytes,
+        digests: list[bytes | None],
+        *,
+        is_tried: bool,
     ) -> None:
-        """Use an endpoint from now on, unless its client cannot be made.
+        """Use an endpoint from now on.
 
         Raises:
-            ConfigError: its client cannot be made; the previous one, if any, stays.
+            ConfigError: its client is to be tried, and cannot be made; the previous one, if any,
+                stays.
         """
         shared = self._shared_of(endpoint, user_agent, token, digests)
-        client, something = None, self.endpoint or handover.take()
-        if something is not None or self._is_doubtful:
+        client = None
+        if is_tried or self._is_doubtful:
             client = _client_of(endpoint, user_agent, token, shared)
         if self._client is not None:
             self._client.close()

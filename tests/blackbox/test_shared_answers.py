@@ -314,6 +314,24 @@ def test_a_hit_loads_little(ask, backend):
     assert not loaded & {"urllib3", "ssl", "re", "json", "hashlib", "urllib.parse", "http.client"}
 
 
+def test_a_hit_loads_little_when_a_handler_wakes(tmp_path, backend, launch):
+    """Nor does it then: the configuration is the one that the handler had."""
+    config = write_config(tmp_path, endpoint(TCP, backend.url(), hibernate_after=1))
+    directory = tmp_path / "shared"
+    directory.mkdir()
+    backend.script(answer(200, FOUND_BODY[TCP], FRESH))
+    options = ("--config", config, "--endpoint", TCP, "--cache-directory", str(directory))
+    handler = launch(*options, env={"PYTHONPROFILEIMPORTTIME": "1"})
+    assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
+    backend.wait_for_end_of(0)  # it hibernates
+    assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
+    handler.half_close()
+    _, before, after = handler.finish().log.split(" postfix_rest_inetd.handler\n")
+    assert "urllib3.connection" in before
+    assert "stored" in after
+    assert not re.search(r"\b(urllib3|ssl|http\.client|urllib\.parse)\b", after)
+
+
 @pytest.mark.parametrize("place", ["missing", "file", "unusable"])
 def test_without_a_usable_directory(ask, backend, tmp_path, place):
     """Every request is answered all the same, and the reason is told."""

@@ -151,3 +151,46 @@ def test_a_handler_that_wakes_goes_on_with_what_it_had(tmp_path):
         assert second.endpoint.tls_ca_file == first.endpoint.tls_ca_file
     finally:
         handover.discard()
+
+
+def test_a_handler_that_wakes_makes_no_client_for_what_it_had(tmp_path, monkeypatch):
+    """Its next request may have a stored answer; a file that has changed is tried."""
+    made = []
+    monkeypatch.setattr(module, "_client_of", lambda *arguments: made.append(arguments) or made)
+    config = secure(tmp_path, Authority(tmp_path).ca_file)
+    first = of(config)
+    first.look()
+    first.hand_over()
+    try:
+        second = of(config)
+        second.look()
+        assert second.endpoint is not None
+        assert made == []
+        second.hand_over()
+        config.write_text(config.read_text() + "\n")
+        of(config).look()
+        assert len(made) == 1
+    finally:
+        handover.discard()
+
+
+def test_a_handler_that_wakes_to_a_missing_certificate(tmp_path):
+    """Nothing is in force when the client is needed, as before; and all is well when it is back."""
+    ca_file = Authority(tmp_path).ca_file
+    config = secure(tmp_path, ca_file)
+    first = of(config)
+    first.look()
+    first.hand_over()
+    try:
+        ca_file.rename(tmp_path / "aside")
+        settled(config)
+        second = of(config)
+        second.look()
+        with pytest.raises(ConfigError, match="cannot be used"):
+            second.client()
+        assert second.endpoint is None
+        (tmp_path / "aside").rename(ca_file)
+        second.look()
+        assert second.client() is not None
+    finally:
+        handover.discard()
