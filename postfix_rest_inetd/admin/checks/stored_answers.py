@@ -88,7 +88,7 @@ def usable(
     except FileNotFoundError:
         if not is_made:
             what = "does not exist, so no answers are stored"
-            yield Finding(WARNING, directory, what, commands(_making(directory, user)))
+            yield Finding(WARNING, directory, what, commands(_making(os.path.realpath(directory), user)))
         return
     except OSError as error:
         yield Finding(NOTE, directory, f"cannot be looked at: {error.strerror}")
@@ -121,13 +121,18 @@ def _space(directory: str) -> Iterator[Finding]:
         yield Finding(WARNING, directory, what, f"See:\n{commands(_df(directory))}")
 
 
+def _quoted(directory: str) -> str:
+    """For the shell, what the path leads to: neither install(1) nor chown(1) follows a link."""
+    return shlex.quote(os.path.realpath(directory))
+
+
 def _df(directory: str) -> str:
     return f"findmnt --target {shlex.quote(directory)} --df"
 
 
 def _rights(directory: str, user: str | None) -> Iterator[Finding]:
     """Whether the directory and those in it belong to the user, and to nobody else."""
-    quoted = shlex.quote(directory)
+    quoted = _quoted(directory)
     for path in [directory, *_inside(directory)]:
         try:
             status = os.stat(path)

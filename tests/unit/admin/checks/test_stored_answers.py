@@ -168,6 +168,25 @@ def test_another_owner(directory: Path, below: str) -> None:
 
 
 @pytest.mark.root
+def test_a_link(tmp_path: Path) -> None:
+    """The commands mend what the directory is a link to, and leave what it has links to."""
+    path, disk, other = tmp_path / "link", tmp_path / "it's a disk", tmp_path / "other"
+    other.touch()
+    path.symlink_to(disk)
+    (found,) = usable(path, "root")
+    run(found)
+    assert disk.is_dir()
+    (disk / "1").mkdir(0o700)
+    (disk / "1/link").symlink_to(other)
+    for place in (disk, disk / "1", other):
+        os.chown(place, pwd.getpwnam("nobody").pw_uid, -1)
+    (found,) = usable(path, "root")
+    run(found)
+    assert usable(path, "root") == []
+    assert other.owner() == "nobody"
+
+
+@pytest.mark.root
 def test_not_writable() -> None:
     """A directory that its own user may not change is told."""
     with tempfile.TemporaryDirectory() as top:
