@@ -12,7 +12,7 @@ rebooted: the kernel has a random number for each boot (boot_id, random(4)). So:
   differences counts, as an estimate. That both agree proves nothing, because a machine without a
   battery-backed clock may begin each boot at the same time of day.
 
-A service with ProcSubset=pid cannot read /proc/sys. systemd passes boot_id to it in the environment
+A service with ProcSubset=pid cannot read /proc/sys. So systemd passes boot_id in the environment
 (`Environment=POSTFIX_REST_INETD_BOOT_ID=%b`), which counts first. A container has a boot_id
 of its own.
 """
