@@ -146,6 +146,13 @@ def check_removed(machine: Container, ports: set[int]) -> None:
     apt(machine, "remove", "postfix-rest-inetd")
     assert machine.run("find", CACHE, "-mindepth", "1").stdout == ""
     machine.run("umount", CACHE)
+    # Or be a link to one, on which there is something else.
+    apt(machine, "install", "/srv/new.deb")
+    machine.shell(f"mv {CACHE} /srv/linked; ln -s /srv/linked {CACHE}; touch /srv/linked/other")
+    machine.write(STORED, "an answer")
+    apt(machine, "remove", "postfix-rest-inetd")
+    assert machine.run("test", "-L", CACHE, check=False).returncode == 1
+    assert machine.run("find", "/srv/linked", "-mindepth", "1").stdout == "/srv/linked/other\n"
 
 
 def test_files_of_each_kind(older: Build) -> None:
