@@ -22,7 +22,8 @@ CACHE_DIRECTORY/1/backends has a file for each target that is down, and no file 
 - Root, who may run a handler by hand, remembers for itself if the directory is not root's: the
   handlers could not use what root makes there.
 - No method raises OSError. Where the directory cannot be used (another owner, read-only, full), the
-  process remembers for itself, by the same rules, and `problem` has the first reason.
+  process remembers for itself, by the same rules, and `problem` has the first reason. So does root
+  in the directory of another user, who could not use what root makes there.
 
 None of this keeps a request from a backend. It is about the order of targets, and about whether a
 request that has a usable stale answer waits for another outage.
@@ -127,7 +128,8 @@ class Outages:
 
     def __init__(self, directory: str | None) -> None:
         """Remember in `directory` (CACHE_DIRECTORY); with None, in this process only."""
-        self._directory = None if directory is None else f"{directory}/{_FORMAT}/backends"
+        is_shared = directory is not None and not _is_foreign(directory)
+        self._directory = f"{directory}/{_FORMAT}/backends" if is_shared else None
         self._keys: dict[str, tuple[str, bytes]] = {}
         self._claims: dict[str, _Record] = {}
         # What could not be written; None: the target is up, whatever the file says.
@@ -334,6 +336,14 @@ class Outages:
     def _complain(self, error: OSError) -> None:
         if self.problem is None:
             self.problem = f"{self._directory}: {error.strerror}"
+
+
+def _is_foreign(directory: str) -> bool:
+    """Is this process root's, and the directory that of another user?"""
+    try:
+        return os.geteuid() == 0 and os.stat(directory).st_uid != 0
+    except (OSError, ValueError):  # ValueError: a NUL in the path
+        return False
 
 
 def _valid(record: _Record | None, moment: Callable[[], Moment]) -> _Record | None:

@@ -595,6 +595,17 @@ def test_a_file_of_another_user(directory):
     assert status_of(fork(is_down)) == BROKEN + 1
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, and a directory of another user")
+def test_root_leaves_nothing_of_its_own(directory):
+    """The handlers, whose directory it is, could not use it: root remembers for itself."""
+    os.chown(directory, NOBODY, NOBODY)
+    known = Outages(directory)
+    known.failed(URL)
+    assert known.is_down(URL)
+    assert known.problem is None
+    assert os.listdir(directory) == []
+
+
 def test_what_cannot_be_written_is_remembered_here(directory):
     """A limit of the system hits in the middle of a record, as a full disk does."""
 
