@@ -11,11 +11,11 @@ from .. import model
 
 WORDS_OF_MEMBERS = {
     "cache": {
-        "max-age": "Seconds for which a stored answer is used.",
-        "not-found-max-age": 'Seconds for which a stored "not found" is used.',
-        "stale-if-error": "Seconds after that in which it is used while the backend fails.",
+        "max-age": "Seconds for which values are used again, unless the backend says it.",
+        "not-found-max-age": 'Seconds for "not found", by the same rule.',
+        "stale-if-error": "Seconds after that in which both are used while the backend fails.",
         "max-entries": "The largest number of stored answers.",
-        "max-bytes": "The largest size of all stored answers.",
+        "max-bytes": "The largest size of all stored answers, in bytes.",
     }
 }
 
@@ -45,6 +45,6 @@ WORDS = {
     "log-keys": "May addresses appear in the journal?",
     "max-response-bytes": "The largest body of a response; above 1 MiB it has no effect.",
     "empty-body": "For lookups: what a response with an empty body means.",
-    "cache": "For lookups: false, or what may be stored where the backend does not say it.",
+    "cache": "For lookups: false to store nothing, or what the operator permits and the limits.",
     "hibernate-after": "Seconds without a request until the handler sleeps; 0 for never.",
 }
