@@ -119,14 +119,16 @@ class _Asked:
         except ConfigError:
             return  # the files have been reported
         steps: list[str] = []
+        told: set[Finding] = set()  # what concerns `cache` is the same for most maps
         try:
             yield from _connect(alone, steps)
             for map_name in probe_request.map_names(self._endpoint, self._in_use):
                 made = client.answer(probe_request.request(alone, map_name))
                 is_failure = made.reply.outcome in _OUTAGES
                 self.is_outage = self.is_outage or (is_failure and alone.is_lookup)
-                yield from self._judge(made, map_name, steps)
-                yield from _slow(made, part)
+                found = [*self._judge(made, map_name, steps), *_slow(made, part)]
+                yield from (each for each in found if each not in told)
+                told.update(found)
                 if made.reply.outcome not in _JUDGED:
                     break
                 steps = []

@@ -43,7 +43,7 @@ def probe(target: str, mode: str = TCP, map_name: str = "", **keys: object) -> l
     loaded = loading.parse(json.dumps(document).encode(), "config.json")
     names = {loaded.endpoints[0]: map_name.split()} if map_name else {}
     found = list(probe_checks.findings(loaded.endpoints[0], loaded, "config.json", names))
-    assert {finding.where for finding in found} == {"e: backend"}
+    assert {finding.where for finding in found} <= {"e: backend", "e: cache"}
     return [[finding.severity, finding.what, finding.advice] for finding in found]
 
 
@@ -274,6 +274,14 @@ def test_all_targets_fail() -> None:
     with ScriptedBackend(answer(500)) as one, ScriptedBackend(answer(500)) as two:
         found = several(one.url(), two.url())
     assert [finding[0] for finding in found] == ["error", "error"]
+
+
+def test_the_same_for_all_maps() -> None:
+    """What would be told for each map in the same words is told once."""
+    step = answer(200, b"[]")
+    with ScriptedBackend(step, step) as backend:
+        found = probe(backend.url(), SOCKETMAP, "one two", cache={"stale-if-error": 60})
+    assert [severity for severity, _, _ in found] == ["ok", "note", "ok"]
 
 
 def test_stale_not_found() -> None:
