@@ -37,6 +37,11 @@ def folder_of(mode: str, name: str) -> str:
     return f"{mode}.{plain}"[:_MOST_CHARACTERS] + f".{checksum:08x}"
 
 
+def may_be_folder(name: str) -> bool:
+    """Could a handler have given this name to a FOLDER? Such a name is safe in a shell command."""
+    return name[:1].isalpha() and not name.strip(f".{_ALLOWED}")
+
+
 def path_of(directory: str, folder: str) -> str:
     """The path of FOLDER."""
     return f"{directory}/{FORMAT}/answers/{folder}"

@@ -27,7 +27,7 @@ from contextlib import contextmanager, suppress
 from errno import ENOTEMPTY
 from time import monotonic, sleep, time
 
-from ..cache_folder import DIRECTORY_FLAGS, FILE_FLAGS, FORMAT
+from ..cache_folder import DIRECTORY_FLAGS, FILE_FLAGS, FORMAT, may_be_folder
 from .record import TOMBSTONE
 from .writing import (
     NEW,
@@ -61,10 +61,10 @@ _LEFTOVER_SEC = 60
 
 
 def folders(directory: str) -> list[str]:
-    """The names of all FOLDERs in a cache directory, sorted."""
+    """The names of all FOLDERs in a cache directory, sorted; what else is there is left alone."""
     try:
         with _answers_in(directory) as answers:
-            return sorted(name for name in os.listdir(answers) if not name.startswith("."))
+            return sorted(filter(may_be_folder, os.listdir(answers)))
     except FileNotFoundError:
         return []
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from unit.test_imports import PACKAGE, loaded_by
 
-from postfix_rest_inetd.cache_folder import folder_exists, folder_of, path_of
+from postfix_rest_inetd.cache_folder import folder_exists, folder_of, may_be_folder, path_of
 from postfix_rest_inetd.model import MODES, SOCKETMAP_LOOKUP, TCP_LOOKUP
 
 NAMES = [
@@ -55,8 +55,17 @@ def test_all_names_are_plain_and_different(tmp_path):
         assert folder.isascii()
         assert folder.isprintable()
         assert not folder.startswith(".")
+        assert may_be_folder(folder)
         path.mkdir(parents=True)
         assert folder_exists(str(tmp_path), folder)
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".purged-1", "-rf", "a;id", "a b", "a\n", "\x1b[31m", "a$(id)", "é", "~", "\udcff"]
+)
+def test_other_names(name):
+    """A name that no handler gives, and that could mean something to a shell or a terminal."""
+    assert not may_be_folder(name)
 
 
 def test_what_is_not_there(tmp_path):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from postfix_rest_inetd import model, verdict
 from postfix_rest_inetd.cache import record
 from postfix_rest_inetd.cache.record import FRESH, STALE, UNUSABLE
-from postfix_rest_inetd.cache_folder import DIRECTORY_FLAGS, FILE_FLAGS, path_of
+from postfix_rest_inetd.cache_folder import DIRECTORY_FLAGS, FILE_FLAGS, folder_exists, path_of
 from postfix_rest_inetd.errors import InvalidDataError
 
 if TYPE_CHECKING:
@@ -88,6 +88,10 @@ def read(
         place = os.open(path_of(directory, folder), DIRECTORY_FLAGS)
     except FileNotFoundError:
         return
+    except NotADirectoryError:
+        if folder_exists(directory, folder):
+            return  # a purge replaces it
+        raise
     try:
         for name in _names(place, 2):
             for digest in _names_in(place, name):

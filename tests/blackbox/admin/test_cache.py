@@ -205,6 +205,19 @@ def test_a_removed_endpoint(command, journal, tmp_path) -> None:
     assert "maps" not in command(journal, config=config).output
 
 
+def test_files_of_others(command, filled, journal) -> None:
+    """A file in the place of a directory does not hinder the rest, and a purge replaces it."""
+    answers = filled.cache / "1/answers"
+    (answers / "notes").write_text("x")
+    (answers / "a\x1b[31m;id").mkdir()
+    shutil.rmtree(answers / "socketmap-lookup.maps")
+    (answers / "socketmap-lookup.maps").symlink_to("/nonexistent")
+    assert numbers(command("--json", journal)) == {**ALL, "maps": (0, 0, 0)}
+    assert command("list", "maps").output == "No answers of maps are stored.\n"
+    assert command("purge") == (0, "Removed 3 stored answers.\n", "")
+    assert (answers / "socketmap-lookup.maps").is_dir()
+
+
 def test_endpoints_of_one_name(command, tmp_path) -> None:
     """Endpoints that share a directory are named together, as they are shown; a key is of one."""
     endpoints = [endpoint(TCP, f"http://127.0.0.1:{n}/", name="domains") for n in (8, 9)]

@@ -100,6 +100,19 @@ def test_purge_all(store, tmp_path):
     assert (body_of(store, digest(1)), body_of(other, digest(1))) == (None, None)
 
 
+def test_what_else_is_there(store, tmp_path):
+    """What handlers do not make is neither shown nor removed, and keeps nothing from its end."""
+    assert put(store, digest(1))
+    answers = Path(path_of(str(tmp_path), "x")).parent
+    others = {"a;id", "\x1b[31m", "-rf"}
+    for name in others:
+        (answers / name).mkdir()
+    assert purge.folders(str(tmp_path)) == [FOLDER]
+    purge_all(tmp_path)
+    assert body_of(store, digest(1)) is None
+    assert {path.name for path in answers.iterdir()} == {FOLDER, *others}
+
+
 def test_an_empty_directory(tmp_path):
     """There is nothing to purge."""
     assert purge.folders(str(tmp_path)) == []
