@@ -180,16 +180,20 @@ class Store:
     def _open_folder(self) -> tuple[int, int]:
         """The descriptor of FOLDER, and its owner."""
         descriptor = os.open(self._path, DIRECTORY_FLAGS)
-        found = os.fstat(descriptor)
-        problem = ""
-        if self._user not in (0, found.st_uid):
-            problem = "it belongs to another user"
-        elif found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            problem = "other users may write in it"
-        if problem:
+        try:
+            return descriptor, self._owner_of(descriptor)
+        except OSError:
             os.close(descriptor)
-            raise OSError(0, problem)
-        return descriptor, found.st_uid
+            raise
+
+    def _owner_of(self, folder: int) -> int:
+        """The owner of FOLDER, if it can be trusted."""
+        found = os.fstat(folder)
+        if self._user not in (0, found.st_uid):
+            raise OSError(0, "it belongs to another user")
+        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise OSError(0, "other users may write in it")
+        return found.st_uid
 
     def _make_folder(self, look: Look) -> None:
         """Make FOLDER, and open it; not if somebody else makes it at the same time.
