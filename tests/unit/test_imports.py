@@ -373,8 +373,8 @@ def test_there_is_one_place_that_asks_and_judges():
     making = {"backend", "backend.client", "backend.backends"}
     makers = {name for name in needs if needs[name] & making and name not in making}
     makers -= {"answering"}
-    # The last two try whether one can be loaded and made, and ask nothing.
-    trying = {"admin.checks.files", "admin.checks.python"}
+    # These try whether one can be loaded and made, or know the shares of time; they ask nothing.
+    trying = {"admin.checks.files", "admin.checks.probe", "admin.checks.python"}
     assert makers == {"in_force", "admin.ask.direct_client"} | trying
 
 

@@ -88,7 +88,8 @@ def usable(
     except FileNotFoundError:
         if not is_made:
             what = "does not exist, so no answers are stored"
-            yield Finding(WARNING, directory, what, commands(_making(os.path.realpath(directory), user)))
+            step = _making(os.path.realpath(directory), user)  # it may be a link to another disk
+            yield Finding(WARNING, directory, what, commands(step))
         return
     except OSError as error:
         yield Finding(NOTE, directory, f"cannot be looked at: {error.strerror}")

@@ -45,8 +45,9 @@ def directory(tmp_path_factory) -> Path:
     """A cache directory of USER with two answers in it, where USER can get to."""
     top = tmp_path_factory.mktemp("store")
     # What pytest makes is for one user.
-    for path in (top, *top.parents[:2]):
-        path.chmod(path.stat().st_mode | 0o011)
+    for path in (top, *top.parents):
+        if not path.stat().st_mode & stat.S_IXOTH:
+            path.chmod(path.stat().st_mode | 0o011)
     path = top / "cache"
     path.mkdir(0o700)
     if IS_ROOT:
