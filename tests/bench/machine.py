@@ -4,8 +4,9 @@
     with machine(checkout) as container:
         configure(container, endpoint("e", port=9001, target=LOOKUP))
 
-nginx answers all of LOOKUP and SECURE_LOOKUP with the JSON array ["value"], and POLICY with DUNNO.
-Its certificate is of an authority made for the run, CA_FILE, which the machine trusts, too.
+nginx answers all lookups with the JSON array ["value"], and POLICY with DUNNO. Its certificate is
+of an authority made for the run, CA_FILE, which the machine trusts, too. A second nginx can be
+stopped: `take_down`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ PROGRAMS = "/usr/local/lib/bench"
 """What is in inside/ here is there on the machine."""
 
 LOOKUP = "http://127.0.0.1:8080/lookup"
+CACHEABLE = "http://127.0.0.1:8080/cacheable"
+SECURE_CACHEABLE = "https://127.0.0.1:8443/cacheable"
+"""These answers may be used again for an hour."""
+OUTLIVED = "http://127.0.0.1:8081/outlived"
+"""These may be used only while the second nginx, which gives them, is down."""
 POLICY = "http://127.0.0.1:8080/policy"
 SECURE_LOOKUP = "https://127.0.0.1:8443/lookup"
 NAMED_LOOKUP = "http://localhost:8080/lookup"
@@ -47,7 +53,7 @@ update-ca-certificates >/dev/null 2>&1
 
 _NGINX = """
 worker_processes 1;
-pid /run/nginx.pid;
+pid /run/%(name)s.pid;
 error_log stderr;
 events { worker_connections 4096; }
 http {
@@ -57,13 +63,33 @@ http {
     keepalive_timeout 600s;
     ssl_certificate /etc/ssl/bench/server.pem;
     ssl_certificate_key /etc/ssl/bench/server.key;
+    default_type application/json;
     server {
-        listen 127.0.0.1:8080 backlog=4096;
-        listen 127.0.0.1:8443 ssl backlog=4096;
-        location = /lookup { default_type application/json; return 200 '["value"]'; }
+        %(listen)s
+        location = /lookup { return 200 '["value"]'; }
+        location = /cacheable {
+            add_header Cache-Control "max-age=3600, stale-if-error=86400";
+            return 200 '["value"]';
+        }
+        location = /outlived {
+            add_header Cache-Control "max-age=0, stale-if-error=86400";
+            return 200 '["value"]';
+        }
         location = /policy { default_type text/plain; return 200 'DUNNO'; }
     }
 }
+"""
+_LISTEN = """
+listen 127.0.0.1:8080 backlog=4096;
+listen 127.0.0.1:8443 ssl backlog=4096;
+"""
+
+SECOND = "second-nginx.service"
+_SECOND = """
+[Service]
+Type=forking
+PIDFile=/run/second.pid
+ExecStart=/usr/sbin/nginx -c /etc/nginx/second.conf
 """
 
 
@@ -74,10 +100,22 @@ def machine(checkout: Path) -> Iterator[Container]:
         container.install(checkout)
         container.copy_in(HERE / "inside", PROGRAMS)
         container.shell(_CERTIFICATES, str(Path(CA_FILE).parent))
-        container.write("/etc/nginx/nginx.conf", _NGINX)
-        container.run("systemctl", "start", "nginx.service")
+        container.write("/etc/nginx/nginx.conf", _NGINX % {"name": "nginx", "listen": _LISTEN})
+        second = {"name": "second", "listen": "listen 127.0.0.1:8081;"}
+        container.write("/etc/nginx/second.conf", _NGINX % second)
+        container.write(f"/etc/systemd/system/{SECOND}", _SECOND)
+        container.run("systemctl", "daemon-reload")
+        container.run("systemctl", "start", "nginx.service", SECOND)
         container.keep_state()
         yield container
+
+
+@contextlib.contextmanager
+def second_down(container: Container) -> Iterator[None]:
+    """Without the second nginx."""
+    container.run("systemctl", "stop", SECOND)
+    yield
+    container.run("systemctl", "start", SECOND)
 
 
 def _root() -> Path:

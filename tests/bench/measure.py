@@ -18,6 +18,7 @@ from bench.counts import CASES, MORE_CASES, count_all, count_warm
 from bench.statistic import ratio, summary, tail
 from bench.subjects import (
     BARE,
+    HIT,
     NAIVE,
     NGINX,
     PEER,
@@ -25,10 +26,12 @@ from bench.subjects import (
     POLICY_MODE,
     PRODUCT,
     SOCKETMAP,
+    STALE,
     SUBJECTS,
     TCP,
     C,
     configure_endpoints,
+    outage,
     start_floors,
     start_peer,
 )
@@ -52,10 +55,13 @@ class Effort(NamedTuple):
     cold_count: int = 32
     warm_count: int = 2000
     held: int = 300
+    stale_rounds: int = 12
+    stale_count: int = 4000
 
 
 FULL = Effort()
-QUICK = Effort(CASES, 15, 10, 100, (), 0, 0, 0, 60)
+QUICK = Effort(CASES, 15, 10, 100, (), 0, 0, 0, 60, 6, 2000)
+STALE_CLIENTS = 32
 
 
 def everything(container: Container, effort: Effort) -> Results:
@@ -64,20 +70,30 @@ def everything(container: Container, effort: Effort) -> Results:
     results["instructions"] = instructions(container, effort)
     start_floors(container)
     start_peer(container)
-    with Client(container) as client:
-        results["memory"] = states(container, client, *PRODUCT, C, BARE, NAIVE)
+    configure_endpoints(container, hibernate_after=0)
+    with Client(container) as client, outage(container):
+        results["memory"] = states(container, client, *PRODUCT, HIT, C, BARE, NAIVE)
         results["crowd"] = crowd(container, client, effort)
         configure_endpoints(container, hibernate_after=0)
-        measured = cold(client, effort)
-        results["cold"] = _summaries(measured)
-        ours, theirs = measured[TCP]["usec"], measured[BARE]["usec"]
-        results["ratios"] = {"cold": ratio(ours, theirs, len(ours))}
-        measured = warm(client, effort)
-        results["warm"] = _summaries(measured)
-        ours, theirs = measured[TCP]["usec"], measured[PLAIN]["usec"]
-        results["ratios"]["warm"] = ratio(ours, theirs, effort.warm_batch)
-        results["ratios"]["warm_tail"] = tail(ours, effort.warm_batch)
-        results["crowds"] = {clients: crowds(client, clients, effort) for clients in effort.clients}
+        results |= times(client, effort)
+    return results
+
+
+def times(client: Client, effort: Effort) -> Results:
+    """What takes its time, while the second backend is down."""
+    results: Results = {"ratios": {}}
+    measured = cold(client, effort)
+    results["cold"] = _summaries(measured)
+    floor = measured[BARE]["usec"]
+    for name, subject in (("cold", TCP), ("cold_hit", HIT)):
+        results["ratios"][name] = ratio(measured[subject]["usec"], floor, len(floor))
+    measured = warm(client, effort)
+    results["warm"] = _summaries(measured)
+    ours, theirs = measured[TCP]["usec"], measured[PLAIN]["usec"]
+    results["ratios"]["warm"] = ratio(ours, theirs, effort.warm_batch)
+    results["ratios"]["warm_tail"] = tail(ours, effort.warm_batch)
+    results["ratios"]["stale"] = stale(client, effort)
+    results["crowds"] = {clients: crowds(client, clients, effort) for clients in effort.clients}
     return results
 
 
@@ -141,7 +157,7 @@ def crowd(container: Container, client: Client, effort: Effort) -> Results:
 def cold(client: Client, effort: Effort) -> Measured:
     """From connect to the first reply, one connection after the other."""
     _say("from connect to the first reply")
-    subjects = chosen(*PRODUCT, C, BARE, NAIVE)
+    subjects = chosen(*PRODUCT, HIT, STALE, C, BARE, NAIVE)
     client("cold", subjects, 1)
     return client("cold", subjects, effort.cold_rounds)
 
@@ -152,12 +168,22 @@ def warm(client: Client, effort: Effort) -> Measured:
     return client("warm", SUBJECTS, effort.warm_rounds, effort.warm_batch)
 
 
+def stale(client: Client, effort: Effort) -> float:
+    """How many times as long a stale answer in an outage takes as a fresh one, with 32 clients."""
+    _say("stale and fresh answers")
+    subjects = chosen(HIT, STALE)
+    rounds, count = effort.stale_rounds, effort.stale_count
+    measured = client("warm_crowd", subjects, STALE_CLIENTS, rounds, count)
+    needed = {name: [1 / rate for rate in each["rates"]] for name, each in measured.items()}
+    return ratio(needed[STALE], needed[HIT], 1)
+
+
 def crowds(client: Client, clients: int, effort: Effort) -> Results:
     """So many clients at once: new connections, kept connections."""
     _say(f"{clients} clients at once")
     rounds = effort.crowd_rounds
-    new = chosen(TCP, SOCKETMAP, POLICY_MODE, C, BARE)
-    kept = chosen(TCP, SOCKETMAP, POLICY_MODE, BARE, NGINX, PEER)
+    new = chosen(TCP, SOCKETMAP, POLICY_MODE, HIT, STALE, C, BARE)
+    kept = chosen(TCP, SOCKETMAP, POLICY_MODE, HIT, STALE, BARE, NGINX, PEER)
     return {
         "cold": _summaries(client("cold_crowd", new, clients, rounds, effort.cold_count)),
         "warm": _summaries(client("warm_crowd", kept, clients, rounds, effort.warm_count)),

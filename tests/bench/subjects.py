@@ -9,13 +9,24 @@ asking a backend at all.
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.machine import CA_FILE, LOOKUP, POLICY, PROGRAMS, SECURE_LOOKUP
-from integration.product import SOCKETS, configure, endpoint, policy_request, start
+from bench.machine import (
+    CA_FILE,
+    CACHEABLE,
+    LOOKUP,
+    OUTLIVED,
+    POLICY,
+    PROGRAMS,
+    SECURE_LOOKUP,
+    second_down,
+)
+from integration.product import SOCKETS, ask, configure, endpoint, policy_request, start
 
 from harness import modes
 from harness.container import Container
@@ -41,6 +52,7 @@ _POLICY = {
 }
 
 TCP, SOCKETMAP, POLICY_MODE, HTTPS = "tcp", "socketmap", "policy", "tcp-https"
+HIT, STALE = "tcp-hit", "tcp-stale"
 C, BARE, PLAIN, NAIVE = "c", "bare-python", "plain-loop", "naive"
 LOOP, NGINX, PEER = "client-loop", "nginx", "daemon"
 
@@ -50,6 +62,8 @@ SUBJECTS: dict[str, dict[str, Any]] = {
     SOCKETMAP: {"port": 9002, **_SOCKETMAP},
     POLICY_MODE: {"port": 9003, **_POLICY},
     HTTPS: {"port": 9004, **_TCP},
+    HIT: {"port": 9005, **_TCP},
+    STALE: {"port": 9006, **_TCP},
     C: {"port": 9101, **_TCP},
     BARE: {"port": 9102, **_TCP},
     PLAIN: {"port": 9103, **_TCP},
@@ -72,6 +86,8 @@ DESCRIPTIONS = {
     SOCKETMAP: "socketmap lookup, backend by http",
     POLICY_MODE: "policy request, backend by http",
     HTTPS: "tcp lookup, backend by https",
+    HIT: "tcp lookup, stored answer",
+    STALE: "tcp lookup, stale, backend down",
     C: "floor: C, asks nobody",
     BARE: "floor: python3 -I -S, asks nobody",
     PLAIN: "floor: a plain loop around urllib3",
@@ -113,15 +129,33 @@ chown _mta-sts: "$1"
 
 
 def configure_endpoints(container: Container, **keys: Any) -> None:
-    """Have the product listen for its four subjects; KEYS are more keys for each endpoint."""
+    """Have the product listen for its subjects; KEYS are more keys for each endpoint."""
     configure(
         container,
         endpoint(TCP, port=9001, target=LOOKUP, **keys),
         endpoint(SOCKETMAP, modes.SOCKETMAP, port=9002, target=LOOKUP, **keys),
         endpoint(POLICY_MODE, modes.POLICY, port=9003, target=POLICY, **keys),
         endpoint(HTTPS, port=9004, target=SECURE_LOOKUP, tls_ca_file=CA_FILE, **keys),
+        endpoint(HIT, port=9005, target=CACHEABLE, **keys),
+        endpoint(STALE, port=9006, target=OUTLIVED, **keys),
     )
     start(container, *SOCKETS)
+
+
+@contextlib.contextmanager
+def outage(container: Container) -> Iterator[None]:
+    """HIT and STALE have stored their answers, and the backend of STALE is down."""
+    _have_stored(container, HIT, STALE)
+    with second_down(container):
+        _have_stored(container, STALE)  # and what is down is known
+        yield
+
+
+def _have_stored(container: Container, *names: str) -> None:
+    for name in names:
+        subject = SUBJECTS[name]
+        reply = ask(container, subject["port"], subject["request"].encode())
+        assert reply == subject["ends"].encode(), f"{reply!r} from {name}"
 
 
 def start_floors(container: Container) -> None:
