@@ -221,9 +221,11 @@ class _Answers:
         What it takes to read the configuration, and to ask the backend, may not be loaded yet, and
         what is installed now need not fit together with what is.
         """
-        if self._is_sleepless or (self._in_force.is_loaded and not self._in_force.is_due()):
+        if self._is_sleepless:
             return False
-        return restart.is_outdated(self._marks)
+        if self._in_force.is_due():
+            return restart.is_outdated(self._marks)
+        return not self._in_force.is_loaded and restart.has_begun(self._marks)
 
     def fall_asleep(self, connection: Connection) -> None:
         """Start over, and hand over what is in force; returns only if that is impossible."""

@@ -109,6 +109,16 @@ def is_outdated(since: list[Mark]) -> bool:
     return bool(since) and installed() != since
 
 
+def has_begun(since: list[Mark]) -> bool:
+    """Has a replacement begun since settled() returned these marks?
+
+    It takes one stat(2), for a question before each request. Package managers first write the new
+    files beside the old ones, so the directory of the package itself, which has the most and the
+    first of them, changes early.
+    """
+    return bool(since) and mark_of(_PACKAGE + _DIRECTORIES[0]) != since[0]
+
+
 def retry_if_being_replaced(connection: Connection) -> None:
     """Start over, if a failure may be due to a replacement; to be called in an `except`.
 

@@ -66,10 +66,14 @@ WAIT_SEC = 30
 
 
 @pytest.fixture
-def handler(tmp_path, copy, launch, backend):
-    """A handler of the copy, which has been asked nothing yet."""
+def handler(request, tmp_path, copy, launch, backend):
+    """A handler of the copy, which has been asked nothing yet, and hibernates where a test says so.
+
+    Replacing all modules may take a second.
+    """
     backend.script(*[answer(200, FOUND_BODY[TCP])] * 2)
-    config = write_config(tmp_path, endpoint(TCP, backend.url(), hibernate_after=1))
+    seconds = getattr(request, "param", 0)
+    config = write_config(tmp_path, endpoint(TCP, backend.url(), hibernate_after=seconds))
     env = {"PYTHONPATH": str(copy.parent), "PYTHONDONTWRITEBYTECODE": "1"}
     return launch("--config", config, "--endpoint", TCP, env=env)
 
@@ -81,6 +85,7 @@ def test_before_the_first_request(handler, copy):
     assert handler.ask(TCP, REQUEST[TCP]) == NEW
 
 
+@pytest.mark.parametrize("handler", [1], indirect=True)
 def test_while_it_hibernates(handler, copy, backend):
     """The new version wakes."""
     assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
