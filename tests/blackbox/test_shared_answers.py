@@ -304,6 +304,27 @@ def test_one_handler(tmp_path, backend, launch):
     assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
 
 
+def test_one_handler_and_another_configuration(tmp_path, backend, launch):
+    """What a connection has made of a stored answer holds for one configuration."""
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o700)
+    backend.script(answer(200, b'["a", "b"]', FRESH))
+
+    def configure(**keys):
+        return write_config(tmp_path, endpoint(TCP, backend.url(), **keys))
+
+    options = ("--endpoint", TCP, "--cache-directory", str(shared))
+    handler = launch("--config", configure(), *options)
+    for _ in range(3):
+        assert handler.ask(TCP, REQUEST[TCP]) == b"200 a,b\n"
+    for separator in ("; ", ","):
+        configure(list_separator=separator)
+        joined = b"200 a" + separator.replace(" ", "%20").encode() + b"b\n"
+        for _ in range(3):
+            assert handler.ask(TCP, REQUEST[TCP]) == joined
+    assert len(backend.requests) == 1
+
+
 def test_a_hit_loads_little(ask, backend):
     """Neither what asks a backend, nor what parses its URL."""
     backend.script(answer(200, FOUND_BODY[TCP], FRESH))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from postfix_rest_inetd.cache import store as store_module
 from postfix_rest_inetd.cache.clock import now
 from postfix_rest_inetd.cache.record import BLOCK_BYTES, TOMBSTONE, StoredAnswer
 from postfix_rest_inetd.cache.store import Store
@@ -178,6 +179,87 @@ def test_a_read_only_answer_is_stale(store, folder):
 def bodies(store: Store, count: int, subdirectory: int = 0) -> list[bytes | None]:
     """What is found under so many names."""
     return [body_of(store, digest(number, subdirectory)) for number in range(count)]
+
+
+@pytest.fixture
+def settled(monkeypatch) -> None:
+    """Files are as old as they have to be for their marks to tell one content from another."""
+    monkeypatch.setattr(store_module, "_TICK_NS", -1)
+
+
+def record_of(store: Store, name: str, mac_key: bytes = MAC_KEY) -> StoredAnswer | None:
+    """What the store has for a name."""
+    with closing(store.look(name, mac_key)) as look:
+        return look.record
+
+
+@pytest.mark.usefixtures("settled")
+def test_what_was_read_is_known(store):
+    """The same answer is read once; a look still finds its place."""
+    assert put(store, digest(1))
+    first = record_of(store, digest(1))
+    assert first is not None
+    with closing(store.look(digest(1), MAC_KEY)) as look:
+        assert look.record is first
+        assert store.put(look, answer(b'"new"'))
+    assert body_of(store, digest(1)) == b'"new"'
+
+
+def test_what_has_just_changed_is_read_again(store):
+    """Two changes within a tick of the kernel's clock may leave the same mark."""
+    assert put(store, digest(1))
+    assert record_of(store, digest(1)) is not record_of(store, digest(1))
+
+
+def overwrite(path: Path) -> None:
+    """Damage a file."""
+    with path.open("r+b") as file:
+        file.write(b"x")
+
+
+CHANGES = {
+    "removed": (Path.unlink, None),
+    "damaged": (overwrite, None),
+    "purged": (lambda path: path.write_bytes(TOMBSTONE), None),
+    "expired": (lambda path: path.chmod(0o400), b"known"),
+    "a link": (lambda path: path.rename(f"{path}x") and path.symlink_to(f"{path}x"), None),
+    "the directory is another": (lambda path: path.parents[1].rename(path.parents[2] / "x"), None),
+    "touched": (os.utime, b"known"),
+}
+
+
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_is_known_may_change(store, folder, change):
+    """It is looked at anew."""
+    assert put(store, digest(1), b"known")
+    first = record_of(store, digest(1))
+    make, expected = CHANGES[change]
+    make(folder / "00" / digest(1))
+    for _ in range(2):
+        found = record_of(store, digest(1))
+        assert found is not first
+        assert (None if found is None else found.body) == expected
+        assert found is None or found.is_expired == (change == "expired")
+
+
+@pytest.mark.usefixtures("settled")
+def test_what_is_known_belongs_to_an_identity(store):
+    """Not to a name alone."""
+    assert put(store, digest(1))
+    assert record_of(store, digest(1)) is not None
+    assert record_of(store, digest(1), b"x" * 32) is None
+
+
+@pytest.mark.usefixtures("settled")
+def test_little_is_known(store):
+    """A handler remembers a few small answers."""
+    assert put(store, digest(0), b"x" * 2000)
+    assert record_of(store, digest(0)) is not record_of(store, digest(0))
+    for number in range(1, 100):
+        assert put(store, digest(number))
+        assert record_of(store, digest(number)) is record_of(store, digest(number))
+        assert len(store._known) <= 32
 
 
 def test_most_entries(tmp_path, folder):
