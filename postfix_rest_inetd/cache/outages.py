@@ -19,8 +19,6 @@ CACHE_DIRECTORY/1/backends has a file for each target that is down, and no file 
 - A record of another boot, or of the future, says nothing: the target is not known to be down. The
   same goes for one that is torn, corrupt or of another format; the next failure or success replaces
   or removes it.
-- Root, who may run a handler by hand, remembers for itself if the directory is not root's: the
-  handlers could not use what root makes there.
 - No method raises OSError. Where the directory cannot be used (another owner, read-only, full), the
   process remembers for itself, by the same rules, and `problem` has the first reason. So does root
   in the directory of another user, who could not use what root makes there.
@@ -259,7 +257,7 @@ class Outages:
 
         None: `change` did not want to, or another process is changing or removing the record.
         """
-        if self._directory is not None and not self._is_guest():
+        if self._directory is not None:
             try:
                 changed = self._change_file(url, change, moment, flag)
             except OSError as error:
@@ -273,15 +271,6 @@ class Outages:
         if changed is not None:
             self._own[url] = changed
         return changed
-
-    def _is_guest(self) -> bool:
-        """Is this root in a directory of another user?"""
-        assert self._directory is not None  # noqa: S101 - there is a directory then
-        top = os.path.dirname(os.path.dirname(self._directory))
-        try:
-            return os.geteuid() == 0 != os.stat(top).st_uid
-        except OSError:
-            return False  # _change_file() will tell
 
     def _change_file(self, url: str, change: _Change, moment: Moment, flag: int) -> _Record | None:
         from fcntl import LOCK_EX, LOCK_NB, flock
