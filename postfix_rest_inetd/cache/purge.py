@@ -8,8 +8,9 @@ old FOLDER, a handler that has opened that one may find something there.
 - purge_folder() puts a new directory into the place of FOLDER, and then removes the old one. A
   handler that has the old one open stores there.
 - purge_answer() leaves a tombstone in the place of the answer, also if there is none. A handler
-  that has looked there finds something else when it is to store another answer (store.py), and a
-  tombstone is not removed for TOMBSTONE_SEC, which is longer than any request takes.
+  that has looked there finds something else when it is to store another answer (store.py). Neither
+  a tombstone nor what takes its place is removed for TOMBSTONE_SEC, which is longer than any
+  request takes.
 - expire() makes the file of an answer read-only. The answer is not fresh any more, but may still be
   used in an outage. An answer that was asked for before may still take its place if the file has
   to go, because the store is full.
@@ -93,11 +94,24 @@ def purge_answer(directory: str, folder: str, digest: str) -> bool:
     `digest` is the name of its file, 40 hexadecimal digits. Without FOLDER, this is purge_folder().
     """
     try:
-        with _answers_in(directory) as answers, _directory(folder, answers) as descriptor:
-            return _bury(descriptor, digest)
+        with _answers_in(directory) as answers:
+            for _ in range(_ATTEMPTS):
+                with _directory(folder, answers) as descriptor:
+                    is_removed = _bury(descriptor, digest)
+                    # Another purge may have replaced FOLDER: a handler that has asked since then,
+                    # and before this purge, stores its answer in the new one.
+                    if _is_in_place(folder, answers, descriptor):
+                        return is_removed
     except FileNotFoundError:  # or another purge has just removed it
         purge_folder(directory, folder)
         return False
+    raise OSError(0, f"{folder}: {_BUSY}")
+
+
+def _is_in_place(folder: str, answers: int, descriptor: int) -> bool:
+    """Does FOLDER still mean the directory that is open?"""
+    named = os.stat(folder, dir_fd=answers, follow_symlinks=False)
+    return os.path.samestat(named, os.fstat(descriptor))
 
 
 def expire(directory: str, folder: str, digest: str) -> bool:

@@ -257,7 +257,9 @@ class Store:
         from .writing import add, open_subdirectory, remove, replace, write_new
 
         folder, name = look.descriptor, look.digest
-        path = write_new(folder, content, is_again=look.record is not None)
+        former_ns = 0 if look.mark is None else look.mark[2]
+        is_again = look.record is not None
+        path = write_new(folder, content, is_again=is_again, former_ns=former_ns)
         try:
             place = open_subdirectory(folder, name[:2])
             try:

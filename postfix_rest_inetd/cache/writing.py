@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import stat
 from fcntl import LOCK_EX, LOCK_NB, flock
-from time import time
+from time import time, time_ns
 
 from ..cache_folder import DIRECTORY_FLAGS, FILE_FLAGS
 from .record import TOMBSTONE, mark_of, rounded
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from .record import Mark
 
 NEW = "new"
-# The mtime of a tombstone lies so far ahead: it is not removed meanwhile.
+# The mtime of a tombstone lies so far ahead. Neither it nor what takes its place is removed
+# meanwhile, for whatever place is empty may be filled with what was asked before the purge.
 TOMBSTONE_SEC = 600
 
 _NEW_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -41,10 +42,11 @@ AGAIN = stat.S_ISVTX
 _MODE = 3  # of a Mark
 
 
-def write_new(folder: int, content: bytes, *, is_again: bool = False) -> str:
+def write_new(folder: int, content: bytes, *, is_again: bool = False, former_ns: int = 0) -> str:
     """Write a file into `new`; returns its path, relative to FOLDER.
 
-    `is_again`: is it an answer that was stored before?
+    `is_again`: is it an answer that was stored before? `former_ns` is the mtime of the file in its
+    place. If that lies ahead, the new one is kept for as long.
 
     Raises:
         OSError: it cannot be written; nothing is left.
@@ -59,6 +61,12 @@ def write_new(folder: int, content: bytes, *, is_again: bool = False) -> str:
     try:
         while content:  # if it does not fit on the disk, the next attempt fails
             content = content[os.write(descriptor, content) :]
+        # The kernel's own times have ticks of milliseconds, within which another file may get the
+        # number of one that was removed. The mark of a file must never be that of another.
+        moment = time_ns()
+        if moment <= former_ns < moment + _FUTURE_SEC * 10**9:
+            moment = former_ns + 1
+        os.utime(descriptor, ns=(moment, moment))
     except OSError:
         os.unlink(path, dir_fd=folder)
         raise
@@ -167,7 +175,8 @@ def remove_leftovers(folder: int) -> None:
                     found = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
                     continue
-                if abs(now - found.st_mtime) > _LEFTOVER_SEC and not _is_tombstone(found, now):
+                is_tombstone = found.st_size == _TOMBSTONE_BYTES and _is_ahead(found, now)
+                if abs(now - found.st_mtime) > _LEFTOVER_SEC and not is_tombstone:
                     remove(entry.name, place)
     finally:
         os.close(place)
@@ -176,7 +185,7 @@ def remove_leftovers(folder: int) -> None:
 def remove_oldest(place: int, kept: str, most_entries: int, most_bytes: int) -> None:
     """Remove files of a subdirectory beyond its share, except one; see the module for the order.
 
-    `kept` is the name of that one. A tombstone does not count until its time has come.
+    `kept` is the name of that one. A file whose mtime lies ahead does not count until then.
     """
     files = sorted(_files_in(place), reverse=True)
     count, size = len(files), sum(file_size for _, _, file_size, _ in files)
@@ -199,13 +208,13 @@ def _files_in(place: int) -> Iterator[tuple[float, str, int, Mark]]:
                 found = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
-            if _is_tombstone(found, now) or entry.is_dir(follow_symlinks=False):
+            if _is_ahead(found, now) or entry.is_dir(follow_symlinks=False):
                 continue
             # A file from the future shows that the clock has been set back since.
             age = now - found.st_mtime if found.st_mtime < now + _FUTURE_SEC else now
             yield age, entry.name, rounded(found.st_size), mark_of(found)
 
 
-def _is_tombstone(found: os.stat_result, now: float) -> bool:
-    """Is a file a tombstone whose time has not come?"""
-    return found.st_size == _TOMBSTONE_BYTES and now < found.st_mtime < now + _FUTURE_SEC
+def _is_ahead(found: os.stat_result, now: float) -> bool:
+    """Does the mtime of a file lie ahead, and not because the clock has been set back?"""
+    return now < found.st_mtime < now + _FUTURE_SEC

@@ -208,6 +208,25 @@ def test_what_stands_in_the_place_of_an_answer(store, tmp_path, monkeypatch):
     assert put(store, digest(1))
 
 
+def test_what_takes_the_place_of_a_tombstone(tmp_path):
+    """It is not removed as early as others: an empty place would be filled by who was slow."""
+    full = Store(str(tmp_path), FOLDER, 2 * 256, 64 * 2**20)
+    assert put(full, digest(9))
+    with closing(full.look(digest(1), MAC_KEY)) as before:
+        assert not purge_answer(tmp_path)
+        assert put(full, digest(1), b'"new"')
+        assert put(full, digest(1), b'"newer"')
+        for number in range(2, 9):
+            assert put(full, digest(number))
+        assert body_of(full, digest(1)) == b'"newer"'
+        assert not full.put(before, answer(b'"old"'))
+    folder = Path(path_of(str(tmp_path), FOLDER))
+    assert len(names_in(folder)) == 3
+    os.utime(folder / "00" / digest(1), (1, 1))
+    assert put(full, digest(10))
+    assert len(names_in(folder)) == 2, "it counts again"
+
+
 @pytest.mark.timeout(60)
 def test_a_handler_that_was_stopped(store, tmp_path, monkeypatch):
     """It may hold a lock, and continue later: the operator is told that nothing was purged."""
