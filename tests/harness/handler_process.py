@@ -302,6 +302,13 @@ class Handler:
         assert reached, f"waited in vain for {count} log lines, got: {self.log!r}"
         return self.log.splitlines()
 
+    def wait_for_log(self, text: str) -> None:
+        """Return as soon as TEXT was written to stderr."""
+        with self._log_changed:
+            sought = text.encode()
+            reached = self._log_changed.wait_for(lambda: sought in self._log, WAIT_SEC)
+        assert reached, f"waited in vain for {text!r} in the log: {self.log!r}"
+
     # the connection
 
     def send(self, data: bytes) -> None:
