@@ -127,9 +127,8 @@ class Shared:
     def is_down(self, request: model.LookupRequest) -> bool:
         """Are all backends known to be down, and is it not this request that asks one again?"""
         try:
+            # What is not known to be down can be claimed by everybody.
             urls = self._endpoint.targets.urls
-            if not all(self.outages.is_down(url, request) for url in urls):
-                return False
             return not any(self.outages.claim(url, request) for url in urls)
         except Exception as error:  # noqa: BLE001 - see the module
             self._note(error)

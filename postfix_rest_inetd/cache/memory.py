@@ -29,14 +29,15 @@ class Recalled:
     Attributes:
         response: the stored response, if it may be used now, or while the backend fails; or None.
         is_fresh: may it be used without asking the backend (RFC 9111, 4.2)?
+        look: where the answer is, or would be.
         age_sec: its age in whole seconds (RFC 9111, 4.2.3).
     """
 
-    __slots__ = ("_look", "age_sec", "is_fresh", "response")
+    __slots__ = ("age_sec", "is_fresh", "look", "response")
 
     def __init__(self, look: Look) -> None:
         """What `look` has found."""
-        self._look = look
+        self.look = look
         self.response: model.Response | None = None
         self.is_fresh = False
         self.age_sec = 0
@@ -44,7 +45,7 @@ class Recalled:
 
     def update(self) -> None:
         """Find out whether it may be used now; time has passed."""
-        record = self._look.record
+        record = self.look.record
         if record is None:
             return
         use, age_sec = record.use_at(now())
@@ -53,14 +54,9 @@ class Recalled:
         is_usable = use in (FRESH, STALE)
         self.response = model.Response(record.status, record.body) if is_usable else None
 
-    @property
-    def look(self) -> Look:
-        """Where the answer is, or would be."""
-        return self._look
-
     def close(self) -> None:
         """Nothing is to be kept in this place any more."""
-        self._look.close()
+        self.look.close()
 
 
 class Memory:
