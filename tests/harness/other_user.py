@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: MIT
 """Does something in a process of its own: as an ordinary user, and with mounts of its own.
 
-Root may do everything, so it cannot try what others may not.
+Root may do everything, so it cannot try what others may not. What is loaded later, an ordinary user
+has to be able to read; so ctypes, which the operator's side loads late, is loaded here.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pickle
 import subprocess
+import sys
 import traceback
 from collections.abc import Callable
 from typing import TypeVar
+
+import pytest
 
 T = TypeVar("T")
 
@@ -21,6 +26,17 @@ USER = NOBODY if IS_ROOT else os.geteuid()
 """The user that an ordinary user's process has."""
 
 _CLONE_NEWNS = 0x00020000
+
+
+def skip_unless_python_is_for_everybody() -> None:
+    """Skip the test if an ordinary user cannot run this Python, which may be below /root."""
+    test = [sys.executable, "-c", ""]
+    try:
+        status = subprocess.run(test, user=USER, extra_groups=[], check=False).returncode
+    except PermissionError:
+        status = 1
+    if status != 0:
+        pytest.skip(f"an ordinary user cannot run {sys.executable}")
 
 
 def as_ordinary_user(function: Callable[[], T]) -> T:
@@ -61,8 +77,6 @@ def _in_child(function: Callable[[], T], *, uid: int, mount: list[str] | None = 
 
 
 def _mount(options: list[str]) -> None:
-    import ctypes
-
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_NEWNS) != 0:
         raise OSError(ctypes.get_errno(), "unshare(CLONE_NEWNS)")

@@ -26,6 +26,7 @@ import pytest
 
 from harness.command_line import options_of, subcommands
 from harness.endpoints import raw_endpoint
+from harness.other_user import skip_unless_python_is_for_everybody
 from harness.scripted_backend import Connection, ScriptedBackend
 from postfix_rest_inetd.admin import cli
 
@@ -341,21 +342,11 @@ def test_no_working_directory(tmp_path: Path, line: list[str]) -> None:
     assert len(messages(done.stderr)) == 1
 
 
-def python_is_for_everybody() -> bool:
-    """Can an ordinary user run this Python? One below /root, for instance, is for root alone."""
-    test = [sys.executable, "-c", ""]
-    try:
-        return subprocess.run(test, user=65534, extra_groups=[], check=False).returncode == 0
-    except PermissionError:
-        return False
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 @rows(READERS)
 def test_unreadable_file(tmp_path: Path, line: list[str]) -> None:
     """An ordinary user is told what may not be read."""
-    if not python_is_for_everybody():
-        pytest.skip(f"an ordinary user cannot run {sys.executable}")
+    skip_unless_python_is_for_everybody()
     for directory in (tmp_path, *tmp_path.parents[:2]):
         directory.chmod(0o755)
     (tmp_path / CONFIG).chmod(0o600)

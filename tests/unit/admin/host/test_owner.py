@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import postfix_rest_inetd
+from harness.other_user import skip_unless_python_is_for_everybody
 from postfix_rest_inetd.admin.command_error import CommandError
 from postfix_rest_inetd.admin.host import owner
 
@@ -60,6 +61,7 @@ with owner.of("/etc"):
 @ONLY_ROOT
 def test_somebody_else() -> None:
     """Neither the owner nor root: what is needed is said."""
+    skip_unless_python_is_for_everybody()
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{PROGRAM}"],
         cwd=Path(postfix_rest_inetd.__file__).parents[1],
