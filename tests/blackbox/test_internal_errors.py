@@ -48,7 +48,7 @@ def test_a_library_that_cannot_be_imported(handler_for, mode, missing):
     handler = handler_for(mode, launch_with={"code": without_module(missing)})
     handler.send(REQUEST[mode])
     assert handler.result()[:2] == (INTERNAL_ERROR[mode], EX_SOFTWARE)
-    assert "ModuleNotFoundError" in handler.log
+    handler.wait_for_log("ModuleNotFoundError")
 
 
 def test_systemd_python_is_not_needed(handler_for, backend):

@@ -209,7 +209,7 @@ def test_a_broken_package(handler, copy):
     put(copy / "backend/client.py", "raise RuntimeError\n")
     assert handler.ask(TCP, REQUEST[TCP]) == INTERNAL_ERROR[TCP]
     assert handler.wait() == 70
-    assert "RuntimeError" in handler.log
+    handler.wait_for_log("RuntimeError")
 
 
 def test_a_module_of_any_directory_is_waited_for(tmp_path, copy, backend):
