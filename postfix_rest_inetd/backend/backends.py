@@ -181,11 +181,11 @@ class Backends:
         """The targets in the order in which to ask them; only those that are taken are claimed."""
         later = []
         for one in self._all:
-            is_down = self._outages.is_down(one.url, request)
-            if is_down and not self._outages.claim(one.url, request):
-                later.append(one)
-            else:
+            # What is not known to be down can be claimed by everybody.
+            if self._outages.claim(one.url, request):
                 yield one
+            else:
+                later.append(one)
         yield from later
 
     def _summary(self, error: BackendError, failures: list[str], *, is_early: bool) -> BackendError:

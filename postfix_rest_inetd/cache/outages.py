@@ -156,13 +156,13 @@ class Outages:
         True again as long as that while lasts and neither failed() nor succeeded() was called. True
         for a target that is not known to be down for the request.
         """
-        moment = now()
         claimed = self._claims.get(url)
-        if claimed is not None and not claimed.is_due(moment):
+        if claimed is not None and not claimed.is_due(now()):
             return True
-        record = self._find(url, lambda: moment)
+        record = self._find(url, now)
         if record is None or not self._concerns(record, url, request):
             return True
+        moment = now()
         if not record.is_due(moment):
             return False
 

@@ -206,7 +206,7 @@ class Store:
         if len(content) <= _MOST_KNOWN_BYTES and abs(time_ns() - found.st_ctime_ns) > _TICK_NS:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            self._known[look.digest] = (look.mac_key, mark_of(found), owner), record
+            self._known[look.digest] = (look.mac_key, look.mark, owner), record
 
     def _open_folder(self) -> tuple[int, int]:
         """The descriptor of FOLDER, and its owner."""
