@@ -37,6 +37,7 @@ class Shared:
         "_directory",
         "_endpoint",
         "_failure",
+        "_folder",
         "_may_load",
         "_memory",
         "_outages",
@@ -57,6 +58,7 @@ class Shared:
         """Look at nothing yet. `digests` are those of the files for TLS."""
         self._directory = directory
         self._endpoint = endpoint
+        self._folder = folder_of(endpoint.mode, endpoint.name)
         self._user_agent = user_agent
         self._token = token
         self._digests = digests
@@ -74,10 +76,12 @@ class Shared:
     @property
     def has_answers(self) -> bool:
         """May an answer be stored already? Then a request may not need the backend."""
-        if self._memory is None and self._endpoint.cache is not None:
-            folder = folder_of(self._endpoint.mode, self._endpoint.name)
-            if folder_exists(self._directory, folder) and self._may_load():
-                self._remember()
+        if self._memory is not None:
+            return True
+        if self._endpoint.cache is None or not folder_exists(self._directory, self._folder):
+            return False
+        if self._may_load():
+            self._remember()
         return self._memory is not None
 
     @property
