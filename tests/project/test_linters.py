@@ -78,6 +78,14 @@ def test_ruff_format() -> None:
     assert complaints(tool("ruff"), "format", "--check", "--no-cache", ".") == ""
 
 
+def test_bandit() -> None:
+    """What is installed has none of the weaknesses that bandit knows."""
+    installed = [path for path in scripts(PYTHON_SCRIPT) if not path.startswith("tests/")]
+    assert {"systemd/handler", "packaging/debian/tests/postfix"} <= set(installed)
+    command = (tool("bandit"), "--quiet", "--configfile", "pyproject.toml", "--recursive")
+    assert complaints(*command, "postfix_rest_inetd", "packaging/examples", *installed) == ""
+
+
 def test_mypy() -> None:
     """The package is fully typed, in mypy's strict mode."""
     assert complaints(tool("mypy"), "--strict", "-p", "postfix_rest_inetd") == ""
