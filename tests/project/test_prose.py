@@ -23,6 +23,8 @@ SHIPPED = (
     "SECURITY.md",
     "packaging/CHANGELOG.md",
     "packaging/README.md",
+    "packaging/SECURITY.md",
+    "packaging/audit",
     "packaging/build-*",
     "packaging/common.sh",
     "packaging/completions/*",
