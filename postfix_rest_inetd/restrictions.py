@@ -42,9 +42,9 @@ NEED_TABLE = frozenset(
 # 4333: "must be followed by number".
 SLEEP = "sleep"
 
-# 4292, 4300 and 4308: "restriction `%s' after `%s' is ignored". For reject and defer this does not
-# hold if the verdict is only logged (warn_if_reject).
-LAST = frozenset(("permit", "reject", "defer"))
+# 4292, 4300, 4308 and 4689: "restriction `%s' after `%s' is ignored". Except for permit, this does
+# not hold if the verdict is only logged (warn_if_reject). The last one exists up to Postfix 3.8.
+LAST = frozenset(("permit", "reject", "defer", "check_relay_domains"))
 
 # A pseudo restriction: it changes the next one, and has no effect at the end of a list.
 WARN_IF_REJECT = "warn_if_reject"
@@ -60,7 +60,7 @@ ALONE = frozenset(
     "reject_non_fqdn_sender reject_authenticated_sender_login_mismatch "
     "reject_known_sender_login_mismatch reject_unauthenticated_sender_login_mismatch "
     "reject_sender_login_mismatch reject_unlisted_sender permit_mx_backup permit_auth_destination "
-    "reject_unauth_destination defer_unauth_destination check_relay_domains "
+    "reject_unauth_destination defer_unauth_destination "
     "permit_sasl_authenticated permit_tls_all_clientcerts permit_tls_clientcerts "
     "reject_unknown_recipient_domain reject_non_fqdn_recipient check_recipient_maps "
     "reject_unlisted_recipient reject_multi_recipient_bounce reject_unverified_recipient".split()

@@ -138,12 +138,15 @@ _NEEDS_A_NAME = re.compile(
 )
 
 
+_LAST = (b"permit", b"reject", b"defer", b"check_relay_domains")
+
+
 def _is_partly_ignored(names: list[bytes]) -> bool:
     """The warnings of generic_checks() in the order of the list, as long as it goes on."""
     warns = False
     while names:
         name, *names = names
-        if name in (b"permit", b"reject", b"defer") and not (warns and name != b"permit"):
+        if name in _LAST and not (warns and name != b"permit"):
             return bool(names)
         if _NEEDS_A_NAME.fullmatch(name):
             if not names:

@@ -189,6 +189,10 @@ UNSAFE = {
     "more behind permit, with a blank": ("permit reject", f"{IGNORED} permit, {IGNORES}"),
     "more behind reject": ("reject, permit", f"{IGNORED} reject, {IGNORES}"),
     "more behind defer": ("permit_mynetworks, defer, x", f"{IGNORED} defer, {IGNORES}"),
+    "more behind a restriction that always decides": (
+        "check_relay_domains, reject_unlisted_recipient",
+        f"{IGNORED} check_relay_domains, {IGNORES}",
+    ),
     "more behind permit that warns": ("warn_if_reject permit x", f"{IGNORED} permit, {IGNORES}"),
     "the warning is for one": ("warn_if_reject x reject x", f"{IGNORED} reject, {IGNORES}"),
     "one byte too long": ("x" * 4097, TOO_LONG),
@@ -286,7 +290,7 @@ def test_restrictions_that_stand_alone(name):
 def test_the_names_of_restrictions():
     """Each name is in one group only, and none of them is an action that has a text."""
     groups = [restrictions.ALONE, restrictions.NEED_DOMAIN, restrictions.NEED_TABLE]
-    assert sum(map(len, groups)) + 5 == len(restrictions.RESTRICTIONS)
+    assert sum(map(len, groups)) + 6 == len(restrictions.RESTRICTIONS)
     assert {name for name in restrictions.RESTRICTIONS if verb_of(name)} == {
         *("reject", "defer", "defer_if_permit", "defer_if_reject")
     }
