@@ -42,6 +42,7 @@ BLOCK_BYTES = 4096
 _MAGIC = b"ANSWER 1 "
 _MAC_BYTES = 32
 _NONE = b"-"
+_END_OF_TIME = 1e12  # seconds
 
 
 class StoredAnswer:
@@ -151,11 +152,31 @@ def from_bytes(content: bytes, mac_key: bytes) -> StoredAnswer | None:
     """The answer in a file; None if it is not one, or not the one that `mac_key` belongs to."""
     if _mac_of(content[:-_MAC_BYTES], mac_key) != content[-_MAC_BYTES:]:
         return None
-    return unverified(content)
+    return _parsed(content)
 
 
 def unverified(content: bytes) -> StoredAnswer | None:
-    """The answer in a file, whatever its MAC is; only to be shown. None if it is not one."""
+    """The answer in a file, whatever its MAC is; only to be shown. None if it is not one.
+
+    Without a MAC, anything may be in the file. Numbers that no handler writes, with which those who
+    show the answer could not calculate, mean that it is not an answer.
+    """
+    answer = _parsed(content)
+    if answer is None:
+        return None
+    stored = answer.stored
+    durations = (stored.boot, answer.age_sec, answer.lifetime_sec, answer.stale_sec)
+    parts = (answer.map_name or b"") + answer.key + answer.body
+    is_possible = (
+        abs(stored.wall) < _END_OF_TIME
+        and all(0 <= each < _END_OF_TIME for each in durations)
+        and content[:-_MAC_BYTES].endswith(b"\n" + parts)
+    )
+    return answer if is_possible else None
+
+
+def _parsed(content: bytes) -> StoredAnswer | None:
+    """The answer in a file; None if it does not have the form of one."""
     if not content.startswith(_MAGIC):
         return None
     head, _, rest = content[len(_MAGIC) : -_MAC_BYTES].partition(b"\n")
@@ -177,7 +198,7 @@ def unverified(content: bytes) -> StoredAnswer | None:
             age_sec=int(age) / 1000,
             by_operator=b"" if operator == _NONE else operator,
         )
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

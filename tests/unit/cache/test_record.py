@@ -151,3 +151,28 @@ def test_what_the_operator_has_declared_stale():
     stored = answer()
     stored.is_expired = True
     assert stored.use_at(later(1)) == (STALE, 2.5)
+
+
+def forged(wall=b"1000", lifetime=b"60", age=b"0", lengths=b"- 3 2"):
+    """A file without a right MAC, which may say anything."""
+    head = b"ANSWER 1 %b 5000 - %b 3600 - %b 200 %b\n" % (wall, lifetime, age, lengths)
+    return head + b"key[]" + bytes(32)
+
+
+IMPOSSIBLE = {
+    "a time that no float can hold": {"wall": b"9" * 400},
+    "a time with which nobody can calculate": {"wall": b"9" * 100},
+    "a time long before 1970": {"wall": b"-" + b"9" * 100},
+    "a lifetime that no float can hold": {"lifetime": b"9" * 400},
+    "a lifetime below zero": {"lifetime": b"-1"},
+    "an age below zero": {"age": b"-1000"},
+    "more digits than Python takes": {"wall": b"9" * 5000},
+    "a length below zero, with which parts overlap": {"lengths": b"4 -3 4"},
+}
+
+
+@pytest.mark.parametrize("parts", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_impossible_numbers(parts):
+    """What no handler writes is not shown as an answer, and not an error."""
+    assert unverified(forged()) is not None
+    assert unverified(forged(**parts)) is None
