@@ -45,9 +45,7 @@ class State:
 def leave(state: State) -> None:
     """Leave a state; it replaces the one that was left before."""
     discard()
-    parts = [state.mode.encode(), state.name.encode(), state.token, state.content]
-    head = b" ".join([_MAGIC, *[b"%d" % len(part) for part in parts]])
-    text = b"\n".join([head, b"".join(parts)])
+    text = _text_of(state)
     if len(text) > MAX_BYTES:
         return
     try:
@@ -65,7 +63,10 @@ def leave(state: State) -> None:
 
 
 def take() -> State | None:
-    """The state that was left, if any; it stays until discard()."""
+    """The state that was left, if any; it stays until discard().
+
+    It must be exactly what leave() writes: a file that has been changed is not a state.
+    """
     descriptor = _descriptor()
     if descriptor is None:
         return None
@@ -74,14 +75,23 @@ def take() -> State | None:
     except OSError:
         return None
     head, _, rest = text.partition(b"\n")
-    if not head.startswith(_MAGIC):
-        return None
     parts = []
-    for length in head[len(_MAGIC) :].split():
-        parts.append(rest[: int(length)])
-        rest = rest[int(length) :]
-    mode, name, token, content = parts
-    return State(mode.decode(), name.decode(), token, content)
+    try:
+        for length in head[len(_MAGIC) :].split():
+            parts.append(rest[: int(length)])
+            rest = rest[int(length) :]
+        mode, name, token, content = parts
+        state = State(mode.decode(), name.decode(), token, content)
+    except ValueError:
+        return None
+    return state if _text_of(state) == text else None
+
+
+def _text_of(state: State) -> bytes:
+    """The content of the file."""
+    parts = [state.mode.encode(), state.name.encode(), state.token, state.content]
+    head = b" ".join([_MAGIC, *[b"%d" % len(part) for part in parts]])
+    return b"\n".join([head, b"".join(parts)])
 
 
 def discard() -> None:

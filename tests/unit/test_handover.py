@@ -116,3 +116,26 @@ def test_a_number_that_is_none(monkeypatch, number):
     assert handover.take() is None
     handover.discard()
     assert os.fstat(0)
+
+
+CHANGED = {
+    "another number of parts": b"postfix-rest-inetd 1 6 1 1\npolicygt",
+    "no part at all": b"postfix-rest-inetd 1",
+    "a length that is none": b"postfix-rest-inetd 1 6 1 x 0\npolicyg",
+    "a length below zero": b"postfix-rest-inetd 1 6 1 -1 1\npolicygx",
+    "less than announced": b"postfix-rest-inetd 1 6 1 1 9\npolicygtc",
+    "more than announced": b"postfix-rest-inetd 1 6 1 1 1\npolicygtcc",
+    "a name that is not UTF-8": b"postfix-rest-inetd 1 6 1 1 1\npolicy\xfftc",
+    "another spelling of a length": b"postfix-rest-inetd 1 +6 1 1 1\npolicygtc",
+}
+
+
+@pytest.mark.parametrize("content", CHANGED.values(), ids=CHANGED)
+def test_changed(content):
+    """A file that is not as it was left is not a state, and not an error."""
+    handover.leave(State("policy", "g", b"t", b"c"))
+    descriptor = int(os.environ[VARIABLE])
+    assert os.pread(descriptor, 100, 0) == b"postfix-rest-inetd 1 6 1 1 1\npolicygtc"
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, content, 0)
+    assert handover.take() is None
