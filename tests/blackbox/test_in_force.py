@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import threading
@@ -22,6 +21,7 @@ from blackbox.support import (
 from harness.certificates import Authority
 from harness.handler_process import accepted, endpoint, write_config
 from harness.modes import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, TCP
+from harness.rewriting import WRITERS, renamed
 from harness.scripted_backend import ScriptedBackend, answer
 from postfix_rest_inetd import in_force
 
@@ -41,29 +41,6 @@ def age(path: Path) -> None:
 def tokens(backend: ScriptedBackend) -> list[bytes]:
     """The token of each request that the backend got."""
     return [request.header(b"x-auth-token") for request in backend.requests]
-
-
-def in_place(path: Path, text: str) -> None:
-    """Write a file in place, as an editor or a shell does."""
-    path.write_text(text)
-
-
-def renamed(path: Path, text: str) -> None:
-    """Put another file into the place of one."""
-    new = path.with_name("new")
-    new.write_text(text)
-    new.chmod(0o640)
-    new.rename(path)
-
-
-def same_time(path: Path, text: str) -> None:
-    """Write a file in place and give it back the times that it had, as rsync and tar do."""
-    found = path.stat()
-    path.write_text(text)
-    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
-
-
-WRITERS = [in_place, renamed, same_time]
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The package is replaced while handlers run: what is installed answers, and no mixture of two.
 
-The handlers here run a copy of the package, whose "new version" has another name for a constant
-that its modules share: half of the old and half of the new would be an internal error.
+The handlers here run a copy of the package (harness/package_copy.py).
 """
 
 from __future__ import annotations
 
 import functools
 import os
-import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -21,42 +18,21 @@ from blackbox.support import INTERNAL_ERROR, UNUSABLE_CONFIG, policy_reply, tcp_
 
 from harness.handler_process import endpoint, package_parent, write_config
 from harness.modes import FOUND, FOUND_BODY, POLICY, REQUEST, TCP
+from harness.package_copy import copy_package
+from harness.package_copy import upgrade as install
+from harness.rewriting import renamed as put
 from harness.scripted_backend import answer
 
 
 @pytest.fixture
 def copy(tmp_path) -> Path:
-    """A copy of the package, compiled, in a directory that can be imported from."""
-    ignored = shutil.ignore_patterns("__pycache__", "admin")
-    package = tmp_path / "lib/postfix_rest_inetd"
-    shutil.copytree(package_parent() / "postfix_rest_inetd", package, ignore=ignored)
-    return package
-
-
-def put(path: Path, text: str) -> None:
-    """Replace a file in one step, as package managers do."""
-    new = path.with_name(path.name + ".new")
-    new.write_text(text)
-    new.rename(path)
-
-
-CLIENT = re.compile(r"^( *)from \.(client)? import (client|Client)\b", re.MULTILINE)
-
-
-def _by_its_new_name(found: re.Match[str]) -> str:
-    indentation, is_from_it, name = found.groups()
-    if is_from_it:
-        return f"{indentation}from .asker import {name}"
-    return f"{indentation}from . import asker as {name}"
+    """A copy of the package in a directory that can be imported from."""
+    return copy_package(tmp_path / "lib")
 
 
 def upgrade(package: Path) -> None:
-    """Replace all modules by those of a new version, in which one has another name."""
-    (package / "backend/asker.py").write_text((package / "backend/client.py").read_text())
-    for path in sorted(package.rglob("*.py")):
-        text = path.read_text().replace("REPLY_VALUE", "REPLY_OF_VALUES")
-        put(path, CLIENT.sub(_by_its_new_name, text))
-    (package / "backend/client.py").unlink()
+    """Replace all modules by those of a new version, whose replies tell that it is the new one."""
+    install(package)
     codec = package / "protocols/tcp_table.py"
     put(codec, codec.read_text().replace("%s %s\\n", "%s new-%s\\n"))
 

@@ -423,8 +423,9 @@ def start(
     env: dict[str, str] | None = None,
     prefix: Sequence[str] | None = None,
     code: Sequence[str] = MODULE,
+    keep: Sequence[int] = (),
 ) -> Handler:
-    """Start a handler with ARGUMENTS.
+    """Start a handler with ARGUMENTS, and with the descriptors KEEP beside its own three.
 
     stderr is "pipe", or "connection": fd 2 is the connection, as under inetd and spawn(8).
     `env` is added to the otherwise bare environment, `prefix` replaces `without_journal()`.
@@ -447,6 +448,7 @@ def start(
             stderr=stderr_theirs,
             env={**base_environment(), **(env or {})},
             cwd="/",
+            pass_fds=keep,
         )
     finally:
         for descriptor in {ends.stdin, ends.stdout, stderr_theirs}:
