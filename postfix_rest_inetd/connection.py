@@ -5,7 +5,7 @@
   Postfix finds a connection closed, it waits a second or fails a lookup.
 - SIGTERM does not interrupt a request. It ends the next wait for input, once there is nothing left
   to read. So no request that has arrived is lost when a handler is stopped. SIGTERM is blocked
-  while one program replaces another (restart.py).
+  while one program replaces another (restart.py), and ends the new one if it has come before.
 - A client that has gone away (ECONNRESET, EPIPE) is the same as end of file.
 - fd 0 and 1 may be one socket (inetd), two pipes or a terminal. If the program that opened them has
   left them in non-blocking mode, they are set to blocking mode.
@@ -111,19 +111,15 @@ class Connection:
         except (ConnectionError, TimeoutError):
             return b""
 
-    def hold_termination(self) -> bool:
-        """Block SIGTERM, also for a program that replaces this one.
-
-        Returns False, and does not block it, if a SIGTERM has arrived already.
-        """
+    def hold_termination(self) -> None:
+        """Block SIGTERM, also for a program that replaces this one; it gets one that has come."""
         _mask_termination(_signal.SIG_BLOCK)
         try:  # noqa: SIM105 - contextlib is one more module to load
             self._terminating = bool(os.read(self._wakeup, 1)) or self._terminating
         except BlockingIOError:
             pass
         if self._terminating:
-            self.release_termination()
-        return not self._terminating
+            _signal.raise_signal(_signal.SIGTERM)  # it stays pending, also across exec
 
     def release_termination(self) -> bool:
         """Unblock SIGTERM; returns whether it was blocked."""

@@ -15,7 +15,9 @@ handler starts over
 - when loading fails while the package is being replaced.
 
 This happens between requests, when everything that was read is answered. What the client sends in
-the meantime waits in the kernel. A SIGTERM also waits, and ends the new program.
+the meantime waits in the kernel. A SIGTERM also waits, and ends the new program; one that has come
+before is passed on to it, because a request may have come as well, which the modules of two
+versions must not answer.
 """
 
 from __future__ import annotations
@@ -62,9 +64,10 @@ _OTHERS = (
 
 
 def restart(connection: Connection) -> None:
-    """Become a fresh interpreter; returns if that is not possible, or if SIGTERM has arrived."""
-    if not sys.executable or not connection.hold_termination():
+    """Become a fresh interpreter; returns only if that is not possible."""
+    if not sys.executable:
         return
+    connection.hold_termination()
     # sys.orig_argv has the options of the interpreter as well. The interpreter finds a virtual
     # environment by its own name, so the name is passed with its path.
     try:

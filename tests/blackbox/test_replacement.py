@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -95,6 +96,36 @@ def test_while_it_has_no_usable_configuration(tmp_path, handler, copy):
     upgrade(copy)
     put(config, usable)
     assert handler.ask(TCP, REQUEST[TCP]) == NEW
+
+
+def stop_with_a_request(handler) -> None:
+    """Have a request and then SIGTERM arrive as if in one moment."""
+    handler.process.send_signal(signal.SIGSTOP)
+    handler.send(REQUEST[TCP])
+    handler.terminate()
+    handler.process.send_signal(signal.SIGCONT)
+
+
+def test_sigterm_before_the_first_request(handler, copy):
+    """A request that arrives together with SIGTERM is answered by the new version as well."""
+    assert not handler.pending(0.5)
+    upgrade(copy)
+    stop_with_a_request(handler)
+    assert handler.result() == (NEW, 0, handler.log)
+    assert handler.log.count("\n") == 1
+
+
+def test_sigterm_when_the_configuration_is_repaired(tmp_path, handler, copy):
+    """What it takes to read the configuration is not loaded of two versions."""
+    config = tmp_path / "config.json"
+    usable = config.read_text()
+    config.write_text("{")
+    assert handler.ask(TCP, REQUEST[TCP]) == UNUSABLE_CONFIG[TCP]
+    upgrade(copy)
+    put(config, usable)
+    stop_with_a_request(handler)
+    assert handler.result()[:2] == (NEW, 0)
+    assert ".py:" not in handler.log
 
 
 @pytest.mark.parametrize("action", ["REJECT 5.7.1 no", "permit_mynetworks, reject"])
