@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _OK = 200
 _NOT_FOUND = 404
 _GZIP = b"\x1f\x8b"  # RFC 1952, 2.3.1
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # RFC 3629, 6
 _ACTION = "action="
 
 _FAILURES = {
@@ -163,7 +164,9 @@ def _nothing(endpoint: Endpoint, response: model.Response) -> model.Reply:
 
 
 def _unreadable(response: model.Response, why: str) -> InvalidDataError:
-    """The error for a body of the wrong form. If the body is compressed, that replaces `why`.
+    """The error for a body of the wrong form; `why`, unless there is a reason that nobody can see.
+
+    A byte order mark is invisible in a terminal and in an editor, and RFC 8259, 8.1, forbids it.
 
     Compressed bodies are recognised, but not decompressed: Accept-Encoding forbids them, and a
     short one may become very long.
@@ -171,6 +174,9 @@ def _unreadable(response: model.Response, why: str) -> InvalidDataError:
     if response.compressed or response.body.startswith(_GZIP):
         why = "the body of the response is compressed, and the request has Accept-Encoding: "
         why += "identity; does a proxy or the backend compress whatever it is asked?"
+    elif response.body.startswith(_BYTE_ORDER_MARK):
+        why = "the body of the response begins with a byte order mark (EF BB BF); was a script or "
+        why += "a file of the backend saved by an editor that adds one?"
     return InvalidDataError(why)
 
 
