@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from blackbox.faults import PLACES, broken_function, without_module
+from blackbox.broken_functions import PLACES, broken_function, without_module
 from blackbox.support import INTERNAL_ERROR
 
 from harness.modes import FOUND, FOUND_BODY, MODES, REQUEST, TCP

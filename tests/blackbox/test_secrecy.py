@@ -13,7 +13,7 @@ import base64
 import urllib.parse
 
 import pytest
-from blackbox.faults import PLACES, broken_function
+from blackbox.broken_functions import PLACES, broken_function
 from blackbox.support import netstring
 
 from harness import journald as journald_harness

@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 
 import pytest
-from blackbox.faults import PLACES, broken_function
+from blackbox.broken_functions import PLACES, broken_function
 from blackbox.support import (
     INTERNAL_ERROR,
     INVALID,

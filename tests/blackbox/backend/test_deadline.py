@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from blackbox.faults import slow_function
+from blackbox.broken_functions import slow_function
 from blackbox.support import TIMED_OUT, UNREACHABLE
 
 from harness.handler_process import Handler, endpoint, write_config
