@@ -254,8 +254,10 @@ class ResponseReader:
         if field is None:
             return None
         first, *others = [each.strip(b" \t") for each in field.split(b",")]
-        if not first.isdigit() or len(first) > _MAX_DIGITS or any(o != first for o in others):
+        if not first.isdigit() or len(first) > _MAX_DIGITS:
             _refuse("its Content-Length is not a number")
+        if any(other != first for other in others):
+            _refuse("it has several lengths")
         return int(first)
 
     def _is_persistent(self) -> bool:

@@ -293,7 +293,7 @@ BAD = {
     "no length": (OK + b"Content-Length:\r\n\r\n", "its Content-Length is not a number"),
     "two lengths": (
         OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-        "its Content-Length is not a number",
+        "it has several lengths",
     ),
     "an endless length": (
         OK + b"Content-Length: " + b"1" * 17 + b"\r\n\r\n",
