@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ssl
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,11 +42,18 @@ class Authority:
         return Authority(directory, "intermediate", self._ca)
 
     def server(
-        self, *names: str, expired: bool = False, days: float | None = None
+        self,
+        *names: str,
+        expired: bool = False,
+        days: float | None = None,
+        since_days: float = 9,
+        with_chain: bool = True,
     ) -> ssl.SSLContext:
         """A server context with a certificate for NAMES (host names or IP addresses).
 
-        It is valid for DAYS, or longer than any test runs.
+        It is valid for DAYS, or longer than any test runs; with DAYS, it has been so for
+        SINCE_DAYS. Without the chain, the server does not send the certificates between this one
+        and that of the root.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         now = dt.datetime.now(dt.UTC)
@@ -55,8 +63,23 @@ class Authority:
         if days is None:
             leaf = self._ca.issue_cert(*names)
         else:
-            leaf = self._ca.issue_cert(*names, not_before=now - 9 * day, not_after=now + days * day)
-        leaf.configure_cert(context)
+            leaf = self._ca.issue_cert(
+                *names, not_before=now - since_days * day, not_after=now + days * day
+            )
+        if with_chain:
+            leaf.configure_cert(context)
+        else:
+            with tempfile.NamedTemporaryFile() as file:
+                file.write(leaf.private_key_pem.bytes() + leaf.cert_chain_pems[0].bytes())
+                file.flush()
+                context.load_cert_chain(file.name)
+        return context
+
+    def server_with_its_own(self) -> ssl.SSLContext:
+        """A server context with the certificate of the authority itself, which is self-signed."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with self._ca.private_key_pem.tempfile() as key_file:
+            context.load_cert_chain(self.ca_file, key_file)
         return context
 
     def server_that_demands_a_client(self, *names: str) -> ssl.SSLContext:
