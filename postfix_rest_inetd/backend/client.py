@@ -64,7 +64,6 @@ _MAX_HEAD_BYTES = 1024 * 1024
 # request did not reach the backend as a whole either.
 _UNREAD = {b"cache-control": b"no-store"}
 _KEPT_HINT = "; it had been kept, and the backend ended it just when the request was on its way"
-_CERTIFICATE_HINT = "; does it ask for a client certificate (tls-cert-file)?"
 
 _BROKEN = (OSError, EOFError)
 
@@ -270,8 +269,8 @@ class Client:
             kind = _AgainError if stream.ended and stream.is_untouched() else UnreachableError
             return kind(f"{what}{_KEPT_HINT}")
         # With TLS 1.3, a client learns of a refusal only after its own part of the handshake.
-        is_refused = self._trust is not None and not self._endpoint.tls_cert_file
-        lost = UnreachableError(f"{what}{_CERTIFICATE_HINT if is_refused else ''}")
+        hint = f"; {self._trust.advice}" if self._trust is not None else ""
+        lost = UnreachableError(f"{what}{hint}")
         lost.is_unsent = stream.ended and stream.is_untouched()
         return lost
 
@@ -309,5 +308,5 @@ class Client:
 def _classified(error: Exception, stage: str) -> str:
     """What failed, without texts of the backend that the exception may contain."""
     if isinstance(error, OSError) and error.strerror:
-        return f"failed while {stage}: {error.strerror.partition(' (_ssl.c')[0]}"
+        return f"failed while {stage}: {streams.words_of(error.strerror)}"
     return f"failed while {stage}: the backend closed the connection"

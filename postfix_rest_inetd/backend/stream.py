@@ -305,3 +305,9 @@ def _place(address: tuple[Any, ...]) -> str:
 def _reason(error: OSError) -> str:
     """The system's text of an error, without anything that a caller has added."""
     return strerror(error.errno) if error.errno else ""
+
+
+def words_of(text: str) -> str:
+    """The text of an error; of OpenSSL's `[SSL: NAME] words (_ssl.c:NUMBER)`, the words."""
+    text = text.partition(" (_ssl.c")[0]
+    return text.partition("] ")[2] or text

@@ -28,7 +28,7 @@ from ..config.address import parse_ip
 from ..config.credentials import locate
 from ..errors import ConfigError, UnreachableError
 from ..regular_file import require_regular
-from .stream import Bounded, connect
+from .stream import Bounded, connect, words_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 _CHAIN_FLAGS = ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_PARTIAL_CHAIN
 _UNEXPECTED_EOF = "UNEXPECTED_EOF_WHILE_READING"
 _UNKNOWN_ISSUER = (2, 18, 19, 20, 21)
+# Of a backend that refuses TLS 1.2 and 1.3, and of one that chooses an older version.
+_OLD_VERSIONS = ("TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL")
 
 
 class BoundedTLSSocket(Bounded, ssl.SSLSocket):
@@ -81,9 +83,12 @@ class Trust:
     a quarter of the instructions until the first reply over https (57 of 222 million). So the file
     is read only if there is no such directory, or if the certificate of a backend is not accepted
     with the directory alone.
+
+    Attributes:
+        advice: what may be wrong if a backend that speaks TLS ends a new connection.
     """
 
-    __slots__ = ("_ca_file", "_context", "_is_complete")
+    __slots__ = ("_ca_file", "_context", "_is_complete", "advice")
 
     def __init__(self, endpoint: Endpoint) -> None:
         """Read the files that the endpoint names.
@@ -95,6 +100,11 @@ class Trust:
         self._is_complete = directory is None
         self._ca_file = _locate(endpoint, "tls-ca-file", endpoint.tls_ca_file)
         self._context = _context_of(endpoint, self._ca_file, directory)
+        self.advice = (
+            "does the backend accept the certificate in tls-cert-file?"
+            if endpoint.tls_cert_file
+            else "does the backend ask for a client certificate (tls-cert-file)?"
+        )
 
     def connect(self, target: Target, resolver: Resolver, deadline: Deadline) -> BoundedTLSSocket:
         """Connect to the target.
@@ -104,16 +114,47 @@ class Trust:
             UnreachableError: it failed; the text says why and what to do.
         """
         try:
-            return _wrap(connect(target, resolver, deadline), self._context, target, deadline)
+            return self._wrap(connect(target, resolver, deadline), target, deadline)
         except ssl.SSLCertVerificationError as error:
             if self._is_complete or error.verify_code not in _UNKNOWN_ISSUER:
                 raise UnreachableError(self._refusal(error, target)) from None
         self._is_complete = True
         self._context.load_default_certs()
         try:
-            return _wrap(connect(target, resolver, deadline), self._context, target, deadline)
+            return self._wrap(connect(target, resolver, deadline), target, deadline)
         except ssl.SSLCertVerificationError as error:
             raise UnreachableError(self._refusal(error, target)) from None
+
+    def _wrap(self, stream: BoundedSocket, target: Target, deadline: Deadline) -> BoundedTLSSocket:
+        """Do the TLS handshake on a connected stream, and close the stream if it fails.
+
+        Raises:
+            ssl.SSLCertVerificationError: the backend's certificate is not accepted.
+            DeadlineError: it took too long.
+            UnreachableError: it failed; the text says why and what to do.
+        """
+        deadline.enter(f"doing the TLS handshake with {target.origin}")
+        tls: ssl.SSLSocket | None = None
+        try:
+            tls = self._context.wrap_socket(
+                stream,
+                server_hostname=target.host.rstrip("."),
+                do_handshake_on_connect=False,
+                suppress_ragged_eofs=False,  # see _context_of
+            )
+            tls.settimeout(deadline.remaining_sec())
+            tls.do_handshake()
+        except BaseException as error:
+            (tls or stream).close()
+            if isinstance(error, TimeoutError):
+                raise deadline.error() from None
+            is_certificate = isinstance(error, ssl.SSLCertVerificationError)
+            if isinstance(error, (OSError, ValueError)) and not is_certificate:
+                raise UnreachableError(_handshake_reason(error, target, self.advice)) from None
+            raise
+        assert isinstance(tls, BoundedTLSSocket)  # noqa: S101 - as sslsocket_class promises
+        tls.prepare(deadline)
+        return tls
 
     def _refusal(self, error: ssl.SSLCertVerificationError, target: Target) -> str:
         """Why a certificate is not accepted, and what the operator can do."""
@@ -156,6 +197,8 @@ def _context_of(endpoint: Endpoint, ca_file: str | None, directory: str | None) 
             context.load_cert_chain(cert_file, key_file, password=_no_password)
         # By default, Python accepts a stream without TLS's own end: an attacker could cut a body.
         context.verify_flags = _CHAIN_FLAGS
+        # Debian's Python leaves this to openssl.cnf, and that to the signatures of TLS 1.0 and 1.1.
+        context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
         context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     except (OSError, ValueError) as error:
         raise ConfigError(
@@ -164,40 +207,6 @@ def _context_of(endpoint: Endpoint, ca_file: str | None, directory: str | None) 
         ) from None
     context.sslsocket_class = BoundedTLSSocket
     return context
-
-
-def _wrap(
-    stream: BoundedSocket, context: ssl.SSLContext, target: Target, deadline: Deadline
-) -> BoundedTLSSocket:
-    """Do the TLS handshake on a connected stream, and close the stream if it fails.
-
-    Raises:
-        ssl.SSLCertVerificationError: the backend's certificate is not accepted.
-        DeadlineError: it took too long.
-        UnreachableError: it failed; the text says why and what to do.
-    """
-    deadline.enter(f"doing the TLS handshake with {target.origin}")
-    tls: ssl.SSLSocket | None = None
-    try:
-        tls = context.wrap_socket(
-            stream,
-            server_hostname=target.host.rstrip("."),
-            do_handshake_on_connect=False,
-            suppress_ragged_eofs=False,  # see _context_of
-        )
-        tls.settimeout(deadline.remaining_sec())
-        tls.do_handshake()
-    except BaseException as error:
-        (tls or stream).close()
-        if isinstance(error, TimeoutError):
-            raise deadline.error() from None
-        is_certificate = isinstance(error, ssl.SSLCertVerificationError)
-        if isinstance(error, (OSError, ValueError)) and not is_certificate:
-            raise UnreachableError(_handshake_reason(error, target)) from None
-        raise
-    assert isinstance(tls, BoundedTLSSocket)  # noqa: S101 - as sslsocket_class promises
-    tls.prepare(deadline)
-    return tls
 
 
 def _locate(endpoint: Endpoint, key: str, name: str | None) -> str | None:
@@ -244,11 +253,18 @@ _ADVICE = {
 }
 
 
-def _handshake_reason(error: Exception, target: Target) -> str:
+def _handshake_reason(error: Exception, target: Target, advice: str) -> str:
+    """What failed, without texts of the backend; `advice` is for an alert, which it has sent."""
     if isinstance(error, ssl.SSLError):
-        reason = (error.reason or "the peer closed the connection").replace("_", " ").lower()
-        return (
-            f"TLS with {target.origin} failed: {reason}; does the backend speak TLS on this port?"
-        )
+        name = error.reason or words_of(error.strerror or "")
+        if isinstance(error, ssl.SSLEOFError):
+            name = "the peer closed the connection"
+        if name in _OLD_VERSIONS:
+            advice = "does the backend speak TLS 1.2 or later?"
+        elif "UNRECOGNIZED_NAME" in name:
+            advice = "does the backend know the host name in the target?"
+        elif "ALERT" not in name:
+            advice = "does the backend speak TLS on this port?"
+        return f"TLS with {target.origin} failed: {name.replace('_', ' ').lower()}; {advice}"
     detail = error.strerror if isinstance(error, OSError) else None
     return f"TLS with {target.origin} failed: {detail or 'the connection was closed'}"

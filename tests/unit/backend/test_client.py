@@ -22,9 +22,9 @@ ERRORS = {
         OSError("s3cret"),
         "failed while reading: the backend closed the connection",
     ),
-    "OpenSSL's words without its source line": (
-        OSError(1, "[SSL] alert (_ssl.c:2580)"),
-        "failed while reading: [SSL] alert",
+    "OpenSSL's words without its names and its source line": (
+        OSError(1, "[SSL: SSLV3_ALERT_BAD_MAC] sslv3 alert bad mac (_ssl.c:2580)"),
+        "failed while reading: sslv3 alert bad mac",
     ),
     "an end without a beginning": (
         EOFError("s3cret"),
