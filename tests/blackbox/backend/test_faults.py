@@ -8,14 +8,13 @@ for the cases of that row.
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future
 
 import pytest
-from blackbox.backend.faults.lane import Campaign
-from blackbox.backend.faults.row import FOUND_IT, SCHEMES, Answer, status
+from blackbox.backend.faults.campaign import Campaign, Work
+from blackbox.backend.faults.row import FOUND_IT, QUICK, SCHEMES, Answer, Case, Row, status
 from blackbox.backend.faults.steps import sends
 from blackbox.backend.faults.table import ROWS, SIZED
 from blackbox.backend.faults.world import World
@@ -23,85 +22,78 @@ from blackbox.backend.faults.world import World
 from harness.modes import MODES
 from harness.scripted_backend import Step
 
-LANES = {False: 2, True: 6}
-"""How many handlers of each mode have quick and slow cases."""
-
 WAIT_SEC = 110
+"""For the cases of one row, while those of all others run: a little less than pytest's timeout."""
+
+SWITCHING = 101
+WITHOUT_BODY = (SWITCHING, 204, 304)
+CLOSING = b"\r\nConnection: close\r\n\r\n"
 
 
-def _response(code: int, closing: bytes) -> Step:
-    if code < 200 and code != 101:
-        return sends(
-            b"HTTP/1.1 %d x\r\n\r\n" % code + SIZED.replace(b"\r\n\r\n", closing) + b"BODY"
-        )
-    no_body = code in (101, 204, 304)
-    length = b"" if no_body else b"\r\nContent-Length: 2"
-    return sends(b"HTTP/1.1 %d x%s%s%s" % (code, length, closing, b"" if no_body else b"no"))
+def _response(code: int, end: bytes) -> Step:
+    """A response with a status; behind an interim one, an answer; END ends the head."""
+    if code < 200 and code != SWITCHING:
+        interim = b"HTTP/1.1 %d x\r\n\r\n" % code
+        return sends(interim + SIZED.removesuffix(b"\r\n\r\n") + end + b"BODY")
+    if code in WITHOUT_BODY:
+        return sends(b"HTTP/1.1 %d x" % code + end)
+    return sends(b"HTTP/1.1 %d x\r\nContent-Length: 2" % code + end + b"no")
 
 
-def _answer(code: int, mode: str) -> Answer:
-    is_interim = code < 200 and code != 101
-    return (FOUND_IT if is_interim else status(code))[mode]
+def _statuses(mode: str, *, are_kept: bool) -> list[tuple[Step, Answer]]:
+    """A response with each status but 200, and its answer; each ends its connection or none does.
 
-
-def _all_statuses(mode: str, closing: bytes) -> list[tuple[Step, Answer]]:
-    codes = [
-        code for code in range(100, 600) if code != 200 and (closing != b"\r\n\r\n" or code != 101)
-    ]
-    return [(_response(code, closing), _answer(code, mode)) for code in codes]
+    What comes after a 101 is never read, so that is not for a connection that is kept.
+    """
+    end = b"\r\n\r\n" if are_kept else CLOSING
+    answers = []
+    for code in range(100, 600):
+        if code == 200 or (are_kept and code == SWITCHING):
+            continue
+        is_interim = code < 200 and code != SWITCHING
+        expected = FOUND_IT if is_interim else status(code)
+        answers.append((_response(code, end), expected[mode]))
+    return answers
 
 
 STATUSES = [
-    (mode, scheme, is_later) for mode in MODES for scheme in SCHEMES for is_later in (False, True)
+    Case(mode, scheme, QUICK, is_later)
+    for mode in MODES
+    for scheme in SCHEMES
+    for is_later in (False, True)
 ]
 
 
+def _work_of(row: Row | None, case: Case) -> Work:
+    """What a lane does for a case of a row, or for a case of all statuses."""
+    if row is not None:
+        return lambda lane: lane.run(row, case.scheme, is_later=case.is_later)
+    answers = _statuses(case.mode, are_kept=case.is_later)
+    return lambda lane: lane.statuses(case.scheme, answers, is_later=case.is_later)
+
+
 @pytest.fixture(scope="module")
-def cases(request, tmp_path_factory) -> Iterator[dict[object, list[Future]]]:
-    """The cases of the tests that were selected, which run from now on."""
+def running(request, tmp_path_factory) -> Iterator[dict[object, list[Future]]]:
+    """The cases of the tests that were selected, by row or case; they run from now on."""
     directory = tmp_path_factory.mktemp("faults")
     with contextlib.ExitStack() as stack:
         world = World(directory, stack)
         campaign = Campaign(directory, world)
         futures: dict[object, list[Future]] = {}
         for item in request.session.items:
-            callspec = getattr(item, "callspec", None)
-            if item.path != request.path or callspec is None:
+            parameters = item.callspec.params if hasattr(item, "callspec") else {}
+            if item.path != request.path or not parameters:
                 continue
-            row = callspec.params.get("row")
-            if row is None:
-                mode, scheme, is_later = (
-                    callspec.params[n] for n in ("mode", "scheme", "is_later")
-                )
-                closing = b"\r\n\r\n" if is_later else b"\r\nConnection: close\r\n\r\n"
-                work = functools.partial(
-                    lambda lane, *rest, **which: lane.statuses(*rest, **which),
-                    scheme=scheme,
-                    answers=_all_statuses(mode, closing),
-                    is_later=is_later,
-                )
-                futures[mode, scheme, is_later] = [campaign.submit(mode, work, is_slow=False)]
+            row, case = parameters.get("row"), parameters.get("case")
+            if row is not None and row.needs_names and not world.name_prefix:
                 continue
-            if row.needs_names and not world.name_prefix:
-                continue
-            futures[row.name] = [
-                campaign.submit(
-                    mode,
-                    functools.partial(
-                        lambda lane, *rest, **which: lane.run(*rest, **which),
-                        row=row,
-                        scheme=scheme,
-                        is_later=is_later,
-                    ),
-                    is_slow=row.is_slow,
-                )
-                for mode, scheme, is_later in row.cases()
+            futures[case or row.name] = [
+                campaign.submit(each.mode, each.kind, _work_of(row, each))
+                for each in ([case] if case else row.cases())
             ]
-        campaign.begin(LANES)
-        try:
-            yield futures
-        finally:
-            campaign.end()
+        stack.callback(campaign.end)
+        campaign.begin()
+        yield futures
 
 
 def test_names() -> None:
@@ -110,20 +102,21 @@ def test_names() -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
-def test_fault(cases, row):
+def test_fault(running, row):
     """The reply, the time and the journal are those of the row, in each case."""
-    if row.name not in cases:
-        pytest.skip("names need a private mount namespace, and root")
+    if row.name not in running:
+        pytest.skip("names of our own need a private mount namespace, and that needs root")
     problems = []
-    for (mode, scheme, is_later), future in zip(row.cases(), cases[row.name], strict=True):
+    for case, future in zip(row.cases(), running[row.name], strict=True):
         error = future.exception(WAIT_SEC)
         if error is not None:
-            problems.append(f"{mode}, {scheme}, {'later' if is_later else 'first'}: {error!r}")
+            position = "later" if case.is_later else "first"
+            problems.append(f"{case.kind}: {case.mode}, {case.scheme}, {position}: {error!r}")
     assert not problems, "\n".join(problems)
 
 
-@pytest.mark.parametrize("mode, scheme, is_later", STATUSES)
-def test_every_status(cases, mode, scheme, is_later):
+@pytest.mark.parametrize("case", STATUSES, ids=["-".join(map(str, case)) for case in STATUSES])
+def test_every_status(running, case):
     """A status from 100 to 599 has the answer of its class, on a kept connection as well."""
-    (future,) = cases[mode, scheme, is_later]
+    (future,) = running[case]
     future.result(WAIT_SEC)

@@ -12,11 +12,8 @@ import contextlib
 import itertools
 import json
 import os
-import queue
 import re
-import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from pathlib import Path
 
 from blackbox.backend.faults.row import (
@@ -26,6 +23,8 @@ from blackbox.backend.faults.row import (
     HTTPS,
     IDLE,
     PLACE,
+    REQUEST,
+    SLOW,
     TIMEOUT_MS,
     WORDS,
     Answer,
@@ -82,7 +81,7 @@ class Asked:
 class Lane:
     """One handler of a mode, and a backend of either scheme."""
 
-    def __init__(self, directory: Path, mode: str, world: World) -> None:
+    def __init__(self, directory: Path, mode: str, kind: str, world: World) -> None:
         self._path = directory / "config.json"
         self._mode = mode
         self._world = world
@@ -93,7 +92,7 @@ class Lane:
             for scheme, tls in (("http", None), (HTTPS, world.contexts["good"]))
         }
         self._configure(self._backends["http"].url(), {})
-        self._handler = start("--config", self._path, "--endpoint", mode, prefix=world.prefix)
+        self._handler = start("--config", self._path, "--endpoint", mode, prefix=world.prefix(kind))
         self._stack.callback(self._handler.close)
 
     def close(self) -> None:
@@ -118,8 +117,8 @@ class Lane:
             self._configure(target, row.keys)
             if is_later:
                 self._prepare(row, backend)
-            with _fault(row, backend, self._world):
-                asked = self._ask()
+            with _fault(row, backend, self._world) as plan:
+                asked = self._ask(backend, plan)
             self._check(row, row.later if is_later and row.later else row.expected, asked, backend)
             if row.at != PLACE:
                 self._follow_up(row, backend, is_later=is_later)
@@ -131,28 +130,27 @@ class Lane:
         first = len(backend.connections)
         for step, answer in answers:
             backend.wait_until_idle()
-            backend.script(step)
-            asked = self._ask()
+            asked = self._ask(backend, step)
             row = Row("", step, {self._mode: answer})
             self._check(row, row.expected, asked, backend)
         count = len(backend.connections) - first
         assert count == (1 if is_later else len(answers)), count
 
     def _configure(self, target: str, keys: dict[str, object]) -> None:
-        tls = {"tls_ca_file": str(self._world.ca_file)} if target.startswith("https:") else {}
-        keys = {
-            "request_timeout": TIMEOUT_MS,
-            **tls,
-            **keys,
-            "headers": {"X-Number": str(next(_NUMBERS))},
-        }
-        content = {"endpoints": [{**endpoint(self._mode, target, **keys), "bind-port": 1}]}
+        if target.startswith("https:"):
+            keys = {"tls_ca_file": "CA", **keys}
+        values: dict[str, object] = {"headers": {"X-Number": str(next(_NUMBERS))}}
+        for key, value in {"request_timeout": TIMEOUT_MS, **keys}.items():
+            values[key] = self._world.files[value] if key.startswith("tls_") else value
+        content = {"endpoints": [{**endpoint(self._mode, target, **values), "bind-port": 1}]}
         new = self._path.with_suffix(".new")
         new.write_text(json.dumps(content), encoding="utf-8")
         os.replace(new, self._path)
 
-    def _ask(self) -> Asked:
+    def _ask(self, backend: FaultyBackend, plan: Step | None = None) -> Asked:
         key = next_key()
+        if plan is not None:
+            backend.plans[key] = plan
         reply = self._handler.ask(self._mode, request_of(self._mode, key))
         self._lines += 1
         lines = self._handler.log_lines(self._lines)
@@ -162,30 +160,22 @@ class Lane:
 
     def _prepare(self, row: Row, backend: FaultyBackend) -> None:
         """Have a first request of the client answered, or fail at the same place."""
+        ending = answers_then(end)
         if row.at == PLACE:
-            if row.expected[self._mode].reply is None:
-                backend.script(answers_then(end))
-            self._ask()
-            return
-        step: Step | None = None
-        if row.at == IDLE:
-            step = row.does
-        elif row.at in (ACCEPT, CERTIFICATE):
-            step = answers_then(end)
-        self._ask_well(backend, step, None)
+            self._ask(backend, ending)
+        else:
+            plans = {IDLE: row.does, ACCEPT: ending, CERTIFICATE: ending}
+            self._ask_well(backend, plans.get(row.at))
 
-    def _ask_well(self, backend: FaultyBackend, step: Step | None, also: bytes | None) -> None:
+    def _ask_well(self, backend: FaultyBackend, plan: Step | None = None) -> None:
         """Ask until there is the right answer; a busy machine may time out, and nothing else."""
         for _ in range(_TRIES):
             backend.wait_until_idle()
-            backend.steps.clear()
-            if step is not None:
-                backend.script(step)
-            asked = self._ask()
+            asked = self._ask(backend, plan)
             if asked.reply == own_reply(self._mode, asked.key):
                 backend.wait_until_idle()
                 return
-            assert asked.reply in (TIMED_OUT[self._mode], also), asked.line
+            assert asked.reply == TIMED_OUT[self._mode], asked.line
         message = f"no answer in {_TRIES} tries: {asked.line}"
         raise AssertionError(message)
 
@@ -201,10 +191,11 @@ class Lane:
         reply = own_reply(self._mode, asked.key) if is_own else answer.reply
         assert asked.reply == reply, (asked.reply, asked.line)
         backend.check()
-        assert not backend.steps, "the backend was not asked"
-        sent = [each for each in backend.requests if asked.key.encode() in each.raw]
+        sent = len([each for each in backend.requests if asked.key.encode() in each.raw])
         is_seen = row.at not in (ACCEPT, CERTIFICATE, PLACE) or is_own
-        assert len(sent) == (answer.sent if is_seen else 0), (len(sent), asked.line)
+        # A busy machine may pass a short deadline before the backend has got anything.
+        is_right = sent == answer.sent or (row.kind == SLOW and sent == 0)
+        assert is_right if is_seen else sent == 0, (sent, asked.line)
         assert row.least_ms <= asked.elapsed_ms <= row.within_ms, asked.line
         self._check_line(row, answer, asked)
 
@@ -225,26 +216,24 @@ class Lane:
     def _follow_up(self, row: Row, backend: FaultyBackend, *, is_later: bool) -> None:
         """The next request gets its own answer, on the connection that it should have."""
         last = backend.requests[-1].connection if backend.requests else None
-        self._ask_well(backend, None, None)
+        self._ask_well(backend)
         is_hasty = self._mode == POLICY and is_later and row.at != IDLE and row.later is not None
-        if row.kept is None or row.at != "request" or row.is_slow or is_hasty:
+        if row.kept is None or row.at != REQUEST or row.kind == SLOW or is_hasty:
             return
         is_same = backend.requests[-1].connection == last
         assert is_same == row.kept, f"the connection {'was' if is_same else 'was not'} used again"
 
 
 @contextlib.contextmanager
-def _fault(row: Row, backend: FaultyBackend, world: World) -> Iterator[None]:
-    """Make the backend do what the row says."""
+def _fault(row: Row, backend: FaultyBackend, world: World) -> Iterator[Step | None]:
+    """Make the backend do what the row says; yields what to do with the request."""
     backend.wait_until_idle()
     if row.at == ACCEPT:
         backend.on_accept = row.does
     elif row.at == CERTIFICATE:
         backend.tls = world.contexts[row.does]
-    elif row.at == "request":
-        backend.script(row.does)
     try:
-        yield
+        yield row.does if row.at == REQUEST else None
     finally:
         if row.at == ACCEPT:
             backend.on_accept = None
@@ -255,69 +244,3 @@ def _fault(row: Row, backend: FaultyBackend, world: World) -> Iterator[None]:
 def next_key() -> str:
     """A text that no other request has."""
     return f"case-{next(_NUMBERS):06}"
-
-
-class Campaign:
-    """Lanes in threads of their own; each takes the next case of its mode and kind."""
-
-    def __init__(self, directory: Path, world: World) -> None:
-        self._directory = directory
-        self._world = world
-        self._queues: dict[tuple[str, bool], queue.SimpleQueue] = {}
-        self._threads: list[threading.Thread] = []
-        self._numbers = itertools.count()
-        self._over: list[BaseException] = []
-
-    def submit(self, mode: str, work, *, is_slow: bool) -> Future:
-        """Have WORK done with a lane of that mode."""
-        future: Future = Future()
-        self._queues.setdefault((mode, is_slow), queue.SimpleQueue()).put((future, work))
-        return future
-
-    def begin(self, lanes: dict[bool, int]) -> None:
-        """Start so many threads for each mode, for slow and for other cases."""
-        for (mode, is_slow), jobs in self._queues.items():
-            for _ in range(min(lanes[is_slow], jobs.qsize())):
-                thread = threading.Thread(target=self._work, args=(mode, jobs), daemon=True)
-                self._threads.append(thread)
-                thread.start()
-
-    def end(self) -> None:
-        """Forget what has not begun, and end all lanes."""
-        for jobs in self._queues.values():
-            with contextlib.suppress(queue.Empty):
-                while True:
-                    jobs.get_nowait()[0].cancel()
-        for thread in self._threads:
-            thread.join(60)
-            assert not thread.is_alive(), "a case does not end"
-        assert self._over == []
-
-    def _work(self, mode: str, jobs: queue.SimpleQueue) -> None:
-        lane: Lane | None = None
-        while True:
-            try:
-                future, work = jobs.get_nowait()
-            except queue.Empty:
-                break
-            try:
-                if lane is None:
-                    lane = self._lane(mode)
-                work(lane)
-            except BaseException as error:  # noqa: BLE001 - the test raises it
-                if lane is not None:
-                    lane.abandon()
-                lane = None
-                future.set_exception(error)
-            else:
-                future.set_result(None)
-        try:
-            if lane is not None:
-                lane.close()
-        except BaseException as error:  # noqa: BLE001 - end() raises it
-            self._over.append(error)
-
-    def _lane(self, mode: str) -> Lane:
-        directory = self._directory / str(next(self._numbers))
-        directory.mkdir()
-        return Lane(directory, mode, self._world)

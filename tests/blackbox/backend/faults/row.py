@@ -7,7 +7,6 @@ and is written out here and in blackbox/support.py; nothing of it is computed by
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from blackbox import support
@@ -20,6 +19,10 @@ SCHEMES = (HTTP, HTTPS)
 
 REQUEST, ACCEPT, CERTIFICATE, IDLE, PLACE = "request", "accept", "certificate", "idle", "place"
 """When the fault happens: see Row.at."""
+
+QUICK, SLOW, COLD, UNPLUGGED = "quick", "slow", "cold", "unplugged"
+"""Kinds of handlers: one goes through many cases of its kind. COLD: it has only this one, the first
+request of its life. UNPLUGGED: it has no network, not even loopback."""
 
 TIMEOUT_MS = 20_000
 """So long that a reply before WITHIN_MS cannot have waited for it."""
@@ -117,7 +120,10 @@ class Row(NamedTuple):
             target is there.
         least_ms: the least time until the reply.
         within_ms: the most.
-        keys: of the endpoint.
+        keys: of the endpoint; the value of a tls- key is the name of a file (world.py).
+        kind: of the handlers that try it.
+        is_cold: is it tried by COLD handlers as well?
+        needs_names: do its names need a private mount namespace?
     """
 
     name: str
@@ -132,12 +138,9 @@ class Row(NamedTuple):
     least_ms: int = 0
     within_ms: int = WITHIN_MS
     keys: dict[str, object] = {}  # noqa: RUF012 - never changed
+    kind: str = QUICK
+    is_cold: bool = False
     needs_names: bool = False
-
-    @property
-    def is_slow(self) -> bool:
-        """Does every request take until its deadline?"""
-        return "request_timeout" in self.keys
 
     def slow(self) -> Row:
         """The same, for a fault that lasts until the deadline."""
@@ -145,18 +148,27 @@ class Row(NamedTuple):
             keys={**self.keys, "request_timeout": SHORT_TIMEOUT_MS},
             least_ms=SHORT_TIMEOUT_MS - EARLY_MS,
             within_ms=SHORT_TIMEOUT_MS * TIMES_LATE,
+            kind=SLOW,
         )
 
-    def cases(self) -> list[tuple[str, str, bool]]:
-        """Each mode, scheme, and whether it is a later request of its client."""
+    def cases(self) -> list[Case]:
+        """Every combination of what the row is tried with."""
         positions = (True,) if self.at == IDLE else (False, True)
-        return [
-            (mode, scheme, is_later)
+        cases = [
+            Case(mode, scheme, self.kind, is_later)
             for mode in self.modes
             if mode in self.expected
             for scheme in self.schemes
             for is_later in positions
         ]
+        cold = [Case(cases[0].mode, self.schemes[0], COLD, is_later=False)]
+        return cases + cold * self.is_cold
 
 
-Make = Callable[[bytes], Step]
+class Case(NamedTuple):
+    """What a row is tried with; `is_later`: with a request after the first one of its client."""
+
+    mode: str
+    scheme: str
+    kind: str
+    is_later: bool

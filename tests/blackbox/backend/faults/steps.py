@@ -20,11 +20,16 @@ KEY_BYTES = len("case-000000")
 
 
 class FaultyBackend(ScriptedBackend):
-    """A backend of one mode; to what it has no script for, it gives a good answer."""
+    """A backend of one mode; a request for whose key nothing is planned gets a good answer.
+
+    `plans` is what to do with the first request that has a key. It does not matter when that
+    arrives: the client may have given it up long before.
+    """
 
     def __init__(self, mode: str, address: str, *, tls: ssl.SSLContext | None = None) -> None:
         self.mode = mode
-        super().__init__(default=answers, tls=tls, address=address)
+        self.plans: dict[str, Step] = {}
+        super().__init__(default=_by_plan, tls=tls, address=address)
 
     def _serve(self, connection: Connection) -> None:
         # What has been sent before a reset has to be on its way.
@@ -37,11 +42,15 @@ def good_body(mode: str, value: str) -> bytes:
     return f"REJECT {value}".encode() if mode == POLICY else f'["{value}"]'.encode()
 
 
-def _good(connection: Connection) -> bytes:
-    """The response to the request that has just arrived, with its own key as the value."""
-    raw = connection.backend.requests[-1].raw
-    key = raw[raw.index(b"case-") :][:KEY_BYTES].decode()
-    return response(200, good_body(connection.backend.mode, key))
+def _key(connection: Connection) -> str:
+    """The key of the request that has just arrived."""
+    recorded = reversed(connection.backend.requests)
+    raw = next(each.raw for each in recorded if each.connection == connection.number)
+    return raw[raw.index(b"case-") :][:KEY_BYTES].decode()
+
+
+def _by_plan(connection: Connection) -> None:
+    connection.backend.plans.pop(_key(connection), answers)(connection)
 
 
 def fill(connection: Connection, raw: bytes) -> bytes:
@@ -67,14 +76,14 @@ def end(connection: Connection) -> None:
 
 def answers(connection: Connection) -> None:
     """Do nothing wrong."""
-    connection.send(_good(connection))
+    connection.send(response(200, good_body(connection.backend.mode, _key(connection))))
 
 
 def answers_then(step: Step) -> Step:
     """Answer, and do STEP while the connection is idle."""
 
     def both(connection: Connection) -> None:
-        connection.send(_good(connection))
+        answers(connection)
         step(connection)
 
     return both
@@ -158,3 +167,14 @@ def after_first_bytes(step: Step) -> Step:
         step(connection)
 
     return waiting
+
+
+def refuses(raw: bytes) -> Step:
+    """Send RAW to a new connection, before any request, and close it."""
+
+    def step(connection: Connection) -> None:
+        if connection.backend._handshake(connection):
+            connection.send(raw)
+            end(connection)
+
+    return step

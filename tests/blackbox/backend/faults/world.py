@@ -16,6 +16,8 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from blackbox.backend.faults.row import UNPLUGGED
+
 from harness.certificates import Authority
 from harness.handler_process import without_journal
 from harness.name_service import name_service
@@ -33,6 +35,8 @@ HOSTS = f"""
 {BACKEND} first-refuses.test
 127.0.0.3 first-is-silent.test
 {BACKEND} first-is-silent.test
+::1 two-families.test
+{BACKEND} two-families.test
 127.0.0.1 all-refuse.test
 127.0.0.3 all-refuse.test
 127.0.0.3 none-answers.test
@@ -47,7 +51,7 @@ SILENT = {
 }
 """The addresses of a name whose packets vanish; nobody listens at the others but at BACKEND."""
 
-_NAMES = (BACKEND, "first-refuses.test", "first-is-silent.test")
+_NAMES = (BACKEND, "first-refuses.test", "first-is-silent.test", "two-families.test")
 
 
 class World:
@@ -55,23 +59,34 @@ class World:
 
     def __init__(self, directory: Path, stack: contextlib.ExitStack) -> None:
         self._authority = Authority(directory)
-        self.ca_file = self._authority.ca_file
-        stranger_directory = directory / "stranger"
-        stranger_directory.mkdir()
-        self.contexts = self._contexts(Authority(stranger_directory), directory)
+        stranger = Authority(_made(directory / "stranger"))
+        self.contexts = self._contexts(stranger, directory)
+        self.files = {
+            "CA": str(self._authority.ca_file),
+            **_client_files("client", self._authority),
+            **_client_files("stranger", stranger),
+        }
         self.refused_port = stack.enter_context(unused_port()).getsockname()[1]
         self.silent_port = stack.enter_context(black_hole())
         self.name_prefix: list[str] = []
         if os.geteuid() == 0:
             stack.enter_context(_name_server())
             self.name_prefix = name_service(directory, HOSTS, RESOLVER)
-        self.prefix = self.name_prefix or without_journal()
+        self._prefix = self.name_prefix or without_journal()
+
+    def prefix(self, kind: str) -> list[str]:
+        """The command prefix of a handler of this kind."""
+        return [*self._prefix, *(("unshare", "--net") if kind == UNPLUGGED else ())]
 
     def _contexts(self, stranger: Authority, directory: Path) -> dict[str, ssl.SSLContext]:
         own = self._authority
-        inner_directory = directory / "inner"
-        inner_directory.mkdir()
-        inner = own.intermediate(inner_directory)
+        inner = own.intermediate(_made(directory / "inner"))
+        unknown = own.server(BACKEND)
+        unknown.sni_callback = lambda *_: ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+        uncommon = _only(own.server(BACKEND), ssl.TLSVersion.TLSv1_2)
+        uncommon.set_ciphers("NULL:@SECLEVEL=0")
+        endless = own.server(BACKEND)
+        endless.num_tickets = 100_000_000
         return {
             "good": own.server(*_NAMES),
             "another name": own.server("other.example"),
@@ -85,6 +100,9 @@ class World:
             "TLS 1.1": _only(own.server(BACKEND), ssl.TLSVersion.TLSv1_1),
             "TLS 1.2": _only(own.server(BACKEND), ssl.TLSVersion.TLSv1_2),
             "TLS 1.3": _only(own.server(BACKEND), ssl.TLSVersion.TLSv1_3),
+            "unknown name": unknown,
+            "no common cipher": uncommon,
+            "tickets": endless,
             "asks, TLS 1.2": _only(
                 own.server_that_demands_a_client(BACKEND), ssl.TLSVersion.TLSv1_2
             ),
@@ -99,6 +117,8 @@ class World:
         with contextlib.ExitStack() as stack:
             if name == "refused":
                 yield f"{scheme}://127.0.0.1:{self.refused_port}/"
+            elif name == "good":
+                yield f"{scheme}://{BACKEND}:{port}/"
             elif name == "black hole":
                 yield f"{scheme}://127.0.0.1:{self.silent_port}/"
             elif "://" in name:
@@ -107,6 +127,16 @@ class World:
                 for address in SILENT.get(name, ()):
                     stack.enter_context(black_hole(address, port))
                 yield f"{scheme}://{name}:{port}/"
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir()
+    return directory
+
+
+def _client_files(name: str, authority: Authority) -> dict[str, str]:
+    client = authority.client()
+    return {f"{name}.pem": str(client.cert_file), f"{name}.key": str(client.key_file)}
 
 
 def _only(context: ssl.SSLContext, version: ssl.TLSVersion) -> ssl.SSLContext:
