@@ -126,8 +126,7 @@ http {{
 @contextlib.contextmanager
 def nginx(directory: Path) -> Iterator[str]:
     """backend-nginx.conf, in a configuration that leaves the machine's own alone."""
-    unpacked = ROOT / ".venvs/nginx/usr/sbin/nginx"
-    executable = str(unpacked) if unpacked.exists() else program("nginx")
+    executable = program("nginx")
     mail = directory / "mail"
     mail.mkdir()
     for table, entries in TABLES.items():

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Programs that a test needs, and that a machine may not have."""
+"""Programs that a test needs, and that a machine may not have.
+
+Servers are not installed, because they would start at once and at each boot: tests/run unpacks
+their packages below .venvs/servers, or nginx alone below .venvs/nginx.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +14,25 @@ from pathlib import Path
 
 import pytest
 
+VENVS = Path(__file__).parents[2] / ".venvs"
+UNPACKED = [VENVS / "servers", VENVS / "nginx"]
+
+
+def find(name: str) -> Path | None:
+    """The path of a program, beside the Python in use, on PATH, in sbin or unpacked."""
+    directories = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    directories += ["/usr/sbin", "/sbin", *(str(root / "usr/sbin") for root in UNPACKED)]
+    path = shutil.which(name, path=os.pathsep.join(directories))
+    return None if path is None else Path(path)
+
 
 def program(name: str) -> str:
-    """The path of a program, beside the Python in use, on PATH or in sbin.
+    """The path of a program.
 
     Where it is not installed the test is skipped, but in CI that is a failure.
     """
-    directories = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
-    path = shutil.which(name, path=os.pathsep.join([*directories, "/usr/sbin", "/sbin"]))
+    path = find(name)
     if path is None:
         give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
         give_up(f"{name} is not installed")
-    return path
+    return str(path)
