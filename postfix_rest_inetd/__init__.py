@@ -26,8 +26,8 @@ What imports what (tests/unit/test_imports.py):
 - the core never imports `admin`;
 - in `admin`: cli -> commands -> migration -> checks -> stored -> ask, statistics, demo, schema
   -> host, ui -> protocols, and each of them imports the core. Commands never import each other;
-- only `backend.http_connection` imports urllib3. Only `journal`, and `admin.statistics.journal`,
-  which reads the entries, import systemd.
+- only `backend.http_connection` imports urllib3. Only `admin.statistics.journal`, which reads the
+  entries, imports systemd; `journal_socket` says why they are not written with it.
 
 This file imports nothing, because every handler and every tool runs it.
 """

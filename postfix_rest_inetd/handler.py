@@ -21,7 +21,15 @@ from __future__ import annotations
 import gc
 from time import monotonic
 
-from . import answering, journal, log_entry, model, restart, verdict
+from . import (
+    answering,
+    journal,
+    journal_socket,  # noqa: F401 - for `journal`, of the version that is loaded
+    log_entry,
+    model,
+    restart,
+    verdict,
+)
 from .connection import IDLE, READY, Connection
 from .errors import ProtocolError
 from .in_force import InForce, Options

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Writing to the journal, for the handler and the generator.
+"""What the operator is told, for the handler and the generator: in the journal, or on stderr.
 
-This module calls systemd-python's C function directly. The module around it, systemd.journal,
-imports logging, which a handler does not need otherwise.
+Without a journal, and if journald does not take an entry, the message goes to stderr, as one line.
+Neither of them can keep the process for more than a moment (journal_socket.PATIENCE_SEC): the next
+request does not wait for a journald that is frozen. When journald takes entries again, it is told
+how many it has missed.
 
-sd_journal_sendv(3) drops entries silently if there is no journal, so `send` looks for one first.
-Without a journal, and if the entry cannot be delivered, the message goes to stderr, as one line.
 Where stderr is the client's connection (inetd, spawn(8)), the client would read that line as part
 of a reply: guard_stderr() points fd 2 to /dev/null.
 
@@ -19,58 +19,101 @@ import os
 import stat
 from time import monotonic, sleep
 
-JOURNAL_SOCKET = "/run/systemd/journal/socket"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .journal_socket import JournalSocket
+
 IDENTIFIER = "postfix-rest-inetd"
-_IDENTIFIER_FIELD = f"SYSLOG_IDENTIFIER={IDENTIFIER}"
 
 ERROR, WARNING, NOTICE = 3, 4, 5  # as syslog(3) numbers them
+
+_MISSED_ID = "fd106576fe334388b2a5e9294c8aa480"
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 
 # How long journald may take to read an entry on a busy machine.
 _READING_SEC = 0.05
 
+# POSIX.1: a pipe that poll(2) reports as writable takes so much at once.
+_PIPE_BUF = 4096
+
+_socket: JournalSocket | None = None
 _last_sent: float | None = None
+_missed = 0
 
 
 def send(fields: dict[str, str]) -> None:
     """Send an entry: journal fields (systemd.journal-fields(7)), MESSAGE among them."""
-    global _last_sent  # noqa: PLW0603 - there is one process, and one last entry
-    if _has_journal():
-        try:
-            from systemd._journal import sendv
+    global _missed  # noqa: PLW0603 - there is one process, and one journal
+    if _deliver(fields):
+        if _missed:
+            _tell_missed()
+    else:
+        _missed += 1
+        write_stderr(fields["MESSAGE"], fields.get("PRIORITY", ""))
 
-            lines = [f"{name}={value}" for name, value in fields.items()]
-            try:
-                sendv(_IDENTIFIER_FIELD, *lines)
-            except UnicodeEncodeError:
-                # Paths may hold bytes that are not UTF-8; Python keeps them as surrogates.
-                sendv(_IDENTIFIER_FIELD, *[_escaped(line) for line in lines])
-        except (ImportError, OSError):
-            pass
-        else:
-            _last_sent = monotonic()
-            return
-    write_stderr(fields["MESSAGE"])
+
+def _deliver(fields: dict[str, str]) -> bool:
+    global _socket, _last_sent  # noqa: PLW0603 - as above
+    if _socket is None:
+        from .journal_socket import JournalSocket
+
+        _socket = JournalSocket()
+    is_delivered = _socket.deliver({"SYSLOG_IDENTIFIER": IDENTIFIER, **fields})
+    if is_delivered:
+        _last_sent = monotonic()
+    return is_delivered
+
+
+def _tell_missed() -> None:
+    global _missed  # noqa: PLW0603 - as above
+    text = (
+        f"journald did not take all entries of this process: {_missed} missing. Their messages "
+        "went to standard error, without the fields that postfix-rest-inetd stats counts"
+    )
+    if _deliver({"MESSAGE": text, "MESSAGE_ID": _MISSED_ID, "PRIORITY": str(WARNING)}):
+        _missed = 0
 
 
 def settle() -> None:
     """Wait, before the process ends, until journald has had time to read the last entry."""
+    if _missed:
+        _tell_missed()
     if _last_sent is not None:
         sleep(max(0.0, _last_sent + _READING_SEC - monotonic()))
 
 
-def write_stderr(message: str) -> None:
-    """Write a message to stderr as one line."""
+def write_stderr(message: str, priority: str = "") -> None:
+    """Write a message to stderr as one line, unless that would mean to wait for its reader."""
     line = message.replace("\n", " | ")
-    try:  # noqa: SIM105 - contextlib costs more than all of this module
-        os.write(_STDERR, _escaped(f"{IDENTIFIER}: {line}\n"))
+    head = f"<{priority}>" if priority and _stderr_is_journal() else f"{IDENTIFIER}: "
+    rest = memoryview(f"{head}{line}\n".encode(errors="backslashreplace"))
+    try:
+        while rest and _stderr_is_writable():
+            rest = rest[os.write(_STDERR, rest[:_PIPE_BUF]) :]
     except OSError:
         pass
 
 
-def _escaped(text: str) -> bytes:
-    return text.encode(errors="backslashreplace")
+def _stderr_is_writable() -> bool:
+    """Does a write return at once? Terminals and other devices are not asked: /dev/kmsg says no."""
+    mode = os.fstat(_STDERR).st_mode
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        return True
+    from select import POLLOUT, poll
+
+    question = poll()
+    question.register(_STDERR, POLLOUT)
+    return bool(question.poll(0))
+
+
+def _stderr_is_journal() -> bool:
+    """Is fd 2 a stream to journald, as systemd.exec(5) says under $JOURNAL_STREAM?"""
+    try:
+        found = os.fstat(_STDERR)
+    except OSError:
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
 
 
 def guard_stderr() -> bool:
@@ -102,17 +145,3 @@ def _stderr_is_connection() -> bool:
         except OSError:
             continue
     return False
-
-
-_found = False
-
-
-def _has_journal() -> bool:
-    """Is there a journal? Once found, it is not looked for again: systemd keeps its socket."""
-    global _found  # noqa: PLW0603 - a cache
-    if not _found:
-        try:
-            _found = stat.S_ISSOCK(os.stat(JOURNAL_SOCKET).st_mode)
-        except OSError:
-            return False
-    return _found

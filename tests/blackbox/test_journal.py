@@ -294,6 +294,34 @@ def test_a_journal_that_nobody_reads(handler_for, backend, journald):
     ] * 2
 
 
+MANY = 700
+"""More than journald's queue has room for: net.unix.max_dgram_qlen, at most 512."""
+
+
+def test_a_journald_that_is_frozen(journal_handler, backend, journald, new_entries):
+    """It keeps no request and no process waiting; later it has what it could take, and the rest.
+
+    That is a line on stderr for each entry that it did not take, and their number.
+    """
+    backend.script(*[answer(200, b'["value"]')] * (MANY + 1))
+    handler, another = journal_handler(TCP), journal_handler(TCP)
+    with journald.frozen():
+        for _ in range(MANY):
+            assert handler.ask(TCP, REQUEST[TCP]) == b"200 value\n"
+        another.send(REQUEST[TCP])
+        finished = another.finish()
+    assert (finished.output, finished.status) == (b"200 value\n", 0)
+    assert finished.log.startswith("postfix-rest-inetd: tcp-lookup: key: found (")
+    log = handler.finish().log.splitlines()
+    *entries, last = new_entries()
+    found = [entry for entry in entries if own_fields(entry)["OUTCOME"] == "found"]
+    assert 0 < len(found) == MANY - len(log)
+    assert last["MESSAGE"].startswith(
+        f"journald did not take all entries of this process: {len(log)} missing. "
+    )
+    assert last["PRIORITY"] == WARNING
+
+
 def test_a_failed_action_that_closes(journal_handler, backend, new_entries):
     """`failure-action: close` leaves a trace in the journal, since Postfix sees none."""
     backend.script(answer(500))

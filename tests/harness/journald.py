@@ -18,6 +18,7 @@ import importlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -86,6 +87,16 @@ class Journald:
         """Remove all entries that have arrived so far, as journald does when it needs room."""
         self._journalctl("--rotate")
         self._journalctl("--directory=/run/log/journal", "--vacuum-files=1")
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """For as long, journald does nothing (SIGSTOP), as when it waits for its disk."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            os.waitpid(self._process.pid, os.WUNTRACED)
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """End journald."""

@@ -164,6 +164,7 @@ CONFIG = (
 
 ANSWERING = {"action", "answering", "deadline", "errors", "handler", "handover", "in_force"}
 ANSWERING |= {
+    "journal_socket",
     "json_reader",
     "log_entry",
     "regular_file",
@@ -222,7 +223,7 @@ def test_several_targets(mode, tmp_path):
 
 
 IMPORTERS = {
-    "systemd": {"journal", "admin.statistics.journal"},
+    "systemd": {"admin.statistics.journal"},
     "urllib3": {"backend.http_connection"},
     "textwrap": {"admin.ui.wrap"},
 }
