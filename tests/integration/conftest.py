@@ -21,6 +21,7 @@ import pytest
 from integration.good_machine import KEEP, PARAMETERS, RESTORE, TEMPLATES, Machine
 from integration.mail import set_up
 from integration.product import SOCKETS, configure, start
+from integration.served import Served
 
 from harness.container import RUNNING, CommandError, Container, why_impossible
 from harness.container_backend import answer, lookup
@@ -174,3 +175,11 @@ def machine(good_machine: Machine) -> Iterator[Machine]:
     good_machine.backend.set_routes({"/lookup": lookup({}), "/policy": answer("DUNNO")})
     yield good_machine
     good_machine.shell(RESTORE)
+
+
+@pytest.fixture
+def served(clean_container: Container) -> Iterator[Served]:
+    """Three endpoints that are served, and stored answers."""
+    ready = Served(clean_container)
+    with ready.backend:
+        yield ready
