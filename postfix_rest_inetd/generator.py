@@ -72,7 +72,7 @@ def main(
     else:
         _write_units(endpoints, listening, files, config_path)
     if (endpoints or listening) and systemd_version() >= _FIRST_VERSION_WITH_POLL_LIMIT:
-        files.write("postfix-rest-@.socket.d/20-poll-limit.conf", _POLL_LIMIT)
+        files.write("postfix-rest-@.socket.d/20-poll-limit.conf", _poll_limit())
     if problem is not None:
         _report(problem, config_path, files, are_written=endpoints is not None)
     if files.failures:
@@ -83,11 +83,22 @@ def main(
 # In a separate file, because systemd 252 warns of unknown keys.
 _POLL_LIMIT = """\
 [Socket]
-# Default 150 connections in 2 s, and a pause after them: mail would wait. No machine starts as many
-# as this; it remains as a brake on systemd itself, should accepting fail again and again.
-PollLimitIntervalSec=2
-PollLimitBurst=2000
+# How many connections to one address may start handlers in half a second; others wait in the queue
+# of the kernel. It is less than the machine can start (about 20 a second on each processor), so a
+# flood at one address leaves time for new connections to all others: on two processors, they are
+# answered within 0.5 s, and after up to 26 s without a limit. Open connections are not affected.
+PollLimitIntervalSec=500ms
+PollLimitBurst={burst}
 """
+_BURST_PER_PROCESSOR = 5
+# systemd itself is one process: its own default is 150 in 2 s.
+_MAX_BURST = 37
+
+
+def _poll_limit() -> str:
+    """The drop-in for all sockets; handlers have the processors that this program has."""
+    processors = len(os.sched_getaffinity(0))
+    return _POLL_LIMIT.format(burst=min(_BURST_PER_PROCESSOR * processors, _MAX_BURST))
 
 
 def _endpoints(config_path: str) -> tuple[list[Endpoint] | None, ConfigError | None]:

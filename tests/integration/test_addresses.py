@@ -705,7 +705,7 @@ def test_limits_stay_with_an_unusable_config(clean_container: Container, backend
     write_config(clean_container, BROKEN)
     clean_container.run("systemctl", "daemon-reload")
     assert show(clean_container, TCP, *limits) == before
-    assert before.get("PollLimitBurst", "2000") == "2000"
+    assert before.get("PollLimitIntervalUSec", "500ms") == "500ms"
 
 
 # -- what it costs

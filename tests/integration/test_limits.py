@@ -31,8 +31,8 @@ from harness.container import Container
 from harness.container_backend import Backend, lookup
 
 PORT = 9001
-BURST = 400
-"""More than the default trigger limit (200 in 2 s) and the default poll limit (150 in 2 s)."""
+BURST = 210
+"""More than the default trigger limit (200 in 2 s)."""
 HELD = 80
 """More than the default MaxConnections=, 64."""
 
@@ -40,13 +40,14 @@ SOCKET_LIMITS = {
     "MaxConnections": "1024",
     "MaxConnectionsPerSource": "0",
     "TriggerLimitIntervalUSec": "0",
-    "Backlog": "4096",
+    "Backlog": "256",
     "FreeBind": "yes",
     "KeepAlive": "yes",
     "RemoveOnStop": "yes",
     "StartLimitIntervalUSec": "0",
 }
-POLL_LIMIT = {"PollLimitIntervalUSec": "2s", "PollLimitBurst": "2000"}
+POLL_INTERVAL = "500ms"
+SLICE = "system-postfix_rest_inetd.slice"
 FIRST_WITH_POLL_LIMIT = 255
 
 ECHO = """
@@ -106,18 +107,25 @@ def test_sockets(clean_container: Container) -> None:
 
 @pytest.mark.usefixtures("backend")
 def test_poll_limit(clean_container: Container) -> None:
-    """The poll limit is raised where systemd has one; elsewhere its key is not even written."""
+    """A poll limit is set where systemd has one; elsewhere its key is not even written."""
     start(clean_container, TCP)
     version = int(clean_container.run("systemctl", "--version").stdout.split()[1])
-    expected = POLL_LIMIT if version >= FIRST_WITH_POLL_LIMIT else {}
-    assert show(clean_container, TCP, *POLL_LIMIT) == expected
     written = clean_container.run("systemctl", "cat", TCP).stdout
-    assert ("PollLimit" in written) == (expected != {})
+    found = show(clean_container, TCP, "PollLimitIntervalUSec", "PollLimitBurst")
+    if version < FIRST_WITH_POLL_LIMIT:
+        assert "PollLimit" not in written
+        assert found == {}
+    else:
+        assert found["PollLimitIntervalUSec"] == POLL_INTERVAL
+        assert f"PollLimitBurst={found['PollLimitBurst']}\n" in written
 
 
 @pytest.mark.usefixtures("backend")
 def test_handler(clean_container: Container) -> None:
-    """A handler's limits: failed ones are forgotten, and tasks, memory and stopping are bounded."""
+    """A handler's limits: failed ones are forgotten, and tasks, memory and stopping are bounded.
+
+    The memory of all handlers together is bounded as well, by a share of that of the machine.
+    """
     start(clean_container, TCP)
     with connect(clean_container, PORT) as connection:
         connection.sendall(b"get x\n")
@@ -130,8 +138,15 @@ def test_handler(clean_container: Container) -> None:
             "TimeoutStopUSec": "1min 35s",
             "RuntimeMaxUSec": "infinity",
             "StandardError": "journal",
+            "OOMScoreAdjust": "500",
+            "Slice": SLICE,
         }
         assert show(clean_container, instance, *expected) == expected
+        memory = int(
+            clean_container.shell("sed -n 's/^MemTotal: *\\([0-9]*\\) kB$/\\1/p' /proc/meminfo")
+        )
+        bound = int(show(clean_container, SLICE, "MemoryMax")["MemoryMax"]) / 1024
+        assert bound == pytest.approx(0.75 * memory, rel=0.01)
     wait_for_no_handlers(clean_container)
 
 
@@ -140,7 +155,7 @@ def test_handler(clean_container: Container) -> None:
 
 @pytest.mark.usefixtures("backend")
 def test_burst(clean_container: Container) -> None:
-    """Four hundred connections at once: each is served, and the socket goes on listening.
+    """Many connections at once: each is served, and the socket goes on listening.
 
     With a handler that is quicker than ours, as it is systemd whose patience is tried.
     """

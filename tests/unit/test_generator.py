@@ -299,6 +299,17 @@ def test_listening_sockets_keep_their_addresses(tmp_path, monkeypatch, content):
     assert kept == expected
 
 
+@pytest.mark.parametrize(("processors", "burst"), [(1, 5), (2, 10), (7, 35), (8, 37), (64, 37)])
+def test_poll_limit(tmp_path, monkeypatch, processors, burst):
+    """An address starts ten handlers a second for each processor, and at most 74."""
+    monkeypatch.setattr(generator, "systemd_version", lambda: 255)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(processors)))
+    _, files = run(tmp_path, [endpoint()])
+    lines = files["postfix-rest-@.socket.d/20-poll-limit.conf"].splitlines()
+    settings = [line for line in lines if line and not line.startswith("#")]
+    assert settings == ["[Socket]", "PollLimitIntervalSec=500ms", f"PollLimitBurst={burst}"]
+
+
 # -- what listens and is not in config.json any more
 
 
