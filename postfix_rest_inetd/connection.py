@@ -6,6 +6,9 @@
 - SIGTERM does not interrupt a request. It ends the next wait for input, once there is nothing left
   to read. So no request that has arrived is lost when a handler is stopped. SIGTERM is blocked
   while one program replaces another (restart.py), and ends the new one if it has come before.
+- Once a request has begun, the client has PATIENCE_SEC to send the rest of it, and as long again to
+  take the reply. So a client that sends half a request, or never reads, cannot keep a process with
+  all of its modules for good.
 - A client that has gone away (ECONNRESET, EPIPE) is the same as end of file.
 - fd 0 and 1 may be one socket (inetd), two pipes or a terminal. If the program that opened them has
   left them in non-blocking mode, they are set to blocking mode.
@@ -23,6 +26,10 @@ import select
 from time import monotonic
 
 PIECE_BYTES = 65536
+# Postfix's clients send a request as one piece, and wait for this long when they write or read:
+# DICT_TCP_TMOUT in util/dict_tcp.c, DICT_SOCKMAP_DEF_TIMEOUT in util/dict_sockmap.c, and
+# smtpd_policy_service_timeout. After that, they close the connection.
+PATIENCE_SEC = 100.0
 LINGER_SEC = 2.0
 LINGER_BYTES = 4 * 1024 * 1024
 
@@ -43,7 +50,7 @@ class Connection:
         restarted: was it the connection of an earlier program in this process (restart.py)?
     """
 
-    __slots__ = ("_poll", "_taken", "_terminating", "_wakeup", "restarted")
+    __slots__ = ("_poll", "_taken", "_terminating", "_until", "_wakeup", "restarted")
 
     def __init__(self) -> None:
         """Take over fd 0, fd 1 and SIGTERM."""
@@ -53,6 +60,7 @@ class Connection:
         self._wakeup, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._terminating = False
         self._taken = b""
+        self._until = 0.0  # when the rest of a request must have arrived; 0 between requests
         _signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
         _signal.signal(_signal.SIGTERM, _ignore)
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # for a trial on a terminal
@@ -111,6 +119,23 @@ class Connection:
         except (ConnectionError, TimeoutError):
             return b""
 
+    def read_rest(self) -> bytes | None:
+        """The next input of a request of which a part has arrived; None if it takes too long.
+
+        It is counted from the first call after begin_request(). SIGTERM does not interrupt it.
+        """
+        now = monotonic()
+        self._until = self._until or now + PATIENCE_SEC
+        poll = select.poll()
+        poll.register(_IN, select.POLLIN)
+        if not poll.poll(max(0.0, self._until - now) * 1000):
+            return None
+        return self.read()
+
+    def begin_request(self) -> None:
+        """Whatever has arrived of the next request, it has all of its time."""
+        self._until = 0.0
+
     def hold_termination(self) -> None:
         """Block SIGTERM, also for a program that replaces this one; it gets one that has come."""
         _mask_termination(_signal.SIG_BLOCK)
@@ -126,13 +151,32 @@ class Connection:
         return _mask_termination(_signal.SIG_UNBLOCK)
 
     def write(self, data: bytes) -> bool:
-        """Send all of `data`; False when the client has gone away."""
-        view = memoryview(data)
+        """Send all of `data`; False when the client has gone away, or does not take it in time."""
+        os.set_blocking(_OUT, False)
         try:
-            while view:
-                view = view[os.write(_OUT, view) :]
+            sent = os.write(_OUT, data)
+            return sent == len(data) or self._write_rest(memoryview(data)[sent:])
+        except BlockingIOError:
+            return self._write_rest(memoryview(data))
         except (ConnectionError, TimeoutError):
             return False
+        finally:
+            os.set_blocking(_OUT, True)
+
+    def _write_rest(self, view: memoryview) -> bool:
+        """As write(), for what the kernel did not take at once."""
+        until = monotonic() + PATIENCE_SEC
+        poll = select.poll()
+        poll.register(_OUT, select.POLLOUT)
+        while view:
+            if not poll.poll(max(0.0, until - monotonic()) * 1000):
+                return False
+            try:
+                view = view[os.write(_OUT, view) :]
+            except BlockingIOError:  # another process writes as well
+                continue
+            except (ConnectionError, TimeoutError):
+                return False
         return True
 
     def linger(self) -> None:

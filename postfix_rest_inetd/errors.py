@@ -53,6 +53,12 @@ class ProtocolError(ExpectedError):
         self.reply_text = reply_text
 
 
+class LateError(ExpectedError):
+    """The client did not send the rest of a request in time. It gets no reply."""
+
+    outcome = model.BROKEN_REQUEST
+
+
 class BackendError(ExpectedError):
     """No usable answer came from the backend.
 

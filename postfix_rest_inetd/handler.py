@@ -5,7 +5,8 @@ In all cases:
 
 - Each request gets exactly one reply, in order, and nothing else is written.
 - The handler does not close the connection first, except after a broken request, after a failure if
-  `failure-action` is `close`, on SIGTERM between requests, or after an internal error.
+  `failure-action` is `close`, on SIGTERM between requests, after an internal error, or when the
+  client has not sent the rest of a request, or taken a reply, within PATIENCE_SEC (connection.py).
 - The configuration in force when a request arrives decides how it is answered (in_force.py).
   Without a usable configuration, now or before, every request gets a temporary error. The journal
   gets the reason once, and the number of affected requests.
@@ -30,8 +31,8 @@ from . import (
     restart,
     verdict,
 )
-from .connection import IDLE, READY, Connection
-from .errors import ProtocolError
+from .connection import IDLE, PATIENCE_SEC, READY, Connection
+from .errors import LateError, ProtocolError
 from .in_force import InForce, Options
 from .protocols import OF_TOO_FEW_BYTES, codec_of, recognise
 
@@ -69,6 +70,10 @@ def serve(
         answers.give_up(error)
     try:
         return _converse(connection, answers)
+    except LateError as error:
+        # No reply: a client that still reads could take it for that to another request.
+        answers.broken(error)
+        return answers.status
     finally:
         answers.tell()
 
@@ -217,7 +222,7 @@ class _Answers:
             name, mode = last.endpoint.name, last.endpoint.mode
             journal.send(log_entry.of_trouble(name, mode, model.UNUSABLE_CACHE, problem))
 
-    def broken(self, error: ProtocolError) -> None:
+    def broken(self, error: ProtocolError | LateError) -> None:
         """Report a broken request."""
         endpoint = self._in_force.endpoint
         name, mode = ("", self.mode) if endpoint is None else (endpoint.name, endpoint.mode)
@@ -260,7 +265,7 @@ def _begin(connection: Connection, answers: _Answers) -> bytes:
     data = connection.read()
     mode = answers.mode or recognise(data)
     while mode is None:
-        more = connection.read()
+        more = _rest(connection)
         data += more
         mode = recognise(data) if more else OF_TOO_FEW_BYTES
     answers.speak(mode)
@@ -279,11 +284,15 @@ def _converse(connection: Connection, answers: _Answers) -> int:
                 wire = answers.answer(codec, request)
                 delivered = wire is not None and connection.write(wire)
                 answers.record()
+                connection.begin_request()
                 if not delivered or answers.status != EXIT_OK:
                     return answers.status
-            if not decoder.pending and not _wait(connection, answers):
+            if decoder.pending:
+                data = _rest(connection)
+            elif _wait(connection, answers):
+                data = connection.read()
+            else:
                 break
-            data = connection.read()
         decoder.end()
     except ProtocolError as error:
         answers.broken(error)
@@ -291,6 +300,18 @@ def _converse(connection: Connection, answers: _Answers) -> int:
         if connection.write(codec.encode(reply)):
             connection.linger()
     return answers.status
+
+
+def _rest(connection: Connection) -> bytes:
+    """More of a request that has begun; empty at end of file.
+
+    Raises:
+        LateError: the client takes too long.
+    """
+    data = connection.read_rest()
+    if data is None:
+        raise LateError(f"its rest did not arrive within {PATIENCE_SEC:g} s")
+    return data
 
 
 def _wait(connection: Connection, answers: _Answers) -> bool:

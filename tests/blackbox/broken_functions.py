@@ -56,6 +56,21 @@ def slow_function(module: str, name: str, seconds: float) -> tuple[str, str]:
     return "-c", _SLOW_CODE.format(arguments=arguments)
 
 
+_CONSTANT_CODE = """
+import importlib, json, runpy, sys
+module, name, value = json.loads({arguments!r})
+setattr(importlib.import_module(module), name, value)
+sys.argv[0] = "postfix_rest_inetd"
+runpy.run_module("postfix_rest_inetd", run_name="__main__", alter_sys=True)
+"""
+
+
+def other_constant(module: str, name: str, value: float) -> tuple[str, str]:
+    """The interpreter's arguments for a handler in which MODULE's NAME is VALUE."""
+    arguments = json.dumps([f"postfix_rest_inetd.{module}", name, value])
+    return "-c", _CONSTANT_CODE.format(arguments=arguments)
+
+
 def without_module(name: str) -> tuple[str, str]:
     """The interpreter's arguments for a handler that finds no module NAME."""
     return "-c", (
