@@ -40,6 +40,7 @@ class KeyRecorder:
     ) -> None:
         self.maps = tuple(tables)
         self._asked: list[tuple[str, str, str]] = []
+        self._is_read = threading.Event()
         path = f"{_QUEUE_DIRECTORY}/{SOCKET}"
         container.run("rm", "-f", path, f"{path}.login")
         program = ["/usr/bin/python3", "-I", "-c", _PROGRAM.read_text(encoding="utf-8"), path]
@@ -63,7 +64,12 @@ class KeyRecorder:
         return f"socketmap:unix:{SOCKET}:{name}"
 
     def take(self) -> Asked:
-        """The lookups since the last call."""
+        """The lookups since the last call: all that have been answered."""
+        assert self._process.stdin is not None
+        self._is_read.clear()
+        self._process.stdin.write(b"\n")
+        self._process.stdin.flush()
+        assert self._is_read.wait(WAIT_SEC), "the tables do not say what they were asked"
         taken = self._asked
         self._asked = []
         found: Asked = {}
@@ -75,8 +81,11 @@ class KeyRecorder:
 
     def _read(self, stream: IO[bytes]) -> None:
         for line in stream:
-            program, name, key = json.loads(line)
-            self._asked.append((program, name, key))
+            asked = json.loads(line)
+            if asked is None:
+                self._is_read.set()
+            else:
+                self._asked.append(tuple(asked))
 
     def __enter__(self) -> Self:
         return self

@@ -9,7 +9,7 @@ suffix `.login`, an authentication server in Dovecot's protocol that lets everyb
 One JSON object on stdin: {MAP: {KEY: VALUE}}, what is found; null is an error. On stdout,
 one a line, in the order of events: {"ports": {MAP: PORT}} first, then for each request
 [PROGRAM, MAP, KEY], where PROGRAM is the name of the process that asks through the unix socket, and
-empty for a tcp_table. The end of stdin ends it.
+empty for a tcp_table. For each further line on stdin, it says null. The end of stdin ends it.
 """
 
 import json
@@ -111,7 +111,8 @@ def main() -> None:
     for server in (unix, login, *servers):
         threading.Thread(target=server.serve_forever, daemon=True).start()
     _say({"ports": ports})
-    sys.stdin.read()
+    for _ in sys.stdin:
+        _say(None)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from integration.outage import (
     serve,
     source,
 )
-from integration.product import SOCKETMAP, TCP, ask, socketmap_request, start, wait_until
+from integration.product import SOCKETMAP, TCP, WAIT_SEC, ask, socketmap_request, start, wait_until
 
 from harness.container import Container
 from harness.container_backend import Backend
@@ -95,7 +95,7 @@ def test_mail_during_an_outage(
 
     backend.start()
     back = time.monotonic()
-    wait_until(lambda: is_fresh_again(container), "fresh answers", BACK_OFF_SEC + 1)
+    wait_until(lambda: is_fresh_again(container), "fresh answers", BACK_OFF_SEC + WAIT_SEC)
     took = time.monotonic() - back
     drain(container)
     assert stored(container) == sorted([*MAILBOXES * 4, LATER])

@@ -20,7 +20,7 @@ from integration.outage import (
     send,
     serve,
 )
-from integration.product import wait_until
+from integration.product import WAIT_SEC, wait_until
 
 from harness.container import Container
 from harness.container_backend import Backend
@@ -106,7 +106,9 @@ def test_first_goes_down(clean_container: Container, backends: Pair, how: str) -
 
     mend_it(first)
     back = container.journal.cursor()
-    wait_until(lambda: is_preferred(container, backends), "the first backend", BACK_OFF_SEC + 1)
+    wait_until(
+        lambda: is_preferred(container, backends), "the first backend", BACK_OFF_SEC + WAIT_SEC
+    )
     assert outcomes(container, back) <= ALL_IS_WELL
 
 

