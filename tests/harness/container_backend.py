@@ -4,7 +4,7 @@
 It is a process of its own (container_backend_program.py, run by the container's Python) and can be
 stopped and started again on the same port, as real backends are while mail flows. Its record is
 kept. Frozen, it does not answer, while the kernel accepts connections for it. `answer`, `lookup`,
-`permitting`, `held`, `guarded` and `dropped` make routes.
+`maps`, `actions`, `permitting`, `held`, `guarded` and `dropped` make routes.
 """
 
 from __future__ import annotations
@@ -74,9 +74,14 @@ def guarded(route: Route, *tokens: str) -> Route:
     return {**route, "tokens": tokens}
 
 
-def dropped() -> Route:
-    """Each request is read, and the connection closed without an answer."""
-    return {"drop": True}
+def dropped(raw: str = "", *, with_reset: bool = False) -> Route:
+    """Each request is read, RAW sent as it is, and the connection closed, or reset."""
+    return {"raw": raw, "reset": with_reset}
+
+
+def actions(attribute: str, table: Mapping[str, str], otherwise: str = "DUNNO") -> Route:
+    """A policy service: the action in TABLE for what the request has in ATTRIBUTE."""
+    return {"actions": dict(table), "attribute": attribute, "otherwise": otherwise}
 
 
 class Backend:

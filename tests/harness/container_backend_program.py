@@ -12,12 +12,16 @@ import base64
 import contextlib
 import json
 import os
+import socket
+import struct
 import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
+
+_AT_ONCE = struct.pack("ii", 1, 0)
 
 _output = threading.Lock()
 _released = threading.Condition()
@@ -41,7 +45,10 @@ def _route_of(path: str, query: str) -> dict[str, Any]:
     return {**route, **chosen}
 
 
-def _answer(route: dict[str, Any], query: str) -> tuple[int, bytes]:
+def _answer(route: dict[str, Any], query: str, body: bytes) -> tuple[int, bytes]:
+    if "actions" in route:
+        value = _parameter(route["attribute"], body.decode())
+        return 200, route["actions"].get(value, route["otherwise"]).encode()
     if "table" not in route:
         return route["status"], route["body"].encode()
     values = route["table"].get(_parameter("key", query))
@@ -69,10 +76,19 @@ class _Handler(BaseHTTPRequestHandler):
         if headers.get("x-auth-token") not in route.get("tokens", [headers.get("x-auth-token")]):
             route = {"status": 403, "body": ""}
         time.sleep(route.get("delay_sec", 0))
-        if route.get("drop"):
-            self.close_connection = True
-            return
-        self._respond(*_answer(route, query), route.get("headers", {}))
+        self.close_connection = "raw" in route
+        if "raw" in route:
+            self._break_off(route["raw"].encode("latin-1"), with_reset=route["reset"])
+        else:
+            self._respond(*_answer(route, query, body), route.get("headers", {}))
+
+    def _break_off(self, data: bytes, *, with_reset: bool) -> None:
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(data)
+            if with_reset:
+                # What socketserver does at the end would send a FIN first.
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+                os.close(self.connection.detach())
 
     def _respond(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         # A handler whose deadline has passed is gone; that is its right.

@@ -13,7 +13,7 @@ import pytest
 from integration.product import wait_until
 
 from harness.container import CommandError, Container
-from harness.container_backend import Backend, answer, dropped, held, lookup, permitting
+from harness.container_backend import Backend, actions, answer, dropped, held, lookup, permitting
 
 HERE = Path(__file__).parent
 VERSIONS = {
@@ -22,13 +22,13 @@ VERSIONS = {
 }
 
 FETCH = """
-import sys, urllib.error, urllib.request
+import http.client, sys, urllib.error, urllib.request
 try:
     with urllib.request.urlopen(urllib.request.Request(sys.argv[1], data=None)) as response:
         print(response.status, response.read().decode())
 except urllib.error.HTTPError as error:
     print(error.code, error.read().decode())
-except OSError as error:
+except (OSError, http.client.HTTPException) as error:
     print(type(getattr(error, "reason", error)).__name__)
 """
 
@@ -249,9 +249,31 @@ def test_backend_holds(container: Container, backend: Backend) -> None:
 
 
 def test_backend_drops(container: Container, backend: Backend) -> None:
-    """A dropped request ends without an answer."""
-    backend.set_routes({"/dropped": dropped()})
-    assert fetch(container, backend.url("/dropped")) == "RemoteDisconnected"
+    """A dropped request ends without an answer, or in the middle of one, in either way."""
+    begun = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbeg"
+    routes = {
+        "/dropped": dropped(),
+        "/reset": dropped(with_reset=True),
+        "/begun": dropped(begun),
+        "/begun-and-reset": dropped(begun, with_reset=True),
+    }
+    backend.set_routes(routes)
+    assert [fetch(container, backend.url(path)) for path in routes] == [
+        "RemoteDisconnected",
+        "ConnectionResetError",
+        "IncompleteRead",
+        "ConnectionResetError",
+    ]
+
+
+def test_backend_acts(container: Container, backend: Backend) -> None:
+    """A policy service answers by an attribute of the request."""
+    backend.set_routes({"/policy": actions("sender", {"a@b": "REJECT no"})})
+    program = "import sys, http.client as h; c = h.HTTPConnection('127.0.0.1', int(sys.argv[1]))\n"
+    program += "for who in 'ac': c.request('POST', '/policy', 'x=1&sender=' + who + '%40b'); "
+    program += "r = c.getresponse(); print(r.status, r.read().decode())"
+    done = container.run("python3", "-c", program, str(backend.port))
+    assert done.stdout == "200 REJECT no\n200 DUNNO\n"
 
 
 def test_backend_freezes(container: Container, backend: Backend) -> None:
