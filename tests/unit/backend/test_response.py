@@ -13,7 +13,6 @@ from postfix_rest_inetd.backend.response import (
     BROKEN_OFF,
     MAX_FIELDS,
     MAX_HEAD_BYTES,
-    MAX_INTERIM,
     ResponseReader,
 )
 from postfix_rest_inetd.errors import InvalidDataError, UnreachableError
@@ -95,6 +94,18 @@ GOOD = {
     "blanks around a value": (OK + b"Content-Length:\t 3 \t\r\n\r\nabc", (200, b"abc", True)),
     "a name in capitals": (OK + b"CONTENT-LENGTH:3\r\n\r\nabc", (200, b"abc", True)),
     "a field in two lines": (OK + b"Content-Length:\r\n 3\r\n\r\nabc", (200, b"abc", True)),
+    "a field in two lines, by a tab": (
+        OK + b"Content-Length:\r\n\t3\r\n\r\nabc",
+        (200, b"abc", True),
+    ),
+    "a length of as many digits as there may be": (
+        OK + b"Content-Length: 0000000000000003\r\n\r\nabc",
+        (200, b"abc", True),
+    ),
+    "an option that ends like another": (
+        OK + b"Connection: Xclose\r\nContent-Length: 0\r\n\r\n",
+        (200, b"", True),
+    ),
     "a body that 204 cannot have": (
         b"HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n",
         (204, b"", True),
@@ -110,7 +121,7 @@ GOOD = {
         (200, b"a", True),
     ),
     "as many interim responses as there may be": (
-        b"HTTP/1.1 103 x\r\n\r\n" * MAX_INTERIM + OK + b"Content-Length: 0\r\n\r\n",
+        b"HTTP/1.1 103 x\r\n\r\n" * 20 + OK + b"Content-Length: 0\r\n\r\n",
         (200, b"", True),
     ),
     "another protocol, which nobody has asked for": (
@@ -118,6 +129,11 @@ GOOD = {
         (101, b"", False),
     ),
     "chunked": (CHUNKED + b"2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", (200, b"abc", True)),
+    "chunks with bare newlines": (CHUNKED + b"2\nab\n1\nc\n0\n\n", (200, b"abc", True)),
+    "a chunk's length of as many digits as there may be": (
+        CHUNKED + b"0000000000000003\r\nabc\r\n0\r\n\r\n",
+        (200, b"abc", True),
+    ),
     "no chunk": (CHUNKED + b"0\r\n\r\n", (200, b"", True)),
     "chunks with extensions": (CHUNKED + b"02 ;x=y\r\nab\r\n0;z\r\n\r\n", (200, b"ab", True)),
     "trailers": (CHUNKED + b"A\r\n0123456789\r\n0\r\nX: y\r\n\r\n", (200, b"0123456789", True)),
@@ -133,7 +149,15 @@ GOOD = {
     "too long": (OK + b"Content-Length: 21\r\n\r\n" + b"x" * 21, (200, b"x" * 21, False)),
     "far too long": (OK + b"Content-Length: 999\r\n\r\n" + b"x" * 99, (200, b"x" * 21, False)),
     "too long until the close": (OK + b"\r\n" + b"x" * 40, (200, b"x" * 21, False)),
+    "just not too long in chunks": (
+        CHUNKED + b"14\r\n" + b"x" * 20 + b"\r\n0\r\n\r\n",
+        (200, b"x" * 20, True),
+    ),
     "too long in chunks": (CHUNKED + b"28\r\n" + b"x" * 40, (200, b"x" * 21, False)),
+    "too long in the second chunk": (
+        CHUNKED + b"5\r\nxxxxx\r\n28\r\n" + b"x" * 40,
+        (200, b"x" * 21, False),
+    ),
 }
 
 
@@ -182,6 +206,9 @@ CODINGS = {
     "none": (b"", False),
     "gzip": (b"Content-Encoding: gzip\r\n", True),
     "several": (b"Content-Encoding: x\r\ncontent-encoding: identity,\tBR \r\n", True),
+    "several without blanks": (b"Content-Encoding: gzip,identity\r\n", True),
+    "one that ends like gzip": (b"Content-Encoding: xXgzip,Xgzip\r\n", False),
+    "one behind a form feed, which is no blank": (b"Content-Encoding: x,\fgzip\r\n", False),
     "identity": (b"Content-Encoding: identity\r\n", False),
     "a character set": (b"Content-Encoding: utf-8\r\n", False),
     "a transfer coding": (b"Transfer-Encoding: chunked\r\nX-Content-Encoding: gzip\r\n", False),
@@ -215,6 +242,10 @@ CACHING_FIELDS = {
         {b"cache-control": b'a,,b="c"', b"vary": b"x"},
     ),
     "a folded line": (b"Cache-Control: a,\r\n b\r\n", {b"cache-control": b"a, b"}),
+    "a line folded by a tab": (b"Cache-Control: a,\n\tb\r\n", {b"cache-control": b"a, b"}),
+    "a value with colons": (b"Date: 12:34:56\r\n", {b"date": b"12:34:56"}),
+    "a value in capitals": (b"Vary: X-A, X\r\n", {b"vary": b"X-A, X"}),
+    "a form feed, which is no blank": (b"Vary: \fx\f \r\n", {b"vary": b"\fx\f"}),
     "names that begin like them": (b"Cache-Control-X: a\r\nX-Vary: b\r\n", {}),
 }
 
@@ -264,8 +295,8 @@ BAD = {
         "its status is not a number of three digits",
     ),
     "too many interim responses": (
-        b"HTTP/1.1 103 x\r\n\r\n" * (MAX_INTERIM + 1) + OK + b"\r\n",
-        f"it has more than {MAX_INTERIM} interim responses before it",
+        b"HTTP/1.1 103 x\r\n\r\n" * 21 + OK + b"\r\n",
+        "it has more than 20 interim responses before it",
     ),
     "a long status": (b"HTTP/1.1 2000 OK\r\n\r\n", "its status is not a number of three digits"),
     "a status below 100": (b"HTTP/1.1 099 x\r\n\r\n", "its status is not a number of three digits"),
@@ -299,6 +330,14 @@ BAD = {
         OK + b"Content-Length: " + b"1" * 17 + b"\r\n\r\n",
         "its Content-Length is not a number",
     ),
+    "a length behind a form feed": (
+        OK + b"Content-Length: 3,\f3\r\n\r\nabc",
+        "its Content-Length is not a number",
+    ),
+    "a length with a letter": (
+        OK + b"Content-Length: 3X\r\n\r\nabc",
+        "its Content-Length is not a number",
+    ),
     "another coding": (
         OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
         "its transfer coding is unknown",
@@ -311,6 +350,11 @@ BAD = {
     "a negative chunk": (CHUNKED + b"-1\r\n", "the length of a chunk is not a number"),
     "a chunk in Python's hexadecimal": (
         CHUNKED + b"0x1\r\n",
+        "the length of a chunk is not a number",
+    ),
+    "a chunk with a letter": (CHUNKED + b"3X\r\nabc", "the length of a chunk is not a number"),
+    "a chunk before a form feed": (
+        CHUNKED + b"3\f\r\nabc",
         "the length of a chunk is not a number",
     ),
     "an endless chunk": (CHUNKED + b"1" * 17 + b"\r\n", "the length of a chunk is not a number"),
@@ -349,6 +393,45 @@ def test_large_head():
     with pytest.raises(InvalidDataError, match="its header is larger than 65536 bytes"):
         ResponseReader(stream).begin()
     assert len(stream.pieces) > 1000 - MAX_HEAD_BYTES // 1024 - 1
+
+
+def test_the_limit_of_a_head():
+    """A head has at most 65536 bytes, with its empty line; it does not matter that all are there."""
+    end = b"\r\nContent-Length: 0\r\n\r\n"
+    head = (OK + b"A: ").ljust(65536 - len(end), b"x") + end
+    assert read(head) == (200, b"", True)
+    for raw in (head.replace(b"A: ", b"A: x"), head.replace(b"\r\n\r\n", b"\r\nx:")):
+        with pytest.raises(InvalidDataError, match="its header is larger than 65536 bytes"):
+            read(raw)
+
+
+def test_the_limit_of_a_line_in_chunks():
+    """The line before a chunk has at most 4096 bytes, its end included."""
+    line = b"1;".ljust(4094, b"x") + b"\r\n"
+    rest = b"a\r\n0\r\n\r\n"
+    assert read(CHUNKED + line + rest) == (200, b"a", True)
+    for raw in (line.replace(b"1;", b"1;x") + rest, b"1;".ljust(4096, b"x")):
+        with pytest.raises(InvalidDataError, match="there is a line without end in its chunks"):
+            read(CHUNKED + raw)
+
+
+KEPT_FOR = {
+    "nothing": (b"", None),
+    "a time": (b"Keep-Alive: timeout=5\r\n", 5),
+    "a name in capitals, and a time in quotes": (b'Keep-Alive: max=9 , TIMEOUT = "5"\r\n', 5),
+    "a name that ends like it": (b"Keep-Alive: Xtimeout=5\r\n", None),
+    "a form feed, which is no blank": (b"Keep-Alive: \ftimeout=5\r\n", None),
+    "a time with a letter": (b"Keep-Alive: timeout=5X\r\n", None),
+    "two times in one": (b"Keep-Alive: timeout=5=6, timeout=7\r\n", None),
+}
+
+
+@pytest.mark.parametrize("fields, seconds", table(KEPT_FOR))
+def test_keep_alive(fields, seconds):
+    """How long a backend keeps the connection, where it can be read without a doubt."""
+    response = ResponseReader(Stream(OK + fields + b"\r\n"))
+    response.begin()
+    assert response.keep_alive_sec() == seconds
 
 
 TRUNCATED = [
