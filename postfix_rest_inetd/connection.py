@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The client's connection on fd 0 and 1: blocking reads and writes, SIGTERM between requests.
 
-- Between requests, a read waits as long as the client keeps the connection open; nothing here closes
-  it first. When Postfix finds a connection closed, it waits a second or fails a lookup.
+- Between requests, a read waits as long as the client keeps the connection open: nothing here
+  closes it first. When Postfix finds a connection closed, it waits a second or fails a lookup.
 - SIGTERM does not interrupt a request. It ends the next wait for input, once there is nothing left
   to read. So no request that has arrived is lost when a handler is stopped. SIGTERM is blocked
   while one program replaces another (restart.py), and ends the new one if it has come before.
