@@ -92,7 +92,7 @@ def during(served: Served, fault: Fault) -> Iterator[None]:
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_fault(served: Served, fault: Fault) -> None:
-    """Connections that are open, and new ones, are answered; what is wrong is said once, rightly."""
+    """Open connections and new ones are answered; what is wrong is told, and nothing else."""
     container = served.container
     since = container.journal.cursor()
     with served.kept() as kept:
@@ -109,7 +109,7 @@ def test_fault(served: Served, fault: Fault) -> None:
 
 
 def test_reload_on_a_full_run(served: Served) -> None:
-    """systemd refuses to reload, and nothing changes; sockets can be restarted all the same."""
+    """A refused reload changes nothing, and sockets can be restarted all the same."""
     container = served.container
     with during(served, FAULTS["/run is full"]):
         container.run("touch", CONFIG)

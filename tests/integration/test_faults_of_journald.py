@@ -64,9 +64,8 @@ def test_frozen(served: Served) -> None:
     with contextlib.ExitStack() as stack:
         with served.kept() as kept, undone(container, FREEZE, THAW):
             asked = 3
-            connections = []
-            for _ in range(count):
-                connections.append(stack.enter_context(connect(container, PORTS[0])))
+            made = (connect(container, PORTS[0]) for _ in range(count))
+            connections = [stack.enter_context(connection) for connection in made]
             for _ in range(REQUESTS // count):
                 for connection in connections:
                     connection.sendall(b"get x\n")
@@ -94,7 +93,7 @@ def test_frozen(served: Served) -> None:
 
 
 def test_down(served: Served) -> None:
-    """Without journald and its sockets, all is answered; a journald that comes back has the rest."""
+    """Without journald and its sockets, all is answered; later the journal has the rest."""
     container = served.container
     since = container.journal.cursor()
     with served.kept() as kept:
@@ -127,7 +126,7 @@ def test_restarts(served: Served) -> None:
 
 
 def test_rate_limit(served: Served) -> None:
-    """journald drops what is too much for it and says so; nobody else notices."""
+    """What is too much for journald is dropped, and it says so; nobody else notices."""
     container = served.container
     container.write(LIMIT, "[Journal]\nRateLimitIntervalSec=5s\nRateLimitBurst=2\n")
     since = container.journal.cursor()

@@ -52,11 +52,11 @@ def backend(clean_container: Container) -> Iterator[Backend]:
 
 
 @contextlib.contextmanager
-def taken(container: Container) -> Iterator[None]:
-    """PORT is somebody else's for as long."""
+def taken(container: Container, port: int = PORT) -> Iterator[None]:
+    """The port is somebody else's for as long."""
 
     def listen() -> socket.socket:
-        return socket.create_server(("127.0.0.1", PORT))
+        return socket.create_server(("127.0.0.1", port))
 
     with in_network(container, listen):
         yield
@@ -136,17 +136,22 @@ def test_stop_ends_the_revival(clean_container: Container) -> None:
 
 
 @pytest.mark.usefixtures("backend")
-def test_replacement_ends_the_revival(clean_container: Container) -> None:
+@pytest.mark.parametrize(
+    "replacement, port, others", [(OTHER, OTHER_PORT, PORT), (MAIL_BOX, PORT, OTHER_PORT)]
+)
+def test_replacement_ends_the_revival(
+    clean_container: Container, replacement: str, port: int, others: int
+) -> None:
     """A socket started in the place of the failed one is not pushed aside by a revival."""
     revival = f"revive-postfix-rest@{TCP}.service"
     since = clean_container.journal.cursor()
-    with taken(clean_container):
+    with taken(clean_container, others):
         fail_to_start(clean_container, TCP)
         delays(clean_container, since, TCP, 1)
-        start(clean_container, OTHER)
+        start(clean_container, replacement)
     wait_until(lambda: state(clean_container, revival) == "inactive", "the end of the revival")
-    assert [state(clean_container, unit) for unit in (TCP, OTHER)] == ["failed", "active"]
-    assert ask(clean_container, OTHER_PORT, b"get x\n") == b"200 y\n"
+    assert [state(clean_container, unit) for unit in (TCP, replacement)] == ["failed", "active"]
+    assert ask(clean_container, port, b"get x\n") == b"200 y\n"
 
 
 # -- handlers
