@@ -90,14 +90,18 @@ def encode(fields: dict[str, str]) -> bytes:
 
     Paths may hold bytes that are not UTF-8. Python keeps them as surrogates, which are escaped.
     """
-    lines = []
-    for name, text in fields.items():
-        value = text.encode(errors="backslashreplace")
-        if b"\n" in value:
-            lines.append(b"%s\n%s%s\n" % (name.encode(), len(value).to_bytes(8, "little"), value))
-        else:
-            lines.append(b"%s=%s\n" % (name.encode(), value))
-    return b"".join(lines)
+    lines = [f"{name}={value}\n" for name, value in fields.items()]
+    text = "".join(lines)
+    if text.count("\n") == len(lines):
+        return text.encode(errors="backslashreplace")
+    return b"".join([_encode_field(name, value) for name, value in fields.items()])
+
+
+def _encode_field(name: str, text: str) -> bytes:
+    value = text.encode(errors="backslashreplace")
+    if b"\n" in value:
+        return b"%s\n%s%s\n" % (name.encode(), len(value).to_bytes(8, "little"), value)
+    return b"%s=%s\n" % (name.encode(), value)
 
 
 def _send(connection: _socket.socket, entry: bytes) -> None:
