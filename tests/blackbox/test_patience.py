@@ -80,13 +80,14 @@ def test_silence(handler_for, backend, mode):
 def test_pieces(handler_for, backend):
     """Each request has the whole time, whenever an earlier one in pieces has begun."""
     patience_sec = 2.0
-    backend.script(*[answer(200, FOUND_BODY[POLICY])] * 2)
+    backend.script(*[answer(200, FOUND_BODY[POLICY])] * 3)
     code = other_constant("connection", "PATIENCE_SEC", patience_sec)
     handler = handler_for(POLICY, launch_with={"code": code})
+    assert handler.ask(POLICY, REQUEST[POLICY]) == FOUND[POLICY]
     for silence_sec in (0, patience_sec):
         assert not handler.pending(silence_sec)
         handler.send(REQUEST[POLICY][:9])
-        assert not handler.pending(0.1)
+        assert not handler.pending(0.3)
         handler.send(REQUEST[POLICY][9:])
         assert handler.read_reply(POLICY) == FOUND[POLICY]
 

@@ -144,7 +144,7 @@ def listening(machine: Container) -> set[int]:
 
 def units(machine: Container) -> list[str]:
     """All units of the package that systemd has in memory; not what a link just wants."""
-    patterns = ("postfix-rest-*", "revive-postfix-rest*", "export-postfix-rest*")
+    patterns = ("postfix-rest-*", "revive-postfix-rest*", "export-postfix-rest*", "*_rest_inetd*")
     listed = machine.run("systemctl", "list-units", "--all", "--plain", "--no-legend", *patterns)
     return [line for line in listed.stdout.splitlines() if "not-found inactive dead" not in line]
 
