@@ -3,7 +3,7 @@
 
 Two clocks are used. The handler's own, in its log line, shows no less than the timeout (less the
 rounding of timers), and nothing that another wait would add to it, of which a head start is the
-shortest. A busy machine can only lengthen a measurement, so the best of three counts there. The
+shortest. A busy machine can only lengthen a measurement, so the best of a few counts there. The
 test's clock outside includes the start of the process and everything else that a machine may be
 busy with; it only has to show that no one waited for the backend itself, which never answers.
 
@@ -55,9 +55,9 @@ def elapsed_ms(line: str) -> float:
 
 
 def assert_times_out(handler: Handler, mode: str, request: bytes | None = None) -> None:
-    """The best of three requests ends TIMED_OUT within the slack; none ends early."""
+    """The best of a few requests ends TIMED_OUT within the slack; none ends early."""
     measured: list[float] = []
-    for number in range(1, 4):
+    for number in range(1, 9):
         before = time.monotonic()
         assert handler.ask(mode, request or REQUEST[mode]) == TIMED_OUT[mode]
         assert time.monotonic() - before < OUTSIDE_SEC

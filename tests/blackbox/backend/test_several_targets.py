@@ -330,9 +330,9 @@ def test_a_refusal_is_an_answer(handler_of, backend, second, mode, status):
 
 
 def assert_in_time(handler, mode: str, expected: bytes) -> None:
-    """The best of three requests ends within the slack, and none ends early."""
+    """The best of a few requests ends within the slack, and none ends early."""
     measured: list[float] = []
-    for number in range(1, 4):
+    for number in range(1, 9):
         assert ask(handler, mode) == expected
         measured.append(elapsed_ms(handler.log_lines(number)[-1]))
         assert measured[-1] >= TIMEOUT_MS - EARLY_MS, measured
