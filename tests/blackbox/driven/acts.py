@@ -2,7 +2,7 @@
 """What a backend does about a request, by name, and what the reply to Postfix is then.
 
 Where the backend has an answer, its text tells which request it is for, by which configuration and
-token it was asked, and which of all answers it is (`Said.text`). So a reply tells the same.
+token it was asked, and which of all answers it is (Said.text). So a reply tells the same.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from blackbox.support import (
     NOT_FOUND,
     TIMED_OUT,
     UNREACHABLE,
+    netstring,
     server_error,
     unspecified,
     user_error,
 )
 
-from harness.modes import POLICY, TCP
+from harness.modes import POLICY, SOCKETMAP, TCP
 from harness.scripted_backend import (
     Connection,
     chunked,
@@ -47,26 +48,28 @@ class Said(NamedTuple):
     is_new_package: bool
     permission: str
 
-    @property
-    def text(self) -> str:
-        """The text of the answer; the replies to it have no character that is encoded."""
+    def text(self, mode: str) -> str:
+        """The text of the answer; the replies to it have no character that is encoded.
+
+        A big one is nearly as large as Postfix takes, or fits into no buffer.
+        """
         facts = f"{self.key}.v{self.version}.t{self.token}.b{self.target}.s{self.serial}"
-        return facts + ".x" * (1600 if self.act == "big" else 0)
+        pairs = 12_000 if mode == SOCKETMAP else 1800
+        return facts + ".x" * (pairs if self.act == "big" else 0)
 
     def body(self, mode: str) -> bytes:
         """The body of the response."""
-        return (
-            f"REJECT {self.text}".encode() if mode == POLICY else json.dumps([self.text]).encode()
-        )
+        text = self.text(mode)
+        return f"REJECT {text}".encode() if mode == POLICY else json.dumps([text]).encode()
 
     def reply(self, mode: str) -> bytes:
         """The reply of a handler."""
+        text = self.text(mode)
         if mode == TCP:
-            return f"200 {self.text}\n".encode()
+            return f"200 {text}\n".encode()
         if mode == POLICY:
-            return f"action=REJECT {self.text}\n\n".encode()
-        payload = f"OK {self.text}".encode()
-        return b"%d:%s," % (len(payload), payload)
+            return f"action=REJECT {text}\n\n".encode()
+        return netstring(f"OK {text}".encode())
 
 
 def _permission(said: Said) -> list[bytes]:

@@ -65,11 +65,6 @@ class Backends:
         """It is readable when a request has come that is held."""
         return self._bell
 
-    def wait_for(self, count: int) -> bool:
-        """Return when so many requests have come; False if they do not."""
-        with self._changed:
-            return self._changed.wait_for(lambda: len(self.said) >= count, PATIENCE_SEC)
-
     def release(self, key: str) -> None:
         """Let the request with this key go on, which is held or will be."""
         with contextlib.suppress(BlockingIOError):
@@ -112,5 +107,4 @@ class Backends:
                 ask.permission,
             )
             self.said.append(said)
-            self._changed.notify_all()
         return said

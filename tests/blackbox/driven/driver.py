@@ -12,39 +12,27 @@ import contextlib
 import os
 import select
 import signal
-import socket
-import struct
 import subprocess
 import time
 from collections.abc import Callable
-from fcntl import F_SETPIPE_SZ, fcntl
 from itertools import pairwise
 from pathlib import Path
 
 from blackbox.driven.backends import PATIENCE_SEC, Backends
+from blackbox.driven.ends import ends_of, reset
 from blackbox.driven.files import Files, Packages
 from blackbox.driven.plan import AWAKE, DEEP, POINTS, SWEEP, Plan, Round
 from blackbox.driven.points import LETTERS, SCALE, Points
 from blackbox.driven.record import NEVER, Record, Sent, next_frame, request_of
 from blackbox.support import UNUSABLE_CONFIG
 
-from harness.handler_process import (
-    MODULE,
-    Ends,
-    SocketClient,
-    accepted,
-    pipes,
-    socket_pair,
-    start,
-)
+from harness.handler_process import MODULE, start
 from harness.modes import POLICY, SOCKETMAP, TCP
 
 BROKEN = {TCP: b"put key value\n", SOCKETMAP: b"nonsense", POLICY: b"nonsense\n"}
 """What no request begins with."""
 
-SMALL_BYTES = 4096
-STUFFED = 2
-"""So many large replies do not fit into what takes so little."""
+LOOK_SEC = 0.01
 
 
 class MissedError(AssertionError):
@@ -78,7 +66,7 @@ class _Driver:
         first = plan.rounds[0].moment
         if first in POINTS:
             self._arm(first)
-        ends = _ends(plan)
+        ends = ends_of(plan)
         options: list[str | Path] = ["--config", files.config, "--endpoint", plan.mode]
         if plan.shares:
             options += ["--cache-directory", files.cache]
@@ -109,20 +97,21 @@ class _Driver:
             following = self._plan.rounds[number + 1 : number + 2]
             if self.record.has_ended:
                 break
-            self._round(number, each, following[0].moment if following else AWAKE)
+            self._round(each, following[0].moment if following else AWAKE)
         self._end()
         self.record.upgraded = self._files.upgraded
         self.record.slowest_upgrade = self._files.slowest_sec
         self._note_rest()
 
-    def _round(self, number: int, each: Round, following: str) -> None:
-        paused = self._reach(number, each)
+    def _round(self, each: Round, following: str) -> None:
+        paused = self._reach(each)
         self._change(each)
         for ask in each.asks:
             self._backends.expect(ask)
         self._send(each, paused=paused, following=following)
-        if self._plan.is_stuffed and not number:
-            self._backends.wait_for(STUFFED)
+        if self._plan.is_stuffed:
+            self._until_stuffed()
+            self._signal(signal.SIGTERM, when=each.term == "stuffed")
         if self._plan.end.startswith("abort") and each is self._plan.rounds[-1] and not each.term:
             return
         if any("held" in ask.acts for ask in each.asks):
@@ -131,16 +120,15 @@ class _Driver:
         if each.reading != "late" or following != AWAKE:
             self._read_all()
 
-    def _reach(self, number: int, each: Round) -> bool:
+    def _reach(self, each: Round) -> bool:
         """Have the handler be where the round begins; True if it is stopped there."""
         if each.moment == SWEEP:
             idle_sec = 1.0 if self._plan.is_plain else SCALE
             time.sleep(idle_sec * each.offset)  # the time itself is what is tried
         if not self._has_points:
             return False
-        if each.term and not number and each.moment != "ready":
-            # Python itself ends at a SIGTERM that comes before anything can be read.
-            self._until(lambda: self._points.is_ready, "the handler begins")
+        if each.term:  # Python itself ends at a SIGTERM that comes before anything can be read
+            self._until(self._has_begun, "the handler to begin")
         if each.moment in (AWAKE, SWEEP) or not self._may_sleep():
             self._disarm()
             return False
@@ -152,6 +140,9 @@ class _Driver:
         self._expects = False
         self._disarm()
         return self._points.is_paused
+
+    def _has_begun(self) -> bool:
+        return any(each.letter == LETTERS["ready"] for each in self._points.passed)
 
     def _may_sleep(self) -> bool:
         """Will the handler hibernate? Not without a usable configuration."""
@@ -226,6 +217,19 @@ class _Driver:
                 sent.ended = now
                 self._todo.pop(0)
         self._client_send(piece)
+
+    def _until_stuffed(self) -> None:
+        """Wait until the handler cannot write on: it sleeps, and asks no more.
+
+        Nobody tells when that begins. If this is taken in, something else is tried.
+        """
+        looks: list[tuple[str, int]] = []
+        for _ in range(round(PATIENCE_SEC / LOOK_SEC)):
+            stat = Path(f"/proc/{self._handler.process.pid}/stat").read_text()
+            looks.append((stat.rpartition(")")[2].split()[0], len(self._backends.said)))
+            if looks[-1][0] == "S" and looks[-1][1] and looks[-3:] == looks[-1:] * 3:
+                return
+            time.sleep(LOOK_SEC)
 
     # -- while the backend has a request
 
@@ -368,10 +372,7 @@ class _Driver:
     def _abort(self) -> None:
         """Leave without a word: with a RST where there is such a thing."""
         self.record.aborted, self.record.left = True, time.monotonic()
-        sock = getattr(self._client, "sock", None)
-        if self._plan.ends == "tcp":
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._client.close()
+        reset(self._client)
 
     def _note_rest(self) -> None:
         self.record.rest = self._buffer
@@ -385,32 +386,3 @@ class _Driver:
             if number == signal.SIGTERM:
                 self.record.terminated = time.monotonic()
             self._handler.process.send_signal(number)
-
-
-def _narrow() -> Ends:
-    """A TCP connection on which little is under way."""
-    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as ours:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BYTES)
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BYTES)
-        ours.connect(listener.getsockname())
-        theirs = listener.accept()[0].detach()
-        return Ends(SocketClient(ours.dup()), theirs, theirs)
-
-
-def _ends(plan: Plan) -> Ends:
-    """A connection, one that takes little if PLAN says so."""
-    if plan.ends == "pipes":
-        ends = pipes()
-        if plan.is_stuffed:
-            fcntl(ends.stdout, F_SETPIPE_SZ, SMALL_BYTES)
-        return ends
-    if plan.ends == "tcp":
-        if plan.is_stuffed:
-            return _narrow()
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            return accepted(listener)
-    ends = socket_pair()
-    if plan.is_stuffed:
-        with socket.socket(fileno=os.dup(ends.stdin)) as theirs:
-            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BYTES)
-    return ends

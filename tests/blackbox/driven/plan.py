@@ -27,7 +27,7 @@ PERMISSIONS = (
 )
 TERMS = ("before", "between", "after", "in flight", "idle")
 """When SIGTERM comes: before or after all bytes of the last round, after its first ones, while the
-backend has a request, after the replies."""
+backend has a request, after the replies. On a connection that is stuffed: when nothing fits in."""
 
 READINGS = ("at once", "at once", "at once", "bytewise", "late")
 ENDS = ("close", "half-close", "abort", "abort in flight", "part", "broken")
@@ -65,7 +65,7 @@ class Round(NamedTuple):
         during: changes while the backend has the first request, whose act is "held" then.
         stop: "" or when SIGSTOP comes; SIGCONT follows: "sending" all bytes, "in flight".
         reading: "at once", "bytewise" or "late": not before the bytes of the next round are sent.
-        term: "" or one of TERMS.
+        term: "", one of TERMS, or "stuffed".
     """
 
     asks: tuple[Ask, ...]
@@ -253,7 +253,7 @@ class _Planner:
             return final._replace(asks=(final.asks[0]._replace(acts=acts), *final.asks[1:]))
         if end:
             return final
-        term = "after" if self.theme == "stuffed" else self.random.choice(TERMS)
+        term = "stuffed" if self.theme == "stuffed" else self.random.choice(TERMS)
         if is_first and self.is_plain:
             term = "idle"  # its start is not seen, and Python itself ends at a SIGTERM then
         if is_first and final.moment == FRESH:

@@ -9,6 +9,7 @@ from blackbox.driven.acts import Said
 from blackbox.driven.plan import Ask, Plan
 from blackbox.driven.points import Passed
 from blackbox.driven.timeline import Timeline
+from blackbox.support import netstring
 
 from harness.modes import POLICY, SOCKETMAP, TCP
 
@@ -82,8 +83,7 @@ def request_of(mode: str, key: str) -> bytes:
     if mode == TCP:
         return f"get {key}\n".encode()
     if mode == SOCKETMAP:
-        payload = f"map {key}".encode()
-        return b"%d:%s," % (len(payload), payload)
+        return netstring(f"map {key}".encode())
     return (
         f"request=smtpd_access_policy\nprotocol_state=RCPT\nsender={key}@example.org\n"
         f"instance={key}\n\n"
