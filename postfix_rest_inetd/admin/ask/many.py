@@ -79,7 +79,8 @@ def _ask(client: Asking, request: model.LookupRequest, outcome: Outcome) -> str:
     if answer.kind == model.REPLY_VALUE:
         outcome.found += 1
         # The bytes are not changed: a file or a pipe is for programs.
-        sys.stdout.buffer.write(b"%s\t%s\n" % (request.key, _one_line(answer.text)))
+        line = b"%s\t%s\n" % (_one_line(request.key), _one_line(answer.text))
+        sys.stdout.buffer.write(line)
     elif answer.kind != model.REPLY_NOT_FOUND:
         outcome.errors += 1
         return f"{answer.word} {answer.text.decode(errors='backslashreplace')}"
@@ -87,7 +88,7 @@ def _ask(client: Asking, request: model.LookupRequest, outcome: Outcome) -> str:
 
 
 def _one_line(text: bytes) -> bytes:
-    """The value; for a terminal, without control characters."""
+    """A key or a value; for a terminal, without control characters."""
     if sys.stdout.isatty():
         return printable(text.decode(errors="backslashreplace")).encode()
     return text.replace(b"\n", b"\\n")

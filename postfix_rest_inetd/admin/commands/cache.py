@@ -241,4 +241,5 @@ def _print(lines: Iterable[str]) -> None:
 
 
 def _print_json(document: object) -> None:
-    print(json.dumps(document, ensure_ascii=False))
+    """Print JSON in ASCII: a key may have characters in it that control a terminal."""
+    print(json.dumps(document))
