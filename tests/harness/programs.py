@@ -21,7 +21,8 @@ UNPACKED = [VENVS / "servers", VENVS / "nginx"]
 def find(name: str) -> Path | None:
     """The path of a program, beside the Python in use, on PATH, in sbin or unpacked."""
     directories = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
-    directories += ["/usr/sbin", "/sbin", *(str(root / "usr/sbin") for root in UNPACKED)]
+    directories += ["/usr/sbin", "/sbin"]
+    directories += [str(root / "usr" / part) for root in UNPACKED for part in ("sbin", "bin")]
     path = shutil.which(name, path=os.pathsep.join(directories))
     return None if path is None else Path(path)
 

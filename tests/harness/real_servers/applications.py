@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 log = os.open("@log@", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 class Handler(BaseHTTPRequestHandler):
-    protocol_version, timeout = "HTTP/1.1", @seconds@
+    protocol_version = "HTTP/1.1"
     def do_GET(self):
         content = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         key = parse_qs(urlsplit(self.path).query).get("key")
@@ -32,6 +32,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+        self.connection.settimeout(@seconds@)  # `timeout` would hold for the first request as well
     do_POST = do_GET
     def log_message(self, *_): pass
 class Server(ThreadingHTTPServer):
