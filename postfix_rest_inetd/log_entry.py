@@ -67,14 +67,16 @@ _OUTCOMES = {
     ),
 }
 
+_CANDIDATE = "a candidate for temporary-statuses"
+
 # What the operator should do about a status if nothing else is known.
 _ADVICE = {
     401: "is the auth-token right?",
     403: "is the auth-token right?",
     404: "is the path of the target right?",
     405: "does the backend want another method?",
-    408: "a candidate for temporary-statuses",
-    429: "a candidate for temporary-statuses",
+    408: _CANDIDATE,
+    429: _CANDIDATE,
 }
 
 # SMTPD_POLICY_README: the attributes that tell who sends what to whom. At DATA and END-OF-MESSAGE
@@ -168,13 +170,14 @@ def of_request(
     words = _describe_outcome(reply, facts, fields)
     if facts.target:
         fields["TARGET"] = facts.target
-    if detail := _after_failures(facts, facts.detail):
+    temporary = why_temporary(endpoint, reply.outcome, facts.status)
+    if detail := _after_failures(facts, facts.detail or temporary):
         fields["DETAIL"] = printable(detail, MAX_FIELD_CHARACTERS)
-    why = facts.detail or advice(reply.outcome, facts.status, facts.request_id)
+    why = facts.detail or temporary or advice(reply.outcome, facts.status, facts.request_id)
     why = _after_failures(facts, why)
     message = f"{endpoint.name}: {subject}{words} ({facts.elapsed_usec / 1000:.1f} ms)"
     entry = _entry(reply.outcome, f"{message}: {why}" if why else message, fields)
-    if entry["PRIORITY"] == str(journal.NOTICE) and facts.is_lucky:
+    if temporary or (entry["PRIORITY"] == str(journal.NOTICE) and facts.is_lucky):
         entry["PRIORITY"] = str(journal.WARNING)
     return entry
 
@@ -204,6 +207,14 @@ def _after_failures(facts: Facts, text: str) -> str:
         return text
     before = f"{facts.failed}; then {facts.target} was asked"
     return f"{before}: {text}" if text else before
+
+
+def why_temporary(endpoint: Endpoint, outcome: str, status: int) -> str:
+    """Why there is nothing to correct about a refusal: temporary-statuses has what it is for."""
+    if outcome != model.USER_ERROR or status not in endpoint.temporary_statuses:
+        return ""
+    is_for_it = _ADVICE.get(status) == _CANDIDATE
+    return "a temporary error, because temporary-statuses has the status" if is_for_it else ""
 
 
 def advice(outcome: str, status: int, request_id: str) -> str:

@@ -309,6 +309,26 @@ def test_outcome(outcome, status, priority, words):
     assert "POSTFIX_REST_DETAIL" not in made, "advice follows from the outcome and the status"
 
 
+@pytest.mark.parametrize("status", [408, 429])
+def test_temporary_status(status):
+    """Nobody is advised to add a status to temporary-statuses where it is one of them."""
+    reply = model.Reply(model.USER_ERROR, model.REPLY_TEMPORARY)
+    made = log_entry.of_request(where(temporary_statuses=[status]), LOOKUP, reply, facts(status))
+    reason = "a temporary error, because temporary-statuses has the status"
+    assert made["MESSAGE"] == (
+        f"example: a@b.example: refused by the backend with status {status} (12.3 ms): {reason}"
+    )
+    assert (made["PRIORITY"], made["POSTFIX_REST_DETAIL"]) == ("4", reason)
+
+
+def test_temporary_status_to_be_corrected():
+    """A wrong token stays an error of the operator's, also if it is a temporary one for Postfix."""
+    reply = model.Reply(model.USER_ERROR, model.REPLY_TEMPORARY)
+    made = log_entry.of_request(where(temporary_statuses=[401]), LOOKUP, reply, facts(401))
+    assert made["MESSAGE"].endswith(": is the auth-token right?")
+    assert (made["PRIORITY"], "POSTFIX_REST_DETAIL" in made) == ("3", False)
+
+
 def test_every_outcome_has_a_message_id():
     """The ids are 128 bits in hexadecimal, and no two outcomes share one."""
     made = [

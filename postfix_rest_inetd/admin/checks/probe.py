@@ -211,7 +211,9 @@ def _judged(made: Answer, map_name: str, steps: list[str], *, is_used: bool) -> 
         what = f"{seen}refused, for {asked}, which Postfix does not use"
         yield Finding(NOTE, _where(endpoint), what)
     else:
-        advice = log_entry.advice(reply.outcome, facts.status, facts.request_id)
+        outcome, status = reply.outcome, facts.status
+        advice = log_entry.why_temporary(endpoint, outcome, status)
+        advice = advice or log_entry.advice(outcome, status, facts.request_id)
         what = f"{seen}{reply.outcome.replace('-', ' ')}, for {asked}"
         yield Finding(ERROR, _where(endpoint), what, f"{advice[:1].upper()}{advice[1:]}")
 

@@ -150,6 +150,16 @@ def test_temporary_status() -> None:
     assert (severity, "status 401" in what) == ("error", True)
 
 
+def test_temporary_status_that_is_expected() -> None:
+    """Nobody is advised to make a status temporary that is temporary."""
+    with ScriptedBackend(answer(429), answer(429)) as backend:
+        ((_, _, advice),) = probe(backend.url())
+        ((_, what, other),) = probe(backend.url(), temporary_statuses=[429])
+    assert advice == "A candidate for temporary-statuses"
+    assert "status 429" in what
+    assert other == "A temporary error, because temporary-statuses has the status"
+
+
 def test_slow() -> None:
     """The deadline holds."""
     with ScriptedBackend(silence) as backend:
