@@ -210,11 +210,12 @@ def _after_failures(facts: Facts, text: str) -> str:
 
 
 def why_temporary(endpoint: Endpoint, outcome: str, status: int) -> str:
-    """Why there is nothing to correct about a refusal: temporary-statuses has what it is for."""
+    """Why nobody has to correct a refusal with a status that temporary-statuses is meant for."""
     if outcome != model.USER_ERROR or status not in endpoint.temporary_statuses:
         return ""
-    is_for_it = _ADVICE.get(status) == _CANDIDATE
-    return "a temporary error, because temporary-statuses has the status" if is_for_it else ""
+    if _ADVICE.get(status) != _CANDIDATE:
+        return ""
+    return "a temporary error, because temporary-statuses has the status"
 
 
 def advice(outcome: str, status: int, request_id: str) -> str:
