@@ -141,4 +141,4 @@ def _outcome(entry: Entry) -> tuple[str, str]:
     name = entry.get("POSTFIX_REST_ENDPOINT", "")
     if name == "policy":
         return "action", "REJECT" if entry["POSTFIX_REST_SENDER"] in REFUSED_SENDERS else "DUNNO"
-    return "found" if entry.get("POSTFIX_REST_KEY") in _TABLES[name] else "not-found", ""
+    return "found" if entry.get("POSTFIX_REST_KEY") in _TABLES.get(name, {}) else "not-found", ""

@@ -25,6 +25,9 @@ STALL_SEC = 10
 Postfix waits 100 s for a handler that is stopped.
 """
 
+SYSTEMCTL_SEC = 150
+"""More than systemd waits for a handler that it stops (TimeoutStopSec=)."""
+
 _UNITS = {"tcp": TCP, "socketmap": SOCKETMAP, "policy": POLICY}
 _SIGNAL = """
 for pid in $(pgrep -u "$2" | shuf -n "$3"); do
@@ -116,30 +119,33 @@ class Chaos:
             unit for unit in handlers(self._container) if unit.startswith(f"postfix-rest-{kind}@")
         ]
         if units:
-            self._container.run("systemctl", "stop", *units, check=False)
+            self._systemctl("stop", *units, check=False)
 
     # -- units
 
+    def _systemctl(self, *arguments: str, check: bool = True) -> None:
+        self._container.run("systemctl", *arguments, check=check, timeout=SYSTEMCTL_SEC)
+
     def reload(self) -> None:
         """Let systemd read everything anew."""
-        self._container.run("systemctl", "daemon-reload")
+        self._systemctl("daemon-reload")
 
     def reexec(self) -> None:
         """Let systemd execute itself anew."""
-        self._container.run("systemctl", "daemon-reexec")
+        self._systemctl("daemon-reexec")
 
     def restart_socket(self, kind: str) -> None:
         """Restart a socket."""
-        self._container.run("systemctl", "restart", _UNITS[kind])
+        self._systemctl("restart", _UNITS[kind])
 
     def restart_sockets(self) -> None:
         """Restart all sockets."""
-        self._container.run("systemctl", "restart", *SOCKETS)
+        self._systemctl("restart", *SOCKETS)
 
     def restart_slice(self, kind: str) -> None:
         """Restart the slice in which a kind of handlers is, and their socket."""
         slice_of = show(self._container, _UNITS[kind], "Slice")["Slice"]
-        self._container.run("systemctl", "restart", slice_of)
+        self._systemctl("restart", slice_of)
 
     def restart_postfix(self) -> None:
         """Restart Postfix."""
@@ -149,4 +155,4 @@ class Chaos:
 
     def reload_postfix(self) -> None:
         """Let Postfix read everything anew."""
-        self._container.run("systemctl", "reload", "postfix.service")
+        self._systemctl("reload", "postfix.service")

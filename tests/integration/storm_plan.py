@@ -25,7 +25,7 @@ BOXES = [
     for name in ("box", "b+ox", "o'box", "a=b&c#", "x~y")
 ]
 ALIASES = {
-    f"alias{number}@{HOSTED}": BOXES[number * 4 : number * 4 + 2 + number % 3]
+    f"alias{number}@{HOSTED}": BOXES[number * 4 : number * 4 + 1 + number % 4]
     for number in range(60)
 }
 READERS = [f"reader{number}@{VERIFIED}" for number in range(5)]
@@ -124,8 +124,8 @@ def _elsewhere(generator: random.Random) -> str:
 
 
 _KINDS: dict[str, tuple[int, Callable[[random.Random], list[str]]]] = {
-    "mailbox": (50, lambda generator: [generator.choice(BOXES)]),
-    "alias": (12, lambda generator: [generator.choice(list(ALIASES))]),
+    "mailbox": (32, lambda generator: [generator.choice(BOXES)]),
+    "alias": (30, lambda generator: [generator.choice(list(ALIASES))]),
     "several": (10, _several),
     "unknown": (8, lambda generator: [_unknown(generator)]),
     "refused": (6, lambda generator: [generator.choice(BOXES)]),
@@ -176,9 +176,9 @@ _TROUBLES: dict[str, tuple[int, Callable[[random.Random], tuple[Any, ...]]]] = {
 }
 """What happens once in a while: how often, and with which arguments."""
 
-TROUBLE_EVERY, OUTAGE_EVERY = 20, (20, 50)
+TROUBLE_EVERY, OUTAGE_EVERY = 20, (8, 20)
 """So many attempts are between two troubles, and between two outages of the backend."""
-OUTAGE, FREEZE = (15, 40), (3, 10)
+OUTAGE, FREEZE = (8, 20), (3, 10)
 """So many attempts an outage lasts, and SIGSTOP of handlers."""
 
 
@@ -199,12 +199,14 @@ def steps(seed: str, attempts: int) -> list[Step]:
 
 
 def _outages(generator: random.Random, attempts: int) -> Iterator[tuple[Step, Step]]:
-    """One outage after the other, in all ways; every other one is that of a single table."""
-    bag: list[str] = []
+    """One outage after the other, in all ways: of each table alone, and of all."""
+    tables = list(ROUTES)
+    whats = [[table] for table in tables] + [tables]
+    hows = [(how, what) for how in DOWN for what in whats]
+    bag: list[tuple[str, list[str]]] = []
     begin = 0
     while (begin := begin + generator.randint(*OUTAGE_EVERY)) < attempts:
-        bag = bag or generator.sample(DOWN, len(DOWN))
+        bag = bag or generator.sample(hows, len(hows))
         end = begin + generator.randint(*OUTAGE)
-        paths = list(ROUTES) if generator.random() < 0.5 else [generator.choice(list(ROUTES))]
-        yield Step(begin, "fail", (bag.pop(), paths)), Step(end, "mend")
+        yield Step(begin, "fail", bag.pop()), Step(end, "mend")
         begin = end

@@ -153,7 +153,7 @@ def weather(container: Container, backend: Backend) -> Storm:
     return Storm(sent, senders, mailboxes, chaos, seconds)
 
 
-def describe(storm: Storm, requests: int, outcomes: Counter[tuple[str, str]]) -> str:
+def describe(storm: Storm, requests: int, started: int, outcomes: Counter[tuple[str, str]]) -> str:
     """What there was, for the report of the test."""
     senders, chaos = storm.senders, storm.chaos
     of_storm, of_sending, of_all = storm.seconds
@@ -161,7 +161,8 @@ def describe(storm: Storm, requests: int, outcomes: Counter[tuple[str, str]]) ->
         f"seed {SEED}: {len(storm.mails)} mails, sent in {senders.attempts} attempts over "
         f"{senders.connections} connections; {len(storm.mailboxes.deliveries)} deliveries; "
         f"{of_storm:.1f} s of chaos, all sent after {of_sending:.1f} s, all delivered after "
-        f"{of_all:.1f} s; {chaos.killed} handlers killed, {chaos.frozen} stopped; "
+        f"{of_all:.1f} s; {started} handlers started, {chaos.killed} killed, "
+        f"{chaos.frozen} stopped; "
         f"{dict(chaos.done)}; {chaos.stalls} stalls; {requests} requests of the backend; "
         f"{dict(outcomes)}; {dict(senders.replies.most_common())}"
     )
@@ -183,7 +184,8 @@ def test_storm(
     outcomes = Counter(
         (entry.get("POSTFIX_REST_ENDPOINT", ""), entry["POSTFIX_REST_OUTCOME"]) for entry in entries
     )
-    text = describe(storm, len(asked), outcomes)
+    started = sum(entry.get("POSTFIX_REST_START") == "cold" for entry in entries)
+    text = describe(storm, len(asked), started, outcomes)
     request.node.add_report_section("call", "measured", text)
     chaos, fates = storm.chaos, storm.senders.fates
     assert wrong_mails(storm.mails, fates, storm.mailboxes.deliveries, chaos.restarts) == []
@@ -199,4 +201,6 @@ def test_storm(
     assert chaos.frozen > MAILS / 200
     assert chaos.done["mend"] > MAILS / 100
     assert storm.senders.postponed > MAILS / 10
-    assert {name for name, outcome in outcomes if outcome in FAILURES} == {p[1:] for p in ROUTES}
+    failed = {(name, outcome) for name, outcome in outcomes if outcome in FAILURES}
+    assert len(failed) > len(ROUTES) * len(FAILURES) / 2
+    assert {name for name, _ in failed} == {path[1:] for path in ROUTES}
