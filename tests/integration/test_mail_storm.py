@@ -46,7 +46,7 @@ MAILS = int(os.environ.get("POSTFIX_REST_INETD_STORM_MAILS") or 1000)
 SEED = os.environ.get("POSTFIX_REST_INETD_STORM_SEED") or "1"
 LENGTH = 1.4
 """So many times as often as there are mails do clients try to send one while the storm lasts."""
-END_SEC = 300
+END_SEC = 300 + MAILS // 5
 """A bound for what is left to do when the chaos is over."""
 
 LMTP_PORT = 9030
