@@ -77,7 +77,7 @@ def main():
     parser.add_argument("--verbose", action="store_true", help="a line for each mutant")
     parser.add_argument("module", nargs="*", metavar="MODULE", help="below the package")
     options = parser.parse_args()
-    os.nice(15)
+    os.setpriority(os.PRIO_PROCESS, 0, 15)
     return campaign(ROOT, options)
 
 

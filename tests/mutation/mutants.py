@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import libcst as cst
 import libcst.matchers as m
-from libcst.metadata import MetadataWrapper
+from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 from mutmut.mutation.mutators import mutation_operators
 
 _NAMES_LEFT_OUT = ("TYPE_CHECKING", "__slots__", "__version__")
@@ -43,7 +43,7 @@ class Mutant(NamedTuple):
 
 
 class _Collector(cst.CSTVisitor):
-    """Collects pairs of a node and what may stand in its place."""
+    """Collects nodes and what may stand in their places."""
 
     def __init__(self):
         self.found = []
@@ -57,8 +57,9 @@ class _Collector(cst.CSTVisitor):
         if isinstance(node, cst.FunctionDef | cst.ClassDef):
             self._names.append(node.name.value)
         place = ".".join(self._names)
-        for changed in _changes(node):
-            self.found.append((node, changed, place, self._functions > 0))
+        self.found += [(node, new, place, self._functions > 0) for new in _changes(node)]
+        if isinstance(node, cst.If | cst.While) and not m.matches(node.test, _COMPARED):
+            self.found.append((node.test, _negated(node.test), place, self._functions > 0))
         return super().on_visit(node)
 
     def on_leave(self, original_node):
@@ -94,36 +95,53 @@ def _changes(node):
             if isinstance(node, cst.SimpleString) and "b" not in node.prefix:
                 changed = changed[:1]
             yield from changed
-    if isinstance(node, cst.If | cst.While) and not m.matches(node.test, _COMPARED):
-        test = node.test
-        if isinstance(test, cst.NamedExpr) or not test.lpar:
-            test = test.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
-        space = cst.SimpleWhitespace(" ")
-        negated = cst.UnaryOperation(cst.Not(whitespace_after=space), test)
-        yield node.with_changes(test=negated, **_space_before(node))
 
 
-def _space_before(node):
-    name = "whitespace_before_test" if isinstance(node, cst.If) else "whitespace_after_while"
-    return {name: cst.SimpleWhitespace(" ")}
+def _negated(test):
+    if not test.lpar:
+        test = test.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+    return cst.UnaryOperation(cst.Not(whitespace_after=cst.SimpleWhitespace(" ")), test)
+
+
+class _Text:
+    """The source of a module, of which a part is replaced."""
+
+    def __init__(self, source):
+        wrapper = MetadataWrapper(cst.parse_module(source))
+        self.module = wrapper.module
+        self.tree = ast.parse(source)
+        self._bytes = source.encode()
+        self._spans = wrapper.resolve(ByteSpanPositionProvider)
+
+    def with_change(self, node, new):
+        """The source with NEW instead of NODE."""
+        span = self._spans.get(node)
+        if span is not None:
+            end = span.start + span.length
+            old = self.module.code_for_node(node).strip()
+            if self._bytes[span.start : end] == old.encode():
+                changed = self.module.code_for_node(new).strip().encode()
+                return (self._bytes[: span.start] + changed + self._bytes[end:]).decode()
+        # Rarely: a node whose position does not include its parentheses. This takes 100 ms.
+        return self.module.deep_replace(node, new).code
 
 
 def mutants_of(path, source, share=1.0, seed=0):
     """How many mutants a module has, and a random share of them."""
-    module = MetadataWrapper(cst.parse_module(source)).module
+    text = _Text(source)
     collector = _Collector()
-    module.visit(collector)
+    text.module.visit(collector)
     found = collector.found
     count = len(found)
     if share < 1:
         chosen = random.Random(f"{seed} {path}").sample(range(count), round(share * count))
         found = [found[index] for index in sorted(chosen)]
-    made = (_made(path, source, module, *change) for change in found)
+    made = (_made(path, source, text, *change) for change in found)
     return count, list({mutant.source: mutant for mutant in made if mutant}.values())
 
 
-def _made(path, source, module, node, changed, place, is_in_function):
-    mutated = module.deep_replace(node, changed).code
+def _made(path, source, text, node, changed, place, is_in_function):
+    mutated = text.with_change(node, changed)
     try:
         compile(mutated, path, "exec", dont_inherit=True)
     except SyntaxError:
@@ -135,7 +153,7 @@ def _made(path, source, module, node, changed, place, is_in_function):
     if not diff:
         return None
     first = next(n for n, (old, new) in enumerate(zip(*lines, strict=False), 1) if old != new)
-    statement = tuple(_statement_at(ast.parse(source), first, first + len(removed) - 1))
+    statement = tuple(_statement_at(text.tree, first, first + len(removed) - 1))
     diff = "\n".join(diff[2:])
     return Mutant(path, place or "-", mutated, removed, added, diff, statement, is_in_function)
 
