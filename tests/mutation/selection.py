@@ -8,7 +8,7 @@ A path is below the package, or below tests/. The first row that a module begins
 ROWS = [
     (
         "protocols/",
-        ["unit/protocols", "unit/admin/protocols", "property/test_codecs.py"],
+        ["unit/protocols", "unit/admin/protocols", "unit/units", "property/test_codecs.py"],
         ["blackbox/protocols/test_framing.py", "blackbox/config/test_faulty_endpoint.py"],
     ),
     (
