@@ -53,7 +53,7 @@ ROWS = [
     ),
     (
         "log_entry.py",
-        ["unit/test_log_entry.py", "unit/test_journal.py", "property/test_stats.py"],
+        ["unit/test_log_entry.py", "unit/test_journal.py"],
         ["blackbox/test_journal.py"],
     ),
     (

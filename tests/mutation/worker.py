@@ -33,13 +33,14 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _MEMORY = 2 << 30
 _FILE_SIZE = 256 << 20
 _LEAST_SEC = 20.0
 """No mutant is a time-out before that: machines are busy."""
 _FACTOR = 3.0
 _BASELINE_SEC = 3600.0
+_EXAMPLES, _FEW_EXAMPLES = 100, 20
 
 PASSED, FAILED = 0, 1
 
@@ -58,6 +59,7 @@ class Fork:
             return
         status = 99
         try:
+            die_with_parent()
             os.close(reader)
             os.setsid()
             null = os.open(os.devnull, os.O_RDWR)
@@ -256,6 +258,9 @@ class Job:
         file = Path(self.job["directory"], "executed.json")
 
         def run(_tell):
+            # To be traced takes ten times as long.
+            set_examples(_FEW_EXAMPLES)
+            hypothesis.settings.load_profile("mutation")
             failed, executed = plugin.trace({tree.path for tree in self.trees.values()})
             file.write_text(json.dumps([failed, executed]), encoding="utf-8")
             return PASSED
@@ -326,6 +331,8 @@ class Job:
     def all_of_it(self, _tell):
         """Collect and test in this process."""
         limit()
+        # Which tests have to do with such a mutant is unknown: all of them have to run.
+        set_examples(_FEW_EXAMPLES)
         return pytest.main(self.arguments())
 
 
@@ -335,7 +342,8 @@ def in_process(run):
     pid = os.fork()
     if pid == 0:
         try:
-            ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+            die_with_parent()
+            LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
             null = os.open(os.devnull, os.O_RDWR)
             for descriptor in (0, 1):
                 os.dup2(null, descriptor)
@@ -348,10 +356,26 @@ def in_process(run):
     end_descendants()
 
 
+def die_with_parent():
+    """Whoever ends the campaign ends its forks."""
+    LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 def limit():
     """A mutant may want all memory, or fill the disk."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_SIZE, _FILE_SIZE))
+
+
+def set_examples(count):
+    """Let hypothesis try so many; the first counterexample is enough, and need not be small."""
+    phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+    common = hypothesis.settings(
+        deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+    hypothesis.settings.register_profile(
+        "mutation", common, derandomize=True, database=None, max_examples=count, phases=phases
+    )
 
 
 def say(**result):
@@ -361,21 +385,16 @@ def say(**result):
 
 def main():
     """Read the job, try its mutants."""
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    # A counterexample is enough: the smallest one is not wanted.
-    phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
-    common = hypothesis.settings(
-        deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-    )
-    hypothesis.settings.register_profile(
-        "mutation", common, derandomize=True, database=None, max_examples=100, phases=phases
-    )
+    die_with_parent()
+    LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    set_examples(_EXAMPLES)
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     Job(job).run()
     shutil.rmtree(f"{job['directory']}/t", ignore_errors=True)
 
 
 OUTPUT = os.dup(1)
+LIBC = ctypes.CDLL(None)
 
 if __name__ == "__main__":
     main()

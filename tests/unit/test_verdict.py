@@ -138,13 +138,18 @@ COMPRESSED = (
     "the body of the response is compressed, and the request has Accept-Encoding: identity; does a "
     "proxy or the backend compress whatever it is asked?"
 )
+ONLY_THE_END = (
+    "the body of the response is empty, and only the end of the connection says so; did the "
+    "backend die after its header?"
+)
 EMPTY = {
-    "ended by close": ("not-found", True, "empty, and only the end of the connection says so"),
-    "ended by close, and temporary": ("temporary", True, "only the end of the connection says so"),
+    "ended by close": ("not-found", True, ONLY_THE_END),
+    "ended by close, and temporary": ("temporary", True, ONLY_THE_END),
     "of known length, and temporary": (
         "temporary",
         False,
-        "is empty, which empty-body makes a temporary error",
+        "the body of the response is empty, which empty-body makes a temporary error; did the "
+        "backend die after its header?",
     ),
 }
 
@@ -154,8 +159,9 @@ EMPTY = {
 def test_nothing_at_all(mode, empty_body, ended_by_close, why):
     """An empty body may be half of a response, and half of a response is no answer."""
     where = endpoint(mode, empty_body=empty_body)
-    with pytest.raises(InvalidDataError, match=why):
+    with pytest.raises(InvalidDataError) as raised:
         verdict.of_response(where, model.Response(200, b"", ended_by_close=ended_by_close))
+    assert str(raised.value) == why
 
 
 @pytest.mark.parametrize("mode", LOOKUPS)
@@ -432,6 +438,17 @@ def test_other_statuses_stay_permanent():
     where = endpoint(SOCKETMAP, temporary_statuses=[401])
     assert wire(where, 404)[0] == "not-found"
     assert wire(where, 403)[1].startswith(b"81:PERM ")
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("status", [400, 401, 404, 499])
+def test_refused_by_what_may_be_outdated(mode, status):
+    """With an outdated configuration a 4xx is temporary, unless it says that a key is not found."""
+    reply = verdict.of_response(endpoint(mode), model.Response(status, b""), is_outdated=True)
+    if status == 404 and mode in LOOKUPS:
+        assert (reply.outcome, reply.kind) == ("not-found", model.REPLY_NOT_FOUND)
+    else:
+        assert (reply.outcome, reply.kind) == ("user-error", model.REPLY_TEMPORARY)
 
 
 TEMPORARY = {
