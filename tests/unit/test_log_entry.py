@@ -206,6 +206,7 @@ def test_nothing_measured_yet():
     assert made["MESSAGE"] == "example: found (0.0 ms)"
     assert "POSTFIX_REST_HTTP_STATUS" not in made
     assert [made[f"POSTFIX_REST_{name}_USEC"] for name in ("ELAPSED", "BACKEND")] == ["0", "0"]
+    assert made["POSTFIX_REST_REQUEST_ID"] == ""
 
 
 @pytest.mark.parametrize("woken, kind", [(False, "cold"), (True, "woken")])

@@ -102,6 +102,7 @@ def test_404_of_a_policy():
 
 FOUND = {
     "one value": ("v", b'["v"]'),
+    "a capital": ("X", b'["X"]'),
     "values are joined": ("a,b,c", b'["a","b","c"]'),
     "white space of JSON around and inside": ("a,b", b' [ "a" ,\n"b" ]\r\n'),
     "escapes of JSON": ("a/é\n", rb'["a\/\u00e9\n"]'),
@@ -142,15 +143,14 @@ ONLY_THE_END = (
     "the body of the response is empty, and only the end of the connection says so; did the "
     "backend die after its header?"
 )
+BY_EMPTY_BODY = (
+    "the body of the response is empty, which empty-body makes a temporary error; did the "
+    "backend die after its header?"
+)
 EMPTY = {
     "ended by close": ("not-found", True, ONLY_THE_END),
     "ended by close, and temporary": ("temporary", True, ONLY_THE_END),
-    "of known length, and temporary": (
-        "temporary",
-        False,
-        "the body of the response is empty, which empty-body makes a temporary error; did the "
-        "backend die after its header?",
-    ),
+    "of known length, and temporary": ("temporary", False, BY_EMPTY_BODY),
 }
 
 
