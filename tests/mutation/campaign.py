@@ -32,6 +32,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from mutation.equivalents import equivalents_in
 from mutation.mutants import mutants_of
 from mutation.selection import LEFT_OUT, ROWS, row_of
 
@@ -221,23 +222,6 @@ def report(scores, equivalents, options):
     sums.results = dict(enumerate(r for s in scores for r in s.results.values()))
     sys.stdout.write(f"\n{line_of(sums)}\n")
     return int(any(score.share < TARGET or score.problem for score in scores))
-
-
-def equivalents_in(path):
-    """The mutants that are named in the file, as identities."""
-    found = {}
-    for block in path.read_text(encoding="utf-8").split("\n\n"):
-        lines = [line for line in block.splitlines() if line and not line.startswith("#")]
-        if not lines:
-            continue
-        head, _, reason = lines[0].partition(": ")
-        module, _, place = head.partition(" ")
-        removed = tuple(line[1:].strip() for line in lines[1:] if line.startswith("-"))
-        added = tuple(line[1:].strip() for line in lines[1:] if line.startswith("+"))
-        if not reason or not (removed and added):
-            sys.exit(f"{path}: neither a reason nor a difference: {block}")
-        found[module, place, removed, added] = reason
-    return found
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ ROWS = [
     ),
     (
         "log_entry.py",
-        ["unit/test_log_entry.py", "unit/test_journal.py"],
+        ["unit/test_log_entry.py", "unit/test_journal.py", "unit/admin/statistics"],
         ["blackbox/test_journal.py"],
     ),
     (
