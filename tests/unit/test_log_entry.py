@@ -209,6 +209,14 @@ def test_nothing_measured_yet():
     assert made["POSTFIX_REST_REQUEST_ID"] == ""
 
 
+def test_more_than_a_second():
+    """The message has milliseconds, rounded to a tenth."""
+    slow = facts()
+    slow.elapsed_usec = 12_345_678
+    made = log_entry.of_request(where(log_keys=False), LOOKUP, FOUND, slow)
+    assert made["MESSAGE"] == "example: found (12345.7 ms)"
+
+
 @pytest.mark.parametrize("woken, kind", [(False, "cold"), (True, "woken")])
 def test_first_request_of_a_process(woken, kind):
     """It has a time that the handler took to be ready, and whether it was started or woken."""
