@@ -53,7 +53,12 @@ ROWS = [
     ),
     (
         "log_entry.py",
-        ["unit/test_log_entry.py", "unit/test_journal.py", "unit/admin/statistics"],
+        [
+            "unit/test_log_entry.py",
+            "unit/test_journal.py",
+            "unit/admin/statistics",
+            "project/test_catalog.py",
+        ],
         ["blackbox/test_journal.py"],
     ),
     (

@@ -344,7 +344,7 @@ def test_every_outcome_has_a_message_id():
         log_entry.of_trouble("", None, getattr(model, name), "")["MESSAGE_ID"]
         for name in (
             "FOUND NOT_FOUND ACTION USER_ERROR SERVER_ERROR UNSPECIFIED_STATUS TIMEOUT UNREACHABLE "
-            "INVALID_DATA BROKEN_REQUEST UNUSABLE_CONFIG INTERNAL_ERROR"
+            "INVALID_DATA BROKEN_REQUEST UNUSABLE_CONFIG KEPT_CONFIG UNUSABLE_CACHE INTERNAL_ERROR"
         ).split()
     ]
     assert len(set(made)) == len(made)
@@ -499,6 +499,21 @@ TROUBLE = {
         ("", None, model.UNUSABLE_CONFIG, "why"),
         "the configuration cannot be used, every request gets a temporary error: why",
         {"OUTCOME": "unusable-config"},
+    ),
+    "a change that is wrong": (
+        ("", TCP, model.KEPT_CONFIG, "why"),
+        "the changed configuration cannot be used, the one before stays in force: why",
+        {"MODE": "tcp-lookup", "OUTCOME": "kept-config"},
+    ),
+    "a cache that is of no use": (
+        ("example", TCP, model.UNUSABLE_CACHE, "why"),
+        "example: stored answers cannot be used or kept, the backend is asked: why",
+        {"ENDPOINT": "example", "MODE": "tcp-lookup", "OUTCOME": "unusable-cache"},
+    ),
+    "an exception": (
+        ("example", TCP, model.INTERNAL_ERROR, "why"),
+        "example: internal error, the request gets a temporary error; please report this: why",
+        {"ENDPOINT": "example", "MODE": "tcp-lookup", "OUTCOME": "internal-error"},
     ),
     "without a reason": (
         ("example", TCP, model.BROKEN_REQUEST, ""),
