@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from fuzz.models.smtpd_check import (
     ALONE,
     DECISIVE,
@@ -65,7 +67,7 @@ def check_accepted(octets: bytes) -> None:
     """Nothing in it is ignored, misread, or an error of the server that can be foreseen."""
     effect = effect_of(octets)
     assert 1 <= len(octets) <= MAX_ACTION_BYTES
-    assert min(octets) >= 0x20
+    assert not any(unicodedata.category(each) == "Cc" for each in octets.decode())
     assert not effect.by_accident
     assert effect.ignored == ()
     assert not effect.reads_on

@@ -39,8 +39,9 @@ ENDPOINTS = [
     endpoint(POLICY, failure_action="close"),
 ]
 STATUSES = (200, 404, 503, 401, 301, 200, 200, 200)
-_STRINGS, _REPEATED = 0x0B, 0x0C
-_TIMES = 1400
+MAX_BYTES = (4096, 100_000)
+_STRINGS, _LONG = 0x0B, 0x0C
+_LONGEST_STATUS = 9
 
 
 def run(data: bytes) -> None:
@@ -74,12 +75,15 @@ def run(data: bytes) -> None:
 
 
 def body_of(form: int, content: bytes) -> bytes:
-    """The body as it is, a list of strings, or a list of one long string."""
-    if form not in (_STRINGS, _REPEATED):
+    """The body as it is, a list of strings, or a list of one whose length is near a limit."""
+    if form == _STRINGS:
+        return json.dumps(content.decode("utf-8", "replace").split("\x1f")).encode()
+    if form != _LONG or not content:
         return content
-    text = content.decode("utf-8", "replace")
-    values = [text * (_TIMES // (len(text) or 1))] if form == _REPEATED else text.split("\x1f")
-    return json.dumps(values).encode()
+    text = content[1:].decode("utf-8", "replace")
+    limit = MAX_BYTES[content[0] % len(MAX_BYTES)]
+    missing = limit - len(text.encode()) - content[0] % _LONGEST_STATUS
+    return json.dumps(["x" * missing + text]).encode()
 
 
 def answered(where: object, response: model.Response) -> tuple[model.Reply, bytes]:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A response is the same however it arrives, and the same as for h11, if both can read it."""
+"""However it arrives, a response is what the grammar has, and what h11 reads, if that reads one."""
 
 from __future__ import annotations
 
 import h11
+from fuzz.models.http_response import model
 from fuzz.pieces import limits, splittings
 
 from postfix_rest_inetd.backend import response
@@ -12,6 +13,7 @@ from postfix_rest_inetd.errors import BackendError
 MODULES = ("backend.response",)
 
 _ENOUGH = 1 << 16
+_FEW_LINES = 20
 _LITTLE = 5  # bytes of a body
 _REQUEST = h11.Request(method="GET", target="/", headers=[("Host", "h")])
 _SMALL = {"MAX_HEAD_BYTES": 64, "MAX_FIELDS": 3, "MAX_INTERIM": 3, "_MAX_CHUNK_LINE_BYTES": 16}
@@ -38,7 +40,10 @@ def run(data: bytes) -> None:
 
     A connection that h11 would close is not kept.
     """
+    if data.count(b"\n") > _FEW_LINES:
+        return  # beyond MAX_FIELDS and MAX_INTERIM
     whole = compare_splittings(data, _ENOUGH)
+    compare_with_grammar(data, whole)
     if isinstance(whole[0], int):
         compare_with_h11(data, whole)
         compare_splittings(data, _LITTLE)
@@ -75,6 +80,16 @@ def compare_splittings(data: bytes, limit: int) -> tuple[object, ...]:
         if expected[-1] is True:
             assert result == expected
     return expected
+
+
+def compare_with_grammar(data: bytes, ours: tuple[object, ...]) -> None:
+    """It is a response exactly if it is one by the grammar."""
+    expected = model(data)
+    if expected is None:
+        assert not isinstance(ours[0], int)
+    else:
+        assert ours[:2] == (expected.status, expected.body)
+        assert ours[-1] == (expected.may_be_kept and not expected.rest)
 
 
 def compare_with_h11(data: bytes, ours: tuple[object, ...]) -> None:
