@@ -24,4 +24,4 @@ EXECUTIONS = {
 }
 
 # hypothesis makes an input in a millisecond or more.
-PART_OF_HYPOTHESIS = 50
+PART_OF_HYPOTHESIS = 100

@@ -106,7 +106,12 @@ def is_beyond(action: str, effect: Effect) -> bool:
     the action can only be a mistake.
     """
     octets = action.encode()
-    if not octets or len(octets) > MAX_ACTION_BYTES or not octets[:1].isalnum():
+    if (
+        effect.result == HANGUP
+        or not octets
+        or len(octets) > MAX_ACTION_BYTES
+        or not octets[:1].isalnum()
+    ):
         return True
     if any(character < " " or "\x7f" <= character <= "\x9f" for character in action):
         return True
