@@ -4,10 +4,10 @@
 The same inputs in each run: the seed of the engine does not change. Longer, and with other inputs:
 tests/fuzz/run. What is executed, and by which engine, is printed:
 
-    [fuzz] actions: 60000 executions by atheris
+    [fuzz] actions: 200000 executions by atheris
 
-The counts are for about eight seconds each on a quiet machine. Where hypothesis takes the place of
-atheris, it says why, and executes fewer.
+The counts are for at most eight seconds each on a quiet machine. Where hypothesis takes the place
+of atheris, it says why, and executes fewer.
 """
 
 from __future__ import annotations
