@@ -7,7 +7,8 @@ shortest. A busy machine can only lengthen a measurement, so the best of a few c
 test's clock outside includes the start of the process and everything else that a machine may be
 busy with; it only has to show that no one waited for the backend itself, which never answers.
 
-After each timeout the next request on the same connection must get its own answer.
+After each timeout the next request on the same connection must get its own answer. Everything that
+can be slow is in faults/table.py, where an order of magnitude is allowed.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from collections.abc import Iterator
 
 import pytest
 from blackbox.broken_functions import slow_function
-from blackbox.support import TIMED_OUT, UNREACHABLE
+from blackbox.support import TIMED_OUT
 
 from harness.handler_process import Handler, endpoint, write_config
 from harness.modes import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, SOCKETMAP, TCP
@@ -33,7 +34,6 @@ from harness.scripted_backend import (
     answer,
     black_hole,
     drip,
-    send_then_silence,
     silence,
 )
 
@@ -69,7 +69,6 @@ def assert_times_out(handler: Handler, mode: str, request: bytes | None = None) 
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n"
-CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 VALUE = b'["value"' + b" " * 90 + b"]"
 
 
@@ -78,36 +77,11 @@ def stall(connection: Connection) -> None:
     connection.backend.stopping.wait()
 
 
-STEPS = [
-    ("it takes the request and says nothing", silence),
-    ("it drips a status line", drip(HEAD)),
-    ("it drips headers", drip(HEAD, at_once=b"HTTP/1.1 200 OK\r\n")),
-    ("it drips more and more headers", drip(b"A:\n" * 99, at_once=b"HTTP/1.1 200 OK\r\n")),
-    ("it drips interim responses", drip(b"HTTP/1.1 100 Continue\r\n\r\n" * 9, interval_sec=0.05)),
-    ("it drips a body of known length", drip(VALUE, at_once=HEAD + b"\r\n")),
-    ("it drips a body up to its end", drip(VALUE, at_once=b"HTTP/1.0 200 OK\r\n\r\n")),
-    ("it drips a chunk", drip(VALUE, at_once=CHUNKED_HEAD + b"63\r\n")),
-    ("it drips chunks", drip(b"1\r\n \r\n" * 99, at_once=CHUNKED_HEAD, interval_sec=0.05)),
-    ("it drips a chunk's extension", drip(b";" + b"x" * 99, at_once=CHUNKED_HEAD + b"9")),
-    ("it drips trailers", drip(b"A:\n" * 99, at_once=CHUNKED_HEAD + b"0\r\n")),
-    ("it stops inside the status line", send_then_silence(b"HTTP/1.1 2")),
-    ("it stops inside the headers", send_then_silence(b"HTTP/1.1 200 OK\r\nContent-Le")),
-    ("it stops before the body", send_then_silence(HEAD + b"\r\n")),
-    ("it stops inside the body", send_then_silence(HEAD + b'\r\n["val')),
-    ("it stops before the end of the last chunk", send_then_silence(CHUNKED_HEAD + b"0\r\n")),
-    ("it drips the body of a failure", drip(VALUE, at_once=HEAD.replace(b"200", b"503") + b"\r\n")),
-]
-
-
 SLOW = [
-    *[
-        pytest.param(mode, step, id=f"{name}-{mode}")
-        for name, step in STEPS
-        for mode in (TCP, POLICY)
-    ],
-    # Lookups share their way to the backend; only the reply is another one.
-    pytest.param(SOCKETMAP, STEPS[0][1], id=f"{STEPS[0][0]}-{SOCKETMAP}"),
+    *[pytest.param(mode, silence, id=f"silence-{mode}") for mode in MODES],
+    *[pytest.param(mode, drip(VALUE, at_once=HEAD + b"\r\n"), id=mode) for mode in (TCP, POLICY)],
 ]
+"""The other ways to be slow are in faults/table.py."""
 
 
 @pytest.mark.parametrize("mode, step", SLOW)
@@ -119,17 +93,6 @@ def test_slow_responses(tmp_path, launch, mode, step):
         assert_times_out(handler, mode)
         backend.script(answer(200, FOUND_BODY[mode]))
         assert handler.ask(mode, REQUEST[mode]) == FOUND[mode]
-
-
-def test_a_timeout_on_a_kept_connection(handler_for, backend):
-    """A request that timed out on a kept connection is not tried again on a fresh one."""
-    handler = handler_for(TCP, request_timeout=TIMEOUT_MS)
-    for _ in range(3):
-        backend.script(answer(200, b'["value"]'), silence)
-        count = len(backend.requests)
-        assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
-        assert handler.ask(TCP, REQUEST[TCP]) == TIMED_OUT[TCP]
-        assert len(backend.requests) == count + 2
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -167,16 +130,9 @@ def test_a_response_that_takes_long_to_be_understood(handler_for, backend, mode)
         assert "while reading what is in the response" in handler.log_lines(number)[-1]
 
 
-HANDSHAKES = [
-    ("it says nothing", silence),
-    ("it drips a record", drip(b"\x16\x03\x03\x40\x00\x02" + b"\0" * 99)),
-    ("it stops inside a record", send_then_silence(b"\x16\x03\x03\x00\x7a\x02\x00\x00")),
-]
-
-
-@pytest.mark.parametrize("step", [h[1] for h in HANDSHAKES], ids=[h[0] for h in HANDSHAKES])
-def test_tls_that_is_never_finished(tmp_path, launch, step):
+def test_tls_that_is_never_finished(tmp_path, launch):
     """The TLS handshake is a part of the request's time."""
+    step = drip(b"\x16\x03\x03\x40\x00\x02" + b"\0" * 99)
     with ScriptedBackend(on_accept=step) as backend:
         target = backend.url().replace("http:", "https:")
         config = write_config(tmp_path, endpoint(POLICY, target, request_timeout=TIMEOUT_MS))
@@ -188,48 +144,6 @@ def test_tls_that_is_never_finished(tmp_path, launch, step):
 
 
 TWO_ADDRESSES = "127.0.0.2 two.test\n127.0.0.3 two.test\n"
-
-
-def test_the_first_address_never_answers(tmp_path, launch):
-    """The second address of a name is tried after a quarter of a second, not half of the time."""
-    prefix = name_service(tmp_path, TWO_ADDRESSES)
-    backend = ScriptedBackend(answer(200, b'["value"]'), address="127.0.0.3")
-    with backend, black_hole("127.0.0.2", backend.port):
-        target = f"http://two.test:{backend.port}/"
-        config = write_config(tmp_path, endpoint(TCP, target, request_timeout=20_000))
-        handler = launch("--config", config, "--endpoint", TCP, prefix=prefix)
-        assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
-        assert HEAD_START_MS - EARLY_MS <= elapsed_ms(handler.log_lines(1)[0]) < 5_000
-
-
-def test_the_first_address_refuses(tmp_path, launch):
-    """An address where nobody listens costs no time: the next one is asked."""
-    prefix = name_service(tmp_path, TWO_ADDRESSES)
-    with ScriptedBackend(answer(200, b"DUNNO"), address="127.0.0.3") as backend:
-        config = write_config(tmp_path, endpoint(POLICY, f"http://two.test:{backend.port}/"))
-        handler = launch("--config", config, "--endpoint", POLICY, prefix=prefix)
-        assert handler.ask(POLICY, REQUEST[POLICY]) == FOUND[POLICY]
-        assert len(backend.requests) == 1
-
-
-def test_every_address_refuses(tmp_path, launch):
-    """When nobody listens at any address the backend could not be reached."""
-    prefix = name_service(tmp_path, TWO_ADDRESSES)
-    config = write_config(tmp_path, endpoint(TCP, "http://two.test:9/"))
-    handler = launch("--config", config, "--endpoint", TCP, prefix=prefix)
-    assert handler.ask(TCP, REQUEST[TCP]) == UNREACHABLE[TCP]
-
-
-def test_no_address_answers(tmp_path, launch):
-    """Several addresses together get no more time than one."""
-    prefix = name_service(tmp_path, TWO_ADDRESSES)
-    with contextlib.ExitStack() as stack:
-        port = stack.enter_context(black_hole("127.0.0.2"))
-        stack.enter_context(black_hole("127.0.0.3", port))
-        target = f"http://two.test:{port}/"
-        config = write_config(tmp_path, endpoint(TCP, target, request_timeout=TIMEOUT_MS))
-        handler = launch("--config", config, "--endpoint", TCP, prefix=prefix)
-        assert_times_out(handler, TCP)
 
 
 def test_the_address_that_answers_is_slow(tmp_path, launch):

@@ -37,7 +37,8 @@ def _response(code: int, end: bytes) -> Step:
         return sends(interim + SIZED.removesuffix(b"\r\n\r\n") + end + b"BODY")
     if code in WITHOUT_BODY:
         return sends(b"HTTP/1.1 %d x" % code + end)
-    return sends(b"HTTP/1.1 %d x\r\nContent-Length: 2" % code + end + b"no")
+    head = b"HTTP/1.1 %d x\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: LENGTH" % code
+    return sends(head + end + b"BODY")
 
 
 def _statuses(mode: str, *, are_kept: bool) -> list[tuple[Step, Answer]]:

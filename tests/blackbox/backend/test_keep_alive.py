@@ -4,13 +4,14 @@
 A kept connection that died while idle is replaced before it is used. One that dies under a request
 is another matter: a lookup is sent once more, on a fresh connection, when it died on a *kept* one
 before the first byte of the response; nothing else that the backend has read is ever sent twice.
-What it cannot have read is in unit/backend/test_kept_connection.py.
+What it cannot have read is in unit/backend/test_kept_connection.py, and how a kept connection may
+die at each moment in faults/table.py.
 """
 
 from __future__ import annotations
 
 import pytest
-from blackbox.support import INVALID, NOT_FOUND, UNREACHABLE, server_error
+from blackbox.support import NOT_FOUND, UNREACHABLE
 
 from harness.certificates import Authority
 from harness.handler_process import endpoint, write_config
@@ -24,8 +25,6 @@ from harness.scripted_backend import (
     response,
     send,
     send_and_close,
-    send_and_reset,
-    silence,
 )
 
 
@@ -64,48 +63,6 @@ def test_the_connection_ends_with_the_handler(handler_for, backend):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("ending", [send_and_close, send_and_reset], ids=["closed", "reset"])
-def test_a_connection_that_died_while_idle(handler_for, backend, mode, ending):
-    """It is noticed before use and replaced: no error, and no request is sent on the dead one."""
-    backend.script(*[ending(response(200, FOUND_BODY[mode]))] * 3)
-    handler = handler_for(mode)
-    for number in range(3):
-        assert handler.ask(mode, REQUEST[mode]) == FOUND[mode]
-        backend.wait_for_end_of(number)
-    assert _connections(backend) == [0, 1, 2]
-
-
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(
-    "head",
-    [
-        pytest.param(b"HTTP/1.1 200 OK\r\nConnection: close\r\n", id="announced"),
-        pytest.param(b"HTTP/1.0 200 OK\r\n", id="HTTP/1.0"),
-    ],
-)
-def test_a_connection_that_is_not_to_be_kept(handler_for, backend, mode, head):
-    """A response that ends its connection is followed by a new one, even if it stays open."""
-    body = FOUND_BODY[mode]
-    raw = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
-    backend.script(send(raw), send(raw))
-    handler = handler_for(mode)
-    for _ in range(2):
-        assert handler.ask(mode, REQUEST[mode]) == FOUND[mode]
-    assert _connections(backend) == [0, 1]
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_a_connection_that_is_kept_for_no_time(handler_for, backend, mode):
-    """A backend that announces when it will close is believed."""
-    step = answer(200, FOUND_BODY[mode], b"Connection: keep-alive", b"Keep-Alive: timeout=0")
-    backend.script(step, step)
-    handler = handler_for(mode)
-    for _ in range(2):
-        assert handler.ask(mode, REQUEST[mode]) == FOUND[mode]
-    assert _connections(backend) == [0, 1]
-
-
-@pytest.mark.parametrize("mode", MODES)
 def test_a_backend_that_closes_without_notice(handler_for, backend, mode):
     """After the first such surprise each policy request gets a connection; lookups risk it."""
     body = FOUND_BODY[mode]
@@ -138,18 +95,6 @@ DEATHS = [("closed", hang_up), ("reset", reset)]
 
 @pytest.mark.parametrize("mode", LOOKUPS)
 @pytest.mark.parametrize("death", [d[1] for d in DEATHS], ids=[d[0] for d in DEATHS])
-def test_a_lookup_that_dies_on_a_kept_connection(handler_for, backend, mode, death):
-    """It is sent once more, on a fresh connection, with the same request line."""
-    backend.script(answer(404), death, answer(200, FOUND_BODY[mode]))
-    handler = handler_for(mode)
-    assert handler.ask(mode, REQUEST[mode]) == NOT_FOUND[mode]
-    assert handler.ask(mode, REQUEST[mode]) == FOUND[mode]
-    assert _connections(backend) == [0, 0, 1]
-    assert backend.requests[1].line == backend.requests[2].line
-
-
-@pytest.mark.parametrize("mode", LOOKUPS)
-@pytest.mark.parametrize("death", [d[1] for d in DEATHS], ids=[d[0] for d in DEATHS])
 def test_a_lookup_is_sent_once_more_and_not_twice(handler_for, backend, mode, death):
     """When the fresh connection dies as well, the backend could not be reached."""
     backend.script(answer(404), death, death)
@@ -157,34 +102,6 @@ def test_a_lookup_is_sent_once_more_and_not_twice(handler_for, backend, mode, de
     assert handler.ask(mode, REQUEST[mode]) == NOT_FOUND[mode]
     assert handler.ask(mode, REQUEST[mode]) == UNREACHABLE[mode]
     assert _connections(backend) == [0, 0, 1]
-
-
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("death", [d[1] for d in DEATHS], ids=[d[0] for d in DEATHS])
-def test_nothing_is_repeated_that_dies_on_a_fresh_connection(handler_for, backend, mode, death):
-    """A backend that hangs up on a new connection means it: the request is not repeated."""
-    backend.script(death)
-    assert handler_for(mode).ask(mode, REQUEST[mode]) == UNREACHABLE[mode]
-    assert _connections(backend) == [0]
-
-
-BEGINNINGS = [
-    ("one byte", b"H"),
-    ("the status line", b"HTTP/1.1 200 OK\r\n"),
-    ("the headers", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"),
-    ("half of the body", b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n["va'),
-]
-
-
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("raw", [b[1] for b in BEGINNINGS], ids=[b[0] for b in BEGINNINGS])
-def test_nothing_is_repeated_behind_the_first_byte(handler_for, backend, mode, raw):
-    """A response that has begun shows that the backend has taken the request."""
-    backend.script(answer(500), send_and_close(raw))
-    handler = handler_for(mode)
-    assert handler.ask(mode, REQUEST[mode]) == server_error(500)[mode]
-    assert handler.ask(mode, REQUEST[mode]) in (UNREACHABLE[mode], INVALID[mode])
-    assert _connections(backend) == [0, 0]
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
@@ -196,17 +113,6 @@ def test_a_policy_request_is_never_sent_twice(handler_for, backend, method, deat
     assert handler.ask(POLICY, REQUEST[POLICY]) == FOUND[POLICY]
     assert handler.ask(POLICY, REQUEST[POLICY]) == UNREACHABLE[POLICY]
     assert handler.ask(POLICY, REQUEST[POLICY]) == FOUND[POLICY]
-    assert _connections(backend) == [0, 0, 1]
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_a_timeout_ends_the_connection(handler_for, backend, mode):
-    """The late answer of a request that timed out is never read as the answer to the next."""
-    backend.script(answer(200, FOUND_BODY[mode]), silence, answer(200, FOUND_BODY[mode]))
-    handler = handler_for(mode, request_timeout=400)
-    replies = [handler.ask(mode, REQUEST[mode]) for _ in range(3)]
-    assert replies[0] == replies[2] == FOUND[mode]
-    assert b"timed" in replies[1]
     assert _connections(backend) == [0, 0, 1]
 
 

@@ -16,8 +16,8 @@ Faults that are not the backend's response or connection, or that need more than
     blackbox/backend/test_deadline.py          the promise of 50 ms; a request that cannot be sent;
                                                a response that takes long to be understood; a
                                                resolver that answers too late
-    blackbox/backend/test_http_response.py     responses that are unusual and right, redirects,
-                                               a refusal before the request has been read
+    blackbox/backend/test_http_response.py     responses that are unusual and right, empty bodies,
+                                               redirects, a refusal before the request was read
     blackbox/backend/test_tls.py               who is trusted, and which files
     blackbox/backend/test_keep_alive.py        which connection is used by which request
     blackbox/backend/test_several_targets.py   what one target's fault means for the next target
@@ -245,6 +245,8 @@ COMPLETE = [
         resets(b"HTTP/1.1 404 Not Found\r\n\r\nno"), LOST),
     Row("Connection: close, and it stays open",
         sends(OK + b"Connection: close\r\nContent-Length: LENGTH\r\n\r\nBODY"), FOUND_IT),
+    Row("HTTP/1.0, and it stays open",
+        sends(b"HTTP/1.0 200 OK\r\nContent-Length: LENGTH\r\n\r\nBODY"), FOUND_IT),
     Row("Keep-Alive: timeout=0",
         sends(OK + b"Keep-Alive: timeout=0\r\nContent-Length: LENGTH\r\n\r\nBODY"), FOUND_IT),
     Row("Keep-Alive: timeout=9999999999999999999999",
@@ -300,6 +302,7 @@ LENGTHS = [
     Row("Content-Length: 99999999999999, and all of it",
         repeats(b" ", behind=OK + b"Content-Length: 99999999999999\r\n\r\n"), BAD,
         "max-response-bytes", keys={"max_response_bytes": 65536}),
+    Row("an open body without end", repeats(b" ", behind=OPEN), BAD, "max-response-bytes"),
     *[
         Row(f"{name} of the limit", does, FOUND_IT, kept=kept, keys={"max_response_bytes": 64})
         for name, does, kept in (
@@ -417,6 +420,9 @@ STATUSES = [
     Row("a 503 without end",
         repeats(b"x", behind=b"HTTP/1.1 503 x\r\nContent-Length: 99999999999999\r\n\r\n"),
         status(503), keys={"max_response_bytes": 65536}),
+    Row("a 301 without end",
+        repeats(b"x", behind=b"HTTP/1.1 301 x\r\nContent-Length: 99999999999999\r\n\r\n"),
+        status(301), keys={"max_response_bytes": 65536}),
     Row("a 404 without end", repeats(b"x", behind=b"HTTP/1.1 404 x\r\n\r\n"), status(404),
         keys={"max_response_bytes": 65536}),
     Row("a 408, Connection: close", ends(response(408, b"", b"Connection: close")), status(408),

@@ -23,7 +23,8 @@ from harness.handler_process import without_journal
 from harness.name_service import name_service
 from harness.scripted_backend import black_hole, unused_port
 
-RESOLVER = "127.0.53.60"
+RESOLVER = f"127.53.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
+"""An address of this process alone."""
 
 BACKEND = "127.0.0.2"
 """Where the good backends are. As the resolver sorts addresses (RFC 6724), 127.0.0.1 comes first,
