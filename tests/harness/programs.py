@@ -2,7 +2,7 @@
 """Programs that a test needs, and that a machine may not have.
 
 Servers are not installed, because they would start at once and at each boot: tests/run unpacks
-their packages below .venvs/servers, or nginx alone below .venvs/nginx.
+their packages below .venvs/servers.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from pathlib import Path
 
 import pytest
 
-VENVS = Path(__file__).parents[2] / ".venvs"
-UNPACKED = [VENVS / "servers", VENVS / "nginx"]
+UNPACKED = Path(__file__).parents[2] / ".venvs/servers"
 
 
 def find(name: str) -> Path | None:
     """The path of a program, beside the Python in use, on PATH, in sbin or unpacked."""
     directories = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
     directories += ["/usr/sbin", "/sbin"]
-    directories += [str(root / "usr" / part) for root in UNPACKED for part in ("sbin", "bin")]
+    directories += [str(UNPACKED / "usr" / part) for part in ("sbin", "bin")]
     path = shutil.which(name, path=os.pathsep.join(directories))
     return None if path is None else Path(path)
 

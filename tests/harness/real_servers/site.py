@@ -63,7 +63,7 @@ def needed(name: str) -> Path:
     """
     path = find(name)
     if path is None:
-        raise MissingError(f"{name} is not installed, and not unpacked in {UNPACKED[0]}")
+        raise MissingError(f"{name} is not installed, and not unpacked in {UNPACKED}")
     return path
 
 
@@ -73,16 +73,16 @@ def data(*patterns: str) -> list[Path]:
     Raises:
         MissingError: the machine does not have one of them.
     """
-    for root in (Path("/"), *UNPACKED):
+    for root in (Path("/"), UNPACKED):
         found = [sorted((root / "usr").glob(pattern)) for pattern in patterns]
         if all(found):
             return [path for paths in found for path in paths]
-    raise MissingError(f"there is no {patterns[0]} in /usr or {UNPACKED[0]}/usr")
+    raise MissingError(f"there is no {patterns[0]} in /usr or {UNPACKED}/usr")
 
 
 def environment() -> dict[str, str]:
     """The environment of a server: nothing but where programs and unpacked libraries are."""
-    libraries = [str(path) for root in UNPACKED for path in root.glob("usr/lib/*-linux-gnu*")]
+    libraries = [str(path) for path in UNPACKED.glob("usr/lib/*-linux-gnu*")]
     return {
         "PATH": f"/usr/sbin:{os.environ.get('PATH', os.defpath)}",
         "LC_ALL": "C.UTF-8",
