@@ -42,6 +42,9 @@ _FACTOR = 3.0
 _BASELINE_SEC = 3600.0
 _EXAMPLES, _FEW_EXAMPLES = 100, 20
 
+_ELSEWHERE = "in another process"
+_STARTS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn")
+
 PASSED, FAILED = 0, 1
 
 
@@ -182,10 +185,10 @@ class Inside:
     def order(self, path, lines, latest):
         """The items that have executed one of these LINES; what killed the latest mutants first.
 
-        What a test does in other processes is unknown, so those that are about programs stay.
+        What a test does in other processes is unknown, so those that start any stay.
         """
-        seen = {index for line in lines for index in self.executed.get(f"{path}:{line}", ())}
-        seen |= {i for i, item in enumerate(self.items) if "tests/blackbox/" in item.nodeid}
+        seen = set(self.executed.get(_ELSEWHERE, ()))
+        seen |= {index for line in lines for index in self.executed.get(f"{path}:{line}", ())}
         first = [index for index in latest if index in seen]
         rest = [index for index in range(len(self.items)) if index in seen.difference(first)]
         return [self.items[index] for index in first + rest]
@@ -210,6 +213,11 @@ class Inside:
             note(frame)
             return lines
 
+        def hook(event, _arguments):
+            if event in _STARTS:
+                executed.setdefault(_ELSEWHERE, set()).add(current)
+
+        sys.addaudithook(hook)
         threading.settrace(calls)
         sys.settrace(calls)
         for current, item in enumerate(self.items):

@@ -104,6 +104,11 @@ SAFE = {
         "warn_if_reject, reject, permit",
         "warn_if_reject, reject, permit",
     ),
+    "a letter that Python takes for an ASCII one": (
+        "CHEC\N{KELVIN SIGN}_CLIENT_ACCESS x",
+        "CHEC\N{KELVIN SIGN}_CLIENT_ACCESS x",
+    ),
+    "a no-break space does not end a word": ("reject\xa0x permit", "reject\xa0x permit"),
     "a class of main.cf": ("greylisting", "greylisting"),
 }
 
@@ -186,6 +191,8 @@ UNSAFE = {
     "a table": ("check_client_access hash:/etc/x", COLON),
     "a table alone": ("hash:/etc/x", COLON),
     "a colon behind an action": ("REJECT: no", COLON),
+    "a brace that is not closed": ("permit_mynetworks, { reject", BRACES),
+    "a brace that is not opened": ("permit_mynetworks reject }", BRACES),
     "braces in a list": ("permit_mynetworks, { reject }", BRACES),
     "sleep without a number": ("permit_mynetworks sleep", f"sleep {SECONDS}"),
     "sleep and no number": ("sleep, reject", f"sleep {SECONDS}"),
