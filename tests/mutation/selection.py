@@ -23,7 +23,7 @@ ROWS = [
     ),
     (
         "restrictions.py",
-        ["unit/test_action.py", "unit/test_verdict.py", "unit/admin/schema"],
+        ["unit/test_action.py", "unit/admin/schema", "postfix/test_restrictions.py"],
         ["blackbox/test_actions.py"],
     ),
     (

@@ -79,6 +79,17 @@ def test_hooks_are_not_kept():
     assert len(json_reader._scanners) == before
 
 
+def test_the_scanner_of_responses_is_kept():
+    """A handler reads many responses, and makes their scanner once for each kind of constants."""
+    json_reader.loads("[]", dict, parse_constant=float)
+    kept = dict(json_reader._scanners)
+    assert json_reader.loads('["a"]', dict, parse_constant=float) == ["a"]
+    assert json_reader.loads('["a"]', dict) == ["a"]
+    assert json_reader._scanners[float] is kept[float]
+    with pytest.raises(ValueError, match="NaN"):
+        json_reader.loads("[NaN]", dict)
+
+
 def test_a_good_document_costs_no_regular_expressions():
     """Neither json nor re is loaded for a good document; that is what this module is for."""
     package = str(Path(postfix_rest_inetd.__file__).parents[1])
