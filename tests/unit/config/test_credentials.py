@@ -66,6 +66,8 @@ BAD = {
     "white space only": (b" \r\n\t\n",),
     "two lines": (b"secret\nX-Admin: 1\n",),
     "a carriage return": (b"secret\rX",),
+    "a vertical tab first": (b"\vsecret\n",),
+    "a form feed last": (b"secret\f\n",),
     "a tab inside": (b"a\tb",),
     "a NUL": (b"secret\0",),
     "the last control character": (b"a\x1fb",),
@@ -182,3 +184,54 @@ def test_absolute_path_is_not_a_credential(monkeypatch):
     """A path is used as it is, whether there are credentials or not."""
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/nonexistent")
     assert credentials.locate("/etc/token", "$") == "/etc/token"
+
+
+def with_files():
+    """An endpoint with files for everything: two credentials, two others."""
+    return endpoint(
+        target="https://backend.example/",
+        auth_token=...,
+        auth_token_file="token",
+        tls_ca_file="/etc/ca.pem",
+        tls_cert_file="/etc/cert.pem",
+        tls_key_file="key",
+    )
+
+
+def test_the_files_of_an_endpoint(monkeypatch):
+    """All files that it names are watched, credentials where systemd has put them."""
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials/x")
+    certificates = ["/etc/ca.pem", "/etc/cert.pem", "/run/credentials/x/key"]
+    assert credentials.certificates_of(with_files()) == certificates
+    assert credentials.paths_of(with_files()) == ["/run/credentials/x/token", *certificates]
+    assert credentials.paths_of(endpoint()) == []
+
+
+def test_the_files_of_an_endpoint_without_credentials(monkeypatch):
+    """Where a credential is, is unknown then."""
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    assert credentials.paths_of(with_files()) == ["/etc/ca.pem", "/etc/cert.pem"]
+
+
+def test_digest(tmp_path):
+    """A digest tells whether a certificate is another one; a file that is missing has none."""
+    path = tmp_path / "cert.pem"
+    assert credentials.digest_of(str(path)) is None
+    digests = []
+    for content in (b"one", b"two", b"one", b""):
+        path.write_bytes(content)
+        digests.append(credentials.digest_of(str(path)))
+    assert digests[0] == digests[2]
+    assert len(set(digests)) == 3
+    assert {len(digest) for digest in digests} == {32}
+
+
+def test_digest_of_a_large_file(tmp_path):
+    """No more than 4 MiB are read, whatever the file is."""
+    digests = set()
+    for size in (4 * 1024 * 1024 - 1, 4 * 1024 * 1024, 4 * 1024 * 1024 + 1):
+        path = tmp_path / str(size)
+        with path.open("wb") as file:
+            file.truncate(size)
+        digests.add(credentials.digest_of(str(path)))
+    assert len(digests) == 2
