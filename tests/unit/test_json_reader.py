@@ -28,6 +28,7 @@ BAD = {
     "blanks": " \n",
     "white space that is not JSON's": "\v{}",
     "a no-break space": "{}\xa0",
+    "letters around it": "X{}X",
     "a second document": "{} {}",
     "half of one": '{"a": ',
     "a comma too many": "[1,]",

@@ -204,7 +204,10 @@ def test_ended_by_close(raw, ended_by_close):
 
 CODINGS = {
     "none": (b"", False),
-    "gzip": (b"Content-Encoding: gzip\r\n", True),
+    **{
+        coding: (b"Content-Encoding: %b\r\n" % coding.encode(), True)
+        for coding in "gzip x-gzip deflate compress x-compress br zstd".split()
+    },
     "several": (b"Content-Encoding: x\r\ncontent-encoding: identity,\tBR \r\n", True),
     "several without blanks": (b"Content-Encoding: gzip,identity\r\n", True),
     "one that ends like gzip": (b"Content-Encoding: xXgzip,Xgzip\r\n", False),

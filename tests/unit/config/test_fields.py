@@ -13,6 +13,7 @@ from harness.wire import table
 from postfix_rest_inetd.config import fields, loading
 from postfix_rest_inetd.config.cache_settings import CacheSettings
 from postfix_rest_inetd.config.endpoint import Endpoint
+from postfix_rest_inetd.config.problems import PartsError
 from postfix_rest_inetd.errors import ConfigError
 
 HALF_PAIR = "\ud800"
@@ -395,3 +396,9 @@ def test_policy_only(mode, name, value):
         endpoint(mode, **{name.replace("-", "_"): value})
     expected = (f"$.endpoints[0].{name}", "has a meaning only for the mode policy")
     assert raised.value.problems == [expected]
+
+
+def test_text_of_several_problems():
+    """Each part has its place before it; the whole has none."""
+    error = PartsError([("", "is wrong"), ("[1]", "is wrong as well")])
+    assert str(error) == "is wrong; [1]: is wrong as well"

@@ -7,7 +7,7 @@ import pytest
 
 from harness.wire import Seen, in_every_partition, in_two_pieces, run, table
 from postfix_rest_inetd import model
-from postfix_rest_inetd.errors import InvalidDataError
+from postfix_rest_inetd.errors import InvalidDataError, ProtocolError
 from postfix_rest_inetd.protocols import policy
 
 LIMIT = 512 * 1024
@@ -115,6 +115,14 @@ def test_end_inside_a_request(stream, partition):
     assert run(decoder, partition(stream), end=False) == Seen([])
     assert decoder.pending
     assert run(decoder, []) == Seen([], "the connection ended in the middle of it", None)
+
+
+def test_an_empty_line_first():
+    """It is a violation at once, also if nobody has asked for a request before."""
+    decoder = policy.Decoder()
+    decoder.feed(b"\n")
+    with pytest.raises(ProtocolError, match=EMPTY):
+        decoder.next_request()
 
 
 def test_end_between_requests():
