@@ -41,6 +41,9 @@ SECONDS = "needs a number of seconds after it"
 NOTHING = "needs a restriction after it, or else it does nothing"
 IGNORED, IGNORES = "there is something after", "which Postfix ignores"
 
+KELVIN = "CHECK_CLIENT_ACCESS x".replace("K", "\N{KELVIN SIGN}")
+"""To Postfix, the name of a class of main.cf and not that of a restriction."""
+
 SAFE = {
     "an action": ("DUNNO", "DUNNO"),
     "any letter case": ("dunno", "dunno"),
@@ -104,10 +107,7 @@ SAFE = {
         "warn_if_reject, reject, permit",
         "warn_if_reject, reject, permit",
     ),
-    "a letter that Python takes for an ASCII one": (
-        "CHEC\N{KELVIN SIGN}_CLIENT_ACCESS x",
-        "CHEC\N{KELVIN SIGN}_CLIENT_ACCESS x",
-    ),
+    "a letter that Python takes for an ASCII one": (KELVIN, KELVIN),
     "a no-break space does not end a word": ("reject\xa0x permit", "reject\xa0x permit"),
     "a class of main.cf": ("greylisting", "greylisting"),
 }
