@@ -201,8 +201,8 @@ def steps(seed: str, attempts: int) -> list[Step]:
 def _outages(generator: random.Random, attempts: int) -> Iterator[tuple[Step, Step]]:
     """One outage after the other, in all ways: of each table alone, and of all."""
     tables = list(ROUTES)
-    whats = [[table] for table in tables] + [tables]
-    hows = [(how, what) for how in DOWN for what in whats]
+    targets = [[table] for table in tables] + [tables]
+    hows = [(how, what) for how in DOWN for what in targets]
     bag: list[tuple[str, list[str]]] = []
     begin = 0
     while (begin := begin + generator.randint(*OUTAGE_EVERY)) < attempts:

@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[2]
 PYTEST = frozenset({"iniconfig", "packaging", "pluggy", "pygments", "pytest"})
 """pytest, and what it needs itself."""
 TOOLS = (
-    "coverage hatchling hypothesis jsonschema postfix-rest-inetd prometheus-client pytest-timeout "
-    "pytest-xdist systemd-python trustme urllib3"
+    "coverage h11 hatchling hypothesis jsonschema postfix-rest-inetd prometheus-client "
+    "pytest-timeout pytest-xdist systemd-python trustme urllib3"
 ).split()
 """What else the tests need."""
 

@@ -7,7 +7,7 @@ import yaml
 
 from harness.project_files import ROOT
 
-HOOKS = ("codespell", "mypy", "reuse", "ruff-check", "ruff-format", "shellcheck")
+HOOKS = ("bandit", "codespell", "mypy", "reuse", "ruff-check", "ruff-format", "shellcheck")
 NO_HOOK = "EditorConfig"
 """A library, for tests/project/test_editorconfig.py."""
 
