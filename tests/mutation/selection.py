@@ -68,8 +68,8 @@ ROWS = [
     ),
     (
         "shared.py",
-        ["unit/test_answering.py", "unit/cache", "property/test_simulated_handlers.py"],
-        ["blackbox/test_shared_answers.py"],
+        ["unit/test_shared.py", "unit/test_answering.py", "unit/cache"],
+        ["property/test_simulated_handlers.py", "blackbox/test_shared_answers.py"],
     ),
     (
         "cache/",

@@ -549,6 +549,8 @@ def test_unusable_configuration(count, is_told, end):
     same = log_entry.of_trouble("", TCP, model.UNUSABLE_CONFIG, "why")
     words = same["MESSAGE"].removesuffix(": why")
     assert made == {**same, "MESSAGE": f"{words}{end}", "POSTFIX_REST_COUNT": str(count)}
+    if not is_told:
+        assert log_entry.of_unusable_config(TCP, "why", count) == made
 
 
 PRINTABLE = {
