@@ -75,6 +75,7 @@ ROWS = [
         "cache/",
         [
             "unit/cache",
+            "unit/test_shared.py",
             "unit/admin/stored",
             "property/test_cache_rules.py",
             "property/test_simulated_handlers.py",

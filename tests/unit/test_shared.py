@@ -10,6 +10,7 @@ import pytest
 from harness.endpoints import endpoint
 from harness.modes import TCP
 from postfix_rest_inetd import model
+from postfix_rest_inetd.cache.record import unverified
 from postfix_rest_inetd.cache_folder import folder_of, path_of
 from postfix_rest_inetd.shared import Shared
 
@@ -79,3 +80,18 @@ def test_what_the_backend_says_is_looked_at(tmp_path, field, is_cached):
     response = model.Response(200, b'["v"]', caching=says)
     known.keep(REQUEST, None, response, is_found=True, delay_sec=0.0)
     assert (known._memory is not None) is is_cached
+
+
+@pytest.mark.parametrize("map_name", [None, b"", b"map"])
+def test_what_is_kept(tmp_path, folder, map_name):
+    """A stored answer has the request and the response, for who looks at it or purges it."""
+    known = shared(tmp_path, cache={"max-age": 60, "stale-if-error": 600})
+    request = model.LookupRequest(b"key", map_name)
+    known.keep(request, None, SILENT, is_found=True, delay_sec=0.0)
+    (stored,) = [
+        answer
+        for path in folder.rglob("*")
+        if path.is_file() and (answer := unverified(path.read_bytes())) is not None
+    ]
+    assert (stored.key, stored.map_name, stored.status) == (b"key", map_name, 200)
+    assert (stored.body, stored.lifetime_sec, stored.stale_sec) == (b'["v"]', 60, 600)
