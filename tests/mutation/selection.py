@@ -44,7 +44,7 @@ ROWS = [
             "unit/backend/test_backends.py",
             "property/test_config.py",
         ],
-        ["blackbox/config", "blackbox/admin/test_check.py"],
+        ["unit/cache/test_record.py", "blackbox/config", "blackbox/admin/test_check.py"],
     ),
     (
         "json_reader.py",

@@ -217,6 +217,20 @@ def test_more_than_a_second():
     assert made["MESSAGE"] == "example: found (12345.7 ms)"
 
 
+@pytest.mark.parametrize(
+    "source, words, priority",
+    [("stored", "stored 75 s ago", "5"), ("stale", "stale, stored 75 s ago", "4")],
+)
+def test_stored_answer(source, words, priority):
+    """It is told apart from one of the backend, and a stale one is a warning."""
+    from_store = facts(status=0)
+    from_store.source, from_store.age_sec = source, 75
+    made = log_entry.of_request(where(log_keys=False), LOOKUP, FOUND, from_store)
+    assert made["MESSAGE"] == f"example: found, {words} (12.3 ms)"
+    assert (made["POSTFIX_REST_SOURCE"], made["POSTFIX_REST_AGE"]) == (source, "75")
+    assert made["PRIORITY"] == priority
+
+
 @pytest.mark.parametrize("woken, kind", [(False, "cold"), (True, "woken")])
 def test_first_request_of_a_process(woken, kind):
     """It has a time that the handler took to be ready, and whether it was started or woken."""
