@@ -8,7 +8,7 @@ A client that sends nothing, or that is idle between requests, is never given up
 from __future__ import annotations
 
 import pytest
-from blackbox.faults import other_constant
+from blackbox.broken_functions import other_constant
 
 from harness.modes import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, SOCKETMAP, TCP
 from harness.scripted_backend import answer

@@ -32,7 +32,7 @@ import pytest
 
 from harness.modes import POLICY, SOCKETMAP, TCP
 
-WAIT_SEC = 15.0
+WAIT_SEC = 45.0
 """How long a test waits for the handler before it fails."""
 
 LOG_PREFIX = "postfix-rest-inetd: "

@@ -114,15 +114,17 @@ def left_behind(directory: Path, records: list[list[bytes]]) -> dict[str, list[s
             else ""
         )
         name = f"{template}@{instance or 'old'}.socket"
-        addresses = []
+        addresses: list[str] = []
+        used = set()  # a socket that listens twice at one address would not have started
         for field in fields[2:]:
             try:
                 text = field.decode()
-                unit_file.socket_address(text)
+                where = unit_file.socket_address(text)
             except (ValueError, unit_file.SyntaxErrorInUnit):
                 continue
-            if text.isprintable() and text.strip(" \\") == text:
+            if text.isprintable() and text.strip(" \\") == text and where not in used:
                 addresses.append(text)
+                used.add(where)
         lines = [f"ListenStream={text.replace('%', '%%')}" for text in addresses]
         whole = [
             "# Written by hand",
