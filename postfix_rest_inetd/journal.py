@@ -54,12 +54,16 @@ def send(fields: dict[str, str]) -> None:
 
 
 def _deliver(fields: dict[str, str]) -> bool:
+    """Hand an entry to journald; False if that is not possible."""
     global _socket, _last_sent  # noqa: PLW0603 - as above
-    if _socket is None:
-        from .journal_socket import JournalSocket
+    try:
+        if _socket is None:
+            from .journal_socket import JournalSocket
 
-        _socket = JournalSocket()
-    is_delivered = _socket.deliver({"SYSLOG_IDENTIFIER": IDENTIFIER, **fields})
+            _socket = JournalSocket()
+        is_delivered = _socket.deliver({"SYSLOG_IDENTIFIER": IDENTIFIER, **fields})
+    except ImportError:  # a broken installation, or no descriptor left to open a module with
+        is_delivered = False
     if is_delivered:
         _last_sent = monotonic()
     return is_delivered

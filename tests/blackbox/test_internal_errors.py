@@ -52,8 +52,29 @@ def test_a_library_that_cannot_be_imported(handler_for, mode, missing):
 
 
 def test_systemd_python_is_not_needed(handler_for, backend):
-    """Without systemd-python the log goes to stderr and requests are answered."""
+    """Without systemd-python, requests are answered and logged."""
     backend.script(answer(200, b'["value"]'))
     handler = handler_for(TCP, launch_with={"code": without_module("systemd")})
     assert handler.ask(TCP, REQUEST[TCP]) == b"200 value\n"
     assert "found" in handler.log_lines(1)[0]
+
+
+def test_an_entry_without_a_socket(launch):
+    """If nothing can be sent to journald, each request has its reply, and the log is on stderr."""
+    code = without_module("_socket")
+    handler = launch("--config", "/nowhere", "--mode", TCP, code=code)
+    handler.send(REQUEST[TCP] * 3)
+    output, status, log = handler.finish()
+    assert (output.count(b"\n"), status) == (3, 0)
+    assert len(log.splitlines()) == 2
+    assert "(2 requests)" in log
+
+
+def test_a_handler_without_its_log(handler_for):
+    """A package without the module for entries is an internal error that stderr tells of."""
+    code = without_module("postfix_rest_inetd.journal_socket")
+    handler = handler_for(TCP, launch_with={"code": code})
+    handler.send(REQUEST[TCP])
+    output, status, log = handler.result()
+    assert (output, status) == (b"", EX_SOFTWARE)
+    assert log.startswith("postfix-rest-inetd: internal error")
