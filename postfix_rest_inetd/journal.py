@@ -4,7 +4,8 @@
 Without a journal, and if journald does not take an entry, the message goes to stderr, as one line.
 Neither of them can keep the process for more than a moment (journal_socket.PATIENCE_SEC): the next
 request does not wait for a journald that is frozen. When journald takes entries again, it is told
-how many it has missed.
+how many it has missed. A program that replaces this one (restart.py) finds the number in the
+environment.
 
 Where stderr is the client's connection (inetd, spawn(8)), the client would read that line as part
 of a reply: guard_stderr() points fd 2 to /dev/null.
@@ -27,6 +28,7 @@ IDENTIFIER = "postfix-rest-inetd"
 
 ERROR, WARNING, NOTICE = 3, 4, 5  # as syslog(3) numbers them
 
+MISSED_VARIABLE = "POSTFIX_REST_INETD_MISSED"
 _MISSED_ID = "fd106576fe334388b2a5e9294c8aa480"
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
@@ -37,9 +39,16 @@ _READING_SEC = 0.05
 # POSIX.1: a pipe that poll(2) reports as writable takes so much at once.
 _PIPE_BUF = 4096
 
+
+def _handed_over() -> int:
+    """How many entries of the program that this one has replaced are missing."""
+    text = os.environ.get(MISSED_VARIABLE, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
 _socket: JournalSocket | None = None
 _last_sent: float | None = None
-_missed = 0
+_missed = _handed_over()
 
 
 def send(fields: dict[str, str]) -> None:
@@ -77,6 +86,15 @@ def _tell_missed() -> None:
     )
     if _deliver({"MESSAGE": text, "MESSAGE_ID": _MISSED_ID, "PRIORITY": str(WARNING)}):
         _missed = 0
+        os.environ.pop(MISSED_VARIABLE, None)
+
+
+def hand_over() -> None:
+    """Tell journald, before another program replaces this one, or leave the number to that."""
+    if _missed:
+        _tell_missed()
+    if _missed:
+        os.environ[MISSED_VARIABLE] = str(_missed)
 
 
 def settle() -> None:

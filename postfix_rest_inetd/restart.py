@@ -26,6 +26,7 @@ import os
 import sys
 from time import monotonic, sleep, time
 
+from . import journal
 from .marks import mark_of
 
 TYPE_CHECKING = False
@@ -67,6 +68,7 @@ def restart(connection: Connection) -> None:
     """Become a fresh interpreter; returns only if that is not possible."""
     if not sys.executable:
         return
+    journal.hand_over()
     connection.hold_termination()
     # sys.orig_argv has the options of the interpreter as well. The interpreter finds a virtual
     # environment by its own name, so the name is passed with its path.

@@ -312,6 +312,7 @@ def test_a_journald_that_is_frozen(journal_handler, backend, journald, new_entri
         finished = another.finish()
     assert (finished.output, finished.status) == (b"200 value\n", 0)
     assert finished.log.startswith("postfix-rest-inetd: tcp-lookup: key: found (")
+    new_entries()  # the queue is empty: at its end, a handler does not wait for that
     log = handler.finish().log.splitlines()
     *entries, last = new_entries()
     found = [entry for entry in entries if own_fields(entry)["OUTCOME"] == "found"]
@@ -320,6 +321,27 @@ def test_a_journald_that_is_frozen(journal_handler, backend, journald, new_entri
         f"journald did not take all entries of this process: {len(log)} missing. "
     )
     assert last["PRIORITY"] == WARNING
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_hibernation_while_journald_is_frozen(
+    journal_handler, backend, journald, new_entries, is_asked
+):
+    """What was missing before a handler hibernates is told by the one that it becomes."""
+    backend.script(*[answer(200, b'["value"]')] * (MANY + 1))
+    handler = journal_handler(TCP, hibernate_after=1)
+    with journald.frozen():
+        for _ in range(MANY):
+            assert handler.ask(TCP, REQUEST[TCP]) == b"200 value\n"
+        backend.wait_for_end_of(len(backend.connections) - 1)  # it hibernates
+    new_entries()  # as above
+    if is_asked:
+        assert handler.ask(TCP, REQUEST[TCP]) == b"200 value\n"
+    log = handler.finish().log.splitlines()
+    assert log
+    told = [entry["MESSAGE"] for entry in new_entries() if "missing" in entry["MESSAGE"]]
+    expected = f"journald did not take all entries of this process: {len(log)} missing. "
+    assert [text[: len(expected)] for text in told] == [expected]
 
 
 def test_a_failed_action_that_closes(journal_handler, backend, new_entries):

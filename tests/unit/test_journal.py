@@ -91,6 +91,29 @@ def test_the_end_of_a_process(journald):
     assert told.startswith(b"journald did not take all entries")
 
 
+@pytest.mark.parametrize(
+    "text, count", [("7", 7), ("", 0), ("-1", 0), ("x", 0), ("٣", 0), ("9" * 5000, 0)]
+)
+def test_a_number_that_is_handed_over(monkeypatch, text, count):
+    """Only what hand_over() writes is a number."""
+    monkeypatch.setenv(journal.MISSED_VARIABLE, text)
+    assert journal._handed_over() == count
+
+
+@pytest.mark.usefixtures("stderr")
+def test_handing_over(journald, monkeypatch):
+    """The number stays for later programs until journald has it."""
+    monkeypatch.setenv(journal.MISSED_VARIABLE, "")
+    send_until_full()
+    journal.hand_over()
+    assert journal._handed_over() == 1
+    entries(journald)
+    journal.hand_over()
+    (told,) = entries(journald)
+    assert told.startswith(b"journald did not take all entries")
+    assert journal._handed_over() == 0
+
+
 @pytest.mark.parametrize("size", [10, 5000, 100_000])
 def test_stderr_that_nobody_reads(stderr, size):
     """What does not fit is left out; the process does not wait."""
