@@ -11,7 +11,8 @@
   all of its modules for good.
 - A client that has gone away (ECONNRESET, EPIPE) is the same as end of file.
 - fd 0 and 1 may be one socket (inetd), two pipes or a terminal. If the program that opened them has
-  left them in non-blocking mode, they are set to blocking mode.
+  left them in non-blocking mode, they are set to blocking mode. During a write they are not, except
+  for a terminal: its mode is that of the shell as well, which would be left with it after a ^C.
 
 A handler that waits for its first request has loaded little more than this module. `_signal` is the
 C part of `signal`. `signal` also imports enum, for 20 million instructions; a connection on which
@@ -50,12 +51,21 @@ class Connection:
         restarted: was it the connection of an earlier program in this process (restart.py)?
     """
 
-    __slots__ = ("_poll", "_taken", "_terminating", "_until", "_wakeup", "restarted")
+    __slots__ = (
+        "_is_terminal",
+        "_poll",
+        "_taken",
+        "_terminating",
+        "_until",
+        "_wakeup",
+        "restarted",
+    )
 
     def __init__(self) -> None:
         """Take over fd 0, fd 1 and SIGTERM."""
         os.set_blocking(_IN, True)
         os.set_blocking(_OUT, True)
+        self._is_terminal = os.isatty(_OUT)
         # A signal may arrive just before poll() begins. A byte in a pipe is not lost then.
         self._wakeup, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._terminating = False
@@ -152,7 +162,7 @@ class Connection:
 
     def write(self, data: bytes) -> bool:
         """Send all of `data`; False when the client has gone away, or does not take it in time."""
-        os.set_blocking(_OUT, False)
+        os.set_blocking(_OUT, self._is_terminal)
         try:
             sent = os.write(_OUT, data)
             return sent == len(data) or self._write_rest(memoryview(data)[sent:])

@@ -7,9 +7,15 @@ A client that sends nothing, or that is idle between requests, is never given up
 
 from __future__ import annotations
 
+import os
+import pty
+import termios
+import tty
+
 import pytest
 from blackbox.broken_functions import other_constant
 
+from harness.handler_process import Ends, PipeClient, endpoint, write_config
 from harness.modes import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, SOCKETMAP, TCP
 from harness.scripted_backend import answer
 from postfix_rest_inetd import connection
@@ -114,3 +120,25 @@ def test_slow_reading(handler_for, backend):
     expected = b"%d:OK %s," % (3 + len(value), value.encode())
     assert [handler.read_reply(SOCKETMAP) for _ in range(8)] == [expected] * 8
     assert handler.finish()[:2] == (b"", 0)
+
+
+def test_a_stopped_terminal(tmp_path, launch, backend):
+    """After ^S, a terminal takes no reply; the handler waits, in the mode that the shell needs."""
+    backend.script(answer(200, FOUND_BODY[TCP]))
+    config = write_config(tmp_path, endpoint(TCP, backend.url()))
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    termios.tcflow(theirs, termios.TCOOFF)
+    stdin, writer = os.pipe()
+    ends = Ends(PipeClient(writer, ours), stdin, os.dup(theirs))
+    handler = launch("--config", config, "--endpoint", TCP, ends=ends, **IMPATIENT)
+    handler.send(REQUEST[TCP])
+    backend.wait_for_requests(1)
+    assert not handler.pending(4 * SHORT_SEC)
+    assert handler.process.poll() is None
+    assert os.get_blocking(theirs)
+    termios.tcflow(theirs, termios.TCOON)
+    assert handler.read_reply(TCP) == FOUND[TCP]
+    handler.half_close()
+    assert handler.wait() == 0
+    os.close(theirs)
