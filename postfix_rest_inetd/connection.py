@@ -29,7 +29,7 @@ from time import monotonic
 PIECE_BYTES = 65536
 # Postfix's clients send a request as one piece, and wait for this long when they write or read:
 # DICT_TCP_TMOUT in util/dict_tcp.c, DICT_SOCKMAP_DEF_TIMEOUT in util/dict_sockmap.c, and
-# smtpd_policy_service_timeout. After that, they close the connection.
+# the default of smtpd_policy_service_timeout. After that, they close the connection.
 PATIENCE_SEC = 100.0
 LINGER_SEC = 2.0
 LINGER_BYTES = 4 * 1024 * 1024
