@@ -3,8 +3,8 @@
 
     outage.py CACHE_DIRECTORY URL
 
-To be run as the user of the handlers. For half a minute or, by chance, half of that, no handler
-tries whether the target is up again: long enough for one that runs under valgrind.
+To be run as the user of the handlers. For half a minute, no handler tries whether the target is up
+again: long enough for one that runs under valgrind on a busy machine. A handler might draw less.
 """
 
 import sys
@@ -19,6 +19,7 @@ ATTEMPTS = 6
 def main():
     """Fail as often as it takes, at times in the past, and at last now."""
     directory, url = sys.argv[1:]
+    outages._jittered = float
     present = clock.now()
     known = outages.Outages(directory)
     for attempt in reversed(range(ATTEMPTS)):
