@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _REVIVAL = "revive-postfix-rest@{}.service"
 _MAX_UNIT_NAME = 255  # systemd's UNIT_NAME_MAX, less its NUL
+# The same as MaxConnections=. When the queue of a unix socket is full, connect(2) fails at once,
+# and Postfix tries only twice. Nobody but Postfix can fill it.
+_UNIX_BACKLOG = "Backlog=1024"
 _MAX_REVIVED_NAME = _MAX_UNIT_NAME - len(_REVIVAL.format(""))
 _IPV4_BYTES, _IPV6_BYTES = 4, 16
 
@@ -98,6 +101,7 @@ def drop_in(unit: SocketUnit, at: dict[str, list[str]], config_path: str) -> str
     elif any(e.address.path is not None for e in unit.endpoints):
         # Operators may override these in a drop-in, for clients other than Postfix.
         lines += ["SocketUser=postfix", "SocketGroup=postfix", "SocketMode=0660"]
+        lines += [_UNIX_BACKLOG]
     lines += _wildcards(unit.endpoints)
     return "\n".join([*lines, ""])
 

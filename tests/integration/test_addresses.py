@@ -7,8 +7,12 @@ an answer tells which endpoint gave it.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
+import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +31,7 @@ from integration.product import (
     ask_unix,
     configure,
     connect,
+    drop_in,
     endpoint,
     read_line,
     show,
@@ -270,6 +275,34 @@ def test_unix_socket(clean_container: Container, backend: Backend) -> None:
         clean_container.run("systemctl", "stop", SOCKETMAP)
         gone = clean_container.run("test", "-e", path, check=False)
         assert gone.returncode == 1
+
+
+WAITING = 600
+"""Connections to a unix socket at once: more than the queue of other sockets holds, 256."""
+
+
+@contextlib.contextmanager
+def frozen(container: Container) -> Iterator[None]:
+    """PID 1 accepts nothing."""
+    os.kill(container.leader, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(container.leader, signal.SIGCONT)
+
+
+def test_many_at_a_unix_socket(clean_container: Container, backend: Backend) -> None:
+    """As many as Postfix may have find room in the queue: the kernel lets no client wait for it."""
+    path = f"{PRIVATE}/maps"
+    serve(clean_container, backend, endpoint("maps", "socketmap-lookup", bind_path=path))
+    # What counts is the queue, and not the handlers.
+    drop_in(clean_container, SOCKETMAP, "[Socket]\nMaxConnections=1\n")
+    start(clean_container, SOCKETMAP)
+    with contextlib.ExitStack() as stack, frozen(clean_container):
+        for _ in range(WAITING):
+            client = stack.enter_context(socket.socket(socket.AF_UNIX))
+            client.settimeout(0)
+            client.connect(f"/proc/{clean_container.leader}/root{path}")
 
 
 def paths() -> Iterator[str]:

@@ -7,6 +7,7 @@ written is a matter for the integration tests.
 
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from postfix_rest_inetd import generator, model
 from postfix_rest_inetd.units.names import escape
 
 ADDRESSES = "20-addresses.conf"
+SYSTEMD = Path(__file__).parents[2] / "systemd/system"
 
 
 def endpoint(name="d", mode="tcp-lookup", **more):
@@ -163,6 +165,15 @@ def test_unix_socket_belongs_to_postfix(tmp_path):
     unix = files[f"postfix-rest-policy@all.socket.d/{ADDRESSES}"]
     assert "SocketUser=postfix\nSocketGroup=postfix\nSocketMode=0660\n" in unix
     assert "SocketUser" not in files[f"postfix-rest-tcp@all.socket.d/{ADDRESSES}"]
+
+
+def test_unix_socket_has_a_longer_queue(tmp_path):
+    """The queue of a unit with a unix socket has room for all that MaxConnections= allows."""
+    _, files = run(tmp_path, [endpoint(mode="policy", **{"bind-path": "/run/p"}), endpoint("t")])
+    limits = (SYSTEMD / "postfix-rest-@.socket.d/10-limits.conf").read_text()
+    most = re.search(r"(?m)^MaxConnections=(\d+)$", limits)[1]
+    assert f"\nBacklog={most}\n" in files[f"postfix-rest-policy@all.socket.d/{ADDRESSES}"]
+    assert "Backlog" not in files[f"postfix-rest-tcp@all.socket.d/{ADDRESSES}"]
 
 
 def test_named_unix_socket_is_refused(tmp_path):
@@ -418,7 +429,7 @@ def test_wildcards_and_users_are_kept(tmp_path):
     listening = left_by(tmp_path, content, ALL)
     _, files = run(tmp_path, [], listening)
     expected = ["ListenStream=[::]:9001", "ListenStream=/run/100%% x", "SocketUser=postfix"]
-    expected += ["SocketGroup=postfix", "SocketMode=0660", "BindIPv6Only=both"]
+    expected += ["SocketGroup=postfix", "SocketMode=0660", "Backlog=1024", "BindIPv6Only=both"]
     assert [line for line in lines_of(files, ALL) if line in expected] == expected
 
 

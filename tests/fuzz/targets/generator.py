@@ -35,10 +35,16 @@ _KEYS = {
     "Socket": {
         *("ListenStream", "BindIPv6Only", "SocketUser", "SocketGroup", "SocketMode"),
         *("RemoveOnStop", "ExecStartPre", "PollLimitIntervalSec", "PollLimitBurst"),
+        "Backlog",
     },
     "Service": {"Type", "ExecStart", "SyslogIdentifier"},
 }
-_FIXED = {"SocketUser": "postfix", "SocketGroup": "postfix", "SocketMode": "0660"}
+_FIXED = {
+    "SocketUser": "postfix",
+    "SocketGroup": "postfix",
+    "SocketMode": "0660",
+    "Backlog": "1024",
+}
 _COMMANDS = (
     "/usr/bin/sh -c 'echo \"<3>%n: ",
     "/usr/bin/python3 -I -m postfix_rest_inetd.admin.cli",
