@@ -93,12 +93,30 @@ PollLimitBurst={burst}
 _BURST_PER_PROCESSOR = 5
 # systemd itself is one process: its own default is 150 in 2 s.
 _MAX_BURST = 37
+_QUOTA_PATH = "/sys/fs/cgroup/cpu.max"
 
 
 def _poll_limit() -> str:
-    """The drop-in for all sockets; handlers have the processors that this program has."""
+    """The drop-in for all sockets."""
+    burst = min(_BURST_PER_PROCESSOR * _processors(), _MAX_BURST)
+    return _POLL_LIMIT.format(burst=burst)
+
+
+def _processors() -> int:
+    """How many processors handlers have: those that this program has, and the quota of a container.
+
+    The quota is that of the root of the control groups (cgroup v2; `max 100000` or the microseconds
+    of processors in a period, and the period). A machine that is not a container has no such file.
+    """
     processors = len(os.sched_getaffinity(0))
-    return _POLL_LIMIT.format(burst=min(_BURST_PER_PROCESSOR * processors, _MAX_BURST))
+    try:
+        with open(_QUOTA_PATH, encoding="ascii") as file:
+            quota, period = file.read().split()
+        if quota != "max":
+            processors = min(processors, -(-int(quota) // int(period)))
+    except (OSError, ValueError, ZeroDivisionError):
+        pass
+    return max(processors, 1)
 
 
 def _endpoints(config_path: str) -> tuple[list[Endpoint] | None, ConfigError | None]:

@@ -321,6 +321,32 @@ def test_poll_limit(tmp_path, monkeypatch, processors, burst):
     assert settings == ["[Socket]", "PollLimitIntervalSec=500ms", f"PollLimitBurst={burst}"]
 
 
+@pytest.mark.parametrize(
+    ("quota", "burst"),
+    [
+        ("max 100000\n", 10),
+        ("50000 100000\n", 5),
+        ("100000 100000\n", 5),
+        ("150000 100000\n", 10),
+        ("800000 100000\n", 10),
+        ("1000 0\n", 10),
+        ("x", 10),
+        ("", 10),
+        (None, 10),
+    ],
+)
+def test_poll_limit_with_a_quota(tmp_path, monkeypatch, quota, burst):
+    """A container with two processors of which it may use a part starts handlers accordingly."""
+    monkeypatch.setattr(generator, "systemd_version", lambda: 255)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    path = tmp_path / "cpu.max"
+    if quota is not None:
+        path.write_text(quota)
+    monkeypatch.setattr(generator, "_QUOTA_PATH", str(path))
+    _, files = run(tmp_path, [endpoint()])
+    assert f"\nPollLimitBurst={burst}\n" in files["postfix-rest-@.socket.d/20-poll-limit.conf"]
+
+
 # -- what listens and is not in config.json any more
 
 
