@@ -36,6 +36,8 @@ STRICT = "/etc/systemd/system/postfix-rest-@.service.d/50-strict.conf"
 
 KINDS = {unit: mode for mode, unit in UNITS.items()}
 TCP, SOCKETMAP, POLICY = SOCKETS = tuple(f"{kind}@all.socket" for kind in KINDS)
+SLICE = "system-postfix_rest_inetd.slice"
+"""The slice of all handlers."""
 
 WAIT_SEC = 30
 """Long enough for anything on a machine that is busy; a bound, not a delay."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from integration.mail import restart_postfix
-from integration.product import POLICY, SOCKETMAP, SOCKETS, TCP, USER, handlers, show
+from integration.product import POLICY, SLICE, SOCKETMAP, SOCKETS, TCP, USER, handlers, show
 from integration.storm_plan import ROUTES, Step, broken
 from integration.storm_senders import Senders
 
@@ -143,9 +143,9 @@ class Chaos:
         self._systemctl("restart", *SOCKETS)
 
     def restart_slice(self, kind: str) -> None:
-        """Restart the slice in which a kind of handlers is, and their socket."""
+        """Restart the slice in which all handlers are, and the one of a kind of sockets."""
         slice_of = show(self._container, _UNITS[kind], "Slice")["Slice"]
-        self._systemctl("restart", slice_of)
+        self._systemctl("restart", SLICE, slice_of)
 
     def restart_postfix(self) -> None:
         """Restart Postfix."""

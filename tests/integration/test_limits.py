@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from integration.product import (
+    SLICE,
     SOCKETS,
     TCP,
     WAIT_SEC,
@@ -47,7 +48,6 @@ SOCKET_LIMITS = {
     "StartLimitIntervalUSec": "0",
 }
 POLL_INTERVAL = "500ms"
-SLICE = "system-postfix_rest_inetd.slice"
 FIRST_WITH_POLL_LIMIT = 255
 
 ECHO = """
@@ -147,6 +147,44 @@ def test_handler(clean_container: Container) -> None:
         )
         bound = int(show(clean_container, SLICE, "MemoryMax")["MemoryMax"]) / 1024
         assert bound == pytest.approx(0.75 * memory, rel=0.01)
+    wait_for_no_handlers(clean_container)
+
+
+@pytest.mark.usefixtures("backend")
+def test_restart_of_the_slice(clean_container: Container) -> None:
+    """A new handler goes on with a connection that was open, and no unit fails."""
+    start(clean_container, TCP)
+    with connect(clean_container, PORT) as connection:
+        pids = []
+        for _ in range(2):
+            connection.sendall(b"get x\n")
+            assert read_line(connection) == b"200 y\n"
+            (instance,) = handlers(clean_container)
+            pids.append(show(clean_container, instance, "MainPID"))
+            clean_container.run("systemctl", "restart", SLICE)
+        assert pids[0] != pids[1]
+    wait_for_no_handlers(clean_container)
+    assert clean_container.run("systemctl", "--failed", "--no-legend").stdout == ""
+
+
+@pytest.mark.usefixtures("backend")
+def test_slice_of_the_operator(clean_container: Container) -> None:
+    """A Slice= of the operator's is obeyed, and its change does not touch an open connection."""
+    start(clean_container, TCP)
+    with connect(clean_container, PORT) as before:
+        before.sendall(b"get x\n")
+        assert read_line(before) == b"200 y\n"
+        local = "[Service]\nSlice=mail.slice\n"
+        drop_in(clean_container, "postfix-rest-@.service", local, "50-local.conf")
+        with connect(clean_container, PORT) as after:
+            for connection in (before, after):
+                connection.sendall(b"get x\n")
+                assert read_line(connection) == b"200 y\n"
+            groups = {
+                show(clean_container, instance, "ControlGroup")["ControlGroup"].split("/")[-2]
+                for instance in handlers(clean_container)
+            }
+    assert groups == {SLICE, "mail.slice"}
     wait_for_no_handlers(clean_container)
 
 
