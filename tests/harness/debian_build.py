@@ -143,8 +143,8 @@ def checkout_copy(checkout: Path, directory: Path, version: str = "") -> Path:
     """DIRECTORY, made a clean copy of CHECKOUT.
 
     If a VERSION is given it has that one, of the same date and length, but its modules do not fit
-    together with the original's, its units execute our programs by themselves, and it has files of
-    each kind that the original has not.
+    together with the original's, its units execute our programs by themselves and have another
+    queue of the kernel, and it has files of each kind that the original has not.
     """
     directory.mkdir()
     for name in _SOURCES:
@@ -168,6 +168,8 @@ def checkout_copy(checkout: Path, directory: Path, version: str = "") -> Path:
             text = path.read_text(encoding="utf-8")
             text = re.sub(r"(?m)^ExecStart=/usr/bin/.* (/usr/lib/)", r"ExecStart=\1", text)
             path.write_text(text, encoding="utf-8")
+        limits = directory / "systemd/system/postfix-rest-@.socket.d/10-limits.conf"
+        _replace(limits, r"(?m)^Backlog=.*$", "Backlog=4096")
         for name, text in _FORMER_FILES.items():
             (directory / name).parent.mkdir(exist_ok=True)
             (directory / name).write_text(text, encoding="utf-8")
