@@ -51,21 +51,13 @@ class Connection:
         restarted: was it the connection of an earlier program in this process (restart.py)?
     """
 
-    __slots__ = (
-        "_is_terminal",
-        "_poll",
-        "_taken",
-        "_terminating",
-        "_until",
-        "_wakeup",
-        "restarted",
-    )
+    __slots__ = ("_is_tty", "_poll", "_taken", "_terminating", "_until", "_wakeup", "restarted")
 
     def __init__(self) -> None:
         """Take over fd 0, fd 1 and SIGTERM."""
         os.set_blocking(_IN, True)
         os.set_blocking(_OUT, True)
-        self._is_terminal = os.isatty(_OUT)
+        self._is_tty = os.isatty(_OUT)
         # A signal may arrive just before poll() begins. A byte in a pipe is not lost then.
         self._wakeup, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._terminating = False
@@ -162,7 +154,7 @@ class Connection:
 
     def write(self, data: bytes) -> bool:
         """Send all of `data`; False when the client has gone away, or does not take it in time."""
-        os.set_blocking(_OUT, self._is_terminal)
+        os.set_blocking(_OUT, self._is_tty)
         try:
             sent = os.write(_OUT, data)
             return sent == len(data) or self._write_rest(memoryview(data)[sent:])

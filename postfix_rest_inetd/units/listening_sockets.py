@@ -16,9 +16,7 @@ DIRECTORY = "/run/postfix-rest-inetd"
 
 _PREFIX, _SUFFIX = "postfix-rest-", ".socket.conf"
 _MAX_BYTES = 4 * 1024 * 1024  # 1000 endpoints with the longest paths and names need less
-_KEPT_KEYS = (
-    *("ListenStream", "BindIPv6Only", "SocketUser", "SocketGroup", "SocketMode", "Backlog"),
-)
+_KEPT_KEYS = "ListenStream BindIPv6Only SocketUser SocketGroup SocketMode Backlog".split()
 
 
 def left_behind(directory: str) -> tuple[dict[str, str], list[str]]:
