@@ -343,8 +343,13 @@ class _Driver:
             self._until(lambda: self.record.has_ended, "the end of the connection")
         self._client.close()
         self._release()
+        self._disarm()
+        end = time.monotonic() + PATIENCE_SEC
+        while self._has_points and time.monotonic() < end:  # it may just have been stopped
+            select.select([self._points], [], [], 1.0)
+            self._watch()
         try:
-            self.record.status = self._handler.process.wait(PATIENCE_SEC)
+            self.record.status = self._handler.process.wait(max(1.0, end - time.monotonic()))
         except subprocess.TimeoutExpired:
             message = f"the handler does not end; log: {self._handler.log}"
             raise MissedError(message) from None

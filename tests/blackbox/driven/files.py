@@ -94,7 +94,7 @@ class Files:
         else:
             path, timeline = self.token, self.tokens
         write = WRITERS[writer] if path.exists() else renamed
-        timeline.set(value, lambda: write(path, text))
+        timeline.set(value, lambda: write(path, text), is_at_once=write is renamed)
 
     def _content(self, version: int) -> str:
         plan = self._plan

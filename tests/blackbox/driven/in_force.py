@@ -65,4 +65,7 @@ class InForce:
 
     @staticmethod
     def _is_broken(timeline: Timeline, sent: Sent, until: float) -> bool:
-        return BROKEN in timeline.between(sent.ended, until)
+        """May the handler have found what cannot be used, or half of what can?"""
+        return BROKEN in timeline.between(sent.ended, until) or timeline.is_being_written(
+            sent.ended, until
+        )

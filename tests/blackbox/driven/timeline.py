@@ -15,6 +15,7 @@ class _Entry(NamedTuple):
     begin: float
     end: float
     value: int | None
+    is_at_once: bool
 
 
 class Timeline:
@@ -24,11 +25,16 @@ class Timeline:
         self._entries: list[_Entry] = []
         self.newest = 0
 
-    def set(self, value: int | None, write: Callable[[], None]) -> None:
-        """Have the file written; VALUE is in it from some moment during that on."""
+    def set(
+        self, value: int | None, write: Callable[[], None], *, is_at_once: bool = False
+    ) -> None:
+        """Have the file written; VALUE is in it from some moment during that on.
+
+        Unless it is there at once, a reader may also find half of it.
+        """
         begin = time.monotonic()
         write()
-        self._entries.append(_Entry(begin, time.monotonic(), value))
+        self._entries.append(_Entry(begin, time.monotonic(), value, is_at_once))
         self.newest = max(self.newest, value or 0)
 
     def between(self, since: float, until: float) -> set[int | None]:
@@ -51,4 +57,7 @@ class Timeline:
 
     def is_being_written(self, since: float, until: float) -> bool:
         """May a reader have found half of a value?"""
-        return any(each.begin <= until and each.end >= since for each in self._entries[1:])
+        return any(
+            each.begin <= until and each.end >= since and not each.is_at_once
+            for each in self._entries[1:]
+        )
