@@ -56,7 +56,13 @@ ESSENTIAL = (
     *("requests", "hibernations", "bytes before exec", "bytes during exec", "bytes after exec"),
     *("SIGTERM", "aborted", "broken", "changes", "outcome found", "outcome unreachable"),
 )
-"""What happens in each chunk: without it, nothing would be proven."""
+"""What happens on 300 connections: without it, nothing would be proven."""
+
+
+@pytest.fixture(scope="module")
+def total() -> Counter[str]:
+    """What has happened so far."""
+    return Counter()
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +88,11 @@ def judged(seed: int, directory: Path, packages: Packages) -> tuple[str, Counter
 @pytest.mark.parametrize("first", SEEDS[::CHUNK])
 @pytest.mark.timeout(LIMIT_SEC)
 def test_connections(
-    request: pytest.FixtureRequest, tmp_path: Path, packages: Packages, first: int
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    packages: Packages,
+    total: Counter[str],
+    first: int,
 ) -> None:
     """Nothing is wrong on any of them."""
     seeds = range(first, min(first + CHUNK, SEEDS.stop))
@@ -92,5 +102,11 @@ def test_connections(
     figures = sum((each for _, each in results), Counter())
     request.node.add_report_section("call", "figures", str(dict(sorted(figures.items()))))
     assert not faults, "\n\n".join([f"{len(faults)} of {len(seeds)} connections", *faults])
-    if len(seeds) == CHUNK:
-        assert min(figures[name] for name in ESSENTIAL) > 0, figures
+    total.update(figures)
+
+
+def test_everything_has_happened(total: Counter[str]) -> None:
+    """Enough happened on them, if they were enough; of 50, a few things depend on the moment."""
+    if total["connections"] < 300:
+        pytest.skip(f"only {total['connections']} connections were tried without a fault")
+    assert [name for name in ESSENTIAL if not total[name]] == []
