@@ -430,9 +430,9 @@ def black_hole(address: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
         yield name[1]
 
 
-def unused_port(address: str = "127.0.0.1") -> socket.socket:
+def unused_port(address: str = "127.0.0.1", port: int = 0) -> socket.socket:
     """A bound socket that does not listen: connecting to its port is refused while it is open."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family)
-    sock.bind((address, 0))
+    sock.bind((address, port))
     return sock

@@ -50,7 +50,14 @@ SILENT = {
     "none-answers.test": ("127.0.0.3",),
     "all-are-silent.test": ("127.0.0.3", "127.0.0.1"),
 }
-"""The addresses of a name whose packets vanish; nobody listens at the others but at BACKEND."""
+"""The addresses of a name whose packets vanish."""
+REFUSING = {
+    "first-refuses.test": ("127.0.0.3",),
+    "two-families.test": ("::1",),
+    "all-refuse.test": ("127.0.0.1", "127.0.0.3"),
+    "none-answers.test": ("127.0.0.1",),
+}
+"""Those where nobody listens; the port is taken there, or another program might."""
 
 _NAMES = (BACKEND, "first-refuses.test", "first-is-silent.test", "two-families.test")
 
@@ -127,6 +134,8 @@ class World:
             else:
                 for address in SILENT.get(name, ()):
                     stack.enter_context(black_hole(address, port))
+                for address in REFUSING.get(name, ()):
+                    stack.enter_context(unused_port(address, port))
                 yield f"{scheme}://{name}:{port}/"
 
 
