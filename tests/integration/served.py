@@ -80,7 +80,7 @@ class Served:
             try:
                 with connect(self.container, port) as connection:
                     found.append(ask(connection, request, end))
-            except ConnectionRefusedError:
+            except (ConnectionRefusedError, ConnectionResetError):  # a socket is closed just now
                 found.append(b"")
         return tuple(found)
 

@@ -8,10 +8,13 @@ says; here are all modes, jumps of every size, and what is told of a request's t
 
 from __future__ import annotations
 
+import pytest
 from integration.product import drop_in, wait_for_no_handlers
 from integration.served import RIGHT, Served
 
 from harness.unreliable import LIBRARY, Unreliable
+
+pytestmark = pytest.mark.one_release
 
 DAY = 86_400
 JUMPS_SEC = (1, -1, 3600, -3600, DAY, -DAY, 40_000 * DAY / 365, -10_000 * DAY, 5_000 * DAY, 0)

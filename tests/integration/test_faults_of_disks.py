@@ -15,6 +15,8 @@ import pytest
 from integration.product import CACHE, CONFIG, TCP, USER
 from integration.served import RIGHT, Served
 
+pytestmark = pytest.mark.one_release
+
 SMALL_CACHE = f"""
 mount -t tmpfs -o "size=16k,mode=0700,uid=$(id -u {USER}),gid=$(id -g {USER})" test {CACHE}
 head -c 1m /dev/zero >{CACHE}/ballast 2>/dev/null || :

@@ -46,6 +46,8 @@ def backend(clean_container: Container) -> Iterator[Backend]:
             endpoint("p", "policy", port=9003, target=running.url("/p")),
         )
         start(clean_container, *SOCKETS)
+        # systemd tells of it when it starts the first handler since the boot.
+        clean_container.run("systemctl", "start", "system-postfix_rest_inetd.slice")
         yield running
 
 

@@ -25,6 +25,8 @@ from integration.product import WAIT_SEC, wait_until
 from harness.container import Container
 from harness.container_backend import Backend
 
+pytestmark = pytest.mark.one_release
+
 TIMEOUT_MS = 2000
 BACK_OFF_SEC = 30
 FORBIDDEN = "no-store"

@@ -30,6 +30,8 @@ from harness.container import Container
 from harness.container_backend import Backend, lookup, permitting
 from harness.container_journal import Entry
 
+pytestmark = pytest.mark.one_release
+
 PORT = 9001
 CONNECTIONS = 32
 REQUEST, REPLY = b"get key\n", b"200 value\n"
