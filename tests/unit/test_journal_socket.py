@@ -124,11 +124,11 @@ def test_a_queue_that_nobody_empties(listen, sender):
 
 def test_a_queue_that_is_emptied(listen, sender, monkeypatch):
     """An entry that waits is taken as soon as there is room: a busy journald loses nothing."""
-    monkeypatch.setattr(journal_socket, "PATIENCE_SEC", LATE_SEC)
     journald, filler = listen(), JournalSocket()
-    filler._is_stuck = True
+    monkeypatch.setattr(journal_socket, "PATIENCE_SEC", 0.01)
     count = fill(filler)
     filler.close()
+    monkeypatch.setattr(journal_socket, "PATIENCE_SEC", LATE_SEC)
     thread = Thread(target=journald.recv, args=(100,))
     began = monotonic()
     thread.start()
