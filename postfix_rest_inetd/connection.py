@@ -126,13 +126,8 @@ class Connection:
 
         It is counted from the first call after begin_request(). SIGTERM does not interrupt it.
         """
-        now = monotonic()
-        self._until = self._until or now + PATIENCE_SEC
-        poll = select.poll()
-        poll.register(_IN, select.POLLIN)
-        if not poll.poll(max(0.0, self._until - now) * 1000):
-            return None
-        return self.read()
+        self._until = self._until or monotonic() + PATIENCE_SEC
+        return self.read() if _is_ready(_IN, select.POLLIN, self._until) else None
 
     def begin_request(self) -> None:
         """Whatever has arrived of the next request, it has all of its time."""
@@ -155,30 +150,19 @@ class Connection:
     def write(self, data: bytes) -> bool:
         """Send all of `data`; False when the client has gone away, or does not take it in time."""
         os.set_blocking(_OUT, self._is_tty)
+        view, until = memoryview(data), 0.0
         try:
-            sent = os.write(_OUT, data)
-            return sent == len(data) or self._write_rest(memoryview(data)[sent:])
-        except BlockingIOError:
-            return self._write_rest(memoryview(data))
+            while view:
+                try:
+                    view = view[os.write(_OUT, view) :]
+                except BlockingIOError:
+                    until = until or monotonic() + PATIENCE_SEC
+                    if not _is_ready(_OUT, select.POLLOUT, until):
+                        return False
         except (ConnectionError, TimeoutError):
             return False
         finally:
             os.set_blocking(_OUT, True)
-
-    def _write_rest(self, view: memoryview) -> bool:
-        """As write(), for what the kernel did not take at once."""
-        until = monotonic() + PATIENCE_SEC
-        poll = select.poll()
-        poll.register(_OUT, select.POLLOUT)
-        while view:
-            if not poll.poll(max(0.0, until - monotonic()) * 1000):
-                return False
-            try:
-                view = view[os.write(_OUT, view) :]
-            except BlockingIOError:  # another process writes as well
-                continue
-            except (ConnectionError, TimeoutError):
-                return False
         return True
 
     def linger(self) -> None:
@@ -205,6 +189,13 @@ class Connection:
             if not piece:
                 return
             left -= len(piece)
+
+
+def _is_ready(descriptor: int, event: int, until: float) -> bool:
+    """Wait for an event of poll(2); False if there is none by then (monotonic clock)."""
+    poll = select.poll()
+    poll.register(descriptor, event)
+    return bool(poll.poll(max(0.0, until - monotonic()) * 1000))
 
 
 def _mask_termination(how: int) -> bool:
