@@ -55,8 +55,7 @@ def send(fields: dict[str, str]) -> None:
     """Send an entry: journal fields (systemd.journal-fields(7)), MESSAGE among them."""
     global _missed  # noqa: PLW0603 - there is one process, and one journal
     if _deliver(fields):
-        if _missed:
-            _tell_missed()
+        _tell_missed()
     else:
         _missed += 1
         write_stderr(fields["MESSAGE"], fields.get("PRIORITY", ""))
@@ -79,7 +78,10 @@ def _deliver(fields: dict[str, str]) -> bool:
 
 
 def _tell_missed() -> None:
+    """Tell journald how many entries it has missed, if any."""
     global _missed  # noqa: PLW0603 - as above
+    if not _missed:
+        return
     text = (
         f"journald did not take all entries of this process: {_missed} missing. Their messages "
         "went to standard error, without the fields that postfix-rest-inetd stats counts"
@@ -91,16 +93,14 @@ def _tell_missed() -> None:
 
 def hand_over() -> None:
     """Tell journald, before another program replaces this one, or leave the number to that."""
-    if _missed:
-        _tell_missed()
+    _tell_missed()
     if _missed:
         os.environ[MISSED_VARIABLE] = str(_missed)
 
 
 def settle() -> None:
     """Wait, before the process ends, until journald has had time to read the last entry."""
-    if _missed:
-        _tell_missed()
+    _tell_missed()
     if _last_sent is not None:
         sleep(max(0.0, _last_sent + _READING_SEC - monotonic()))
 
