@@ -12,9 +12,9 @@ from property import postfix_client
 from property.strategies import MODES, POLICY, SOCKETMAP, TCP, action_texts, bodies, statuses
 
 from harness.endpoints import endpoint
+from harness.judged import answered
 from postfix_rest_inetd import model, verdict
 from postfix_rest_inetd.action import checked_action
-from postfix_rest_inetd.errors import InvalidDataError
 from postfix_rest_inetd.protocols import codec_of
 
 ENDPOINTS = {
@@ -36,19 +36,6 @@ ENDPOINTS = {
         endpoint(POLICY, allowed_actions=["DUNNO", "450", "permit"]),
     ],
 }
-
-
-def answered(where, response):
-    """The reply and its bytes, by the way that the handler goes."""
-    codec = codec_of(where.mode)
-    try:
-        reply = verdict.of_response(where, response)
-        return reply, codec.encode(reply)
-    except InvalidDataError as error:
-        reason = str(error)
-    assert reason.isprintable()
-    reply = verdict.of_failure(where, model.INVALID_DATA)
-    return reply, codec.encode(reply)
 
 
 def assert_safe(action):

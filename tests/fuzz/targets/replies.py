@@ -9,10 +9,9 @@ from fuzz.models import replies
 from property import postfix_client
 
 from harness.endpoints import endpoint
+from harness.judged import answered
 from harness.modes import POLICY, SOCKETMAP, TCP
-from postfix_rest_inetd import model, verdict
-from postfix_rest_inetd.errors import InvalidDataError
-from postfix_rest_inetd.protocols import codec_of
+from postfix_rest_inetd import model
 
 MODULES = (
     *("protocols.tcp_table", "protocols.socketmap", "protocols.policy", "protocols.netstring"),
@@ -84,19 +83,6 @@ def body_of(form: int, content: bytes) -> bytes:
     limit = MAX_BYTES[content[0] % len(MAX_BYTES)]
     missing = limit - len(text.encode()) - content[0] % _LONGEST_STATUS
     return json.dumps(["x" * missing + text]).encode()
-
-
-def answered(where: object, response: model.Response) -> tuple[model.Reply, bytes]:
-    """The reply and its bytes, by the way that the handler goes."""
-    codec = codec_of(where.mode)
-    try:
-        reply = verdict.of_response(where, response)
-        return reply, codec.encode(reply)
-    except InvalidDataError as error:
-        reason = str(error)
-    assert reason.isprintable()
-    reply = verdict.of_failure(where, model.INVALID_DATA)
-    return reply, codec.encode(reply)
 
 
 def meaning(reply: model.Reply, mode: str) -> str:
