@@ -87,14 +87,19 @@ def test_while_it_is_awake_and_then_reconfigured(tmp_path, handler, copy, backen
     assert handler.ask(TCP, REQUEST[TCP]) == NEW
 
 
-def test_while_it_has_no_usable_configuration(tmp_path, handler, copy):
-    """The new version answers when the configuration is repaired."""
+def upgrade_while_unusable(tmp_path, handler, copy) -> None:
+    """Replace the package while no configuration can be used, and repair the configuration then."""
     config = tmp_path / "config.json"
     usable = config.read_text()
     config.write_text("{")
     assert handler.ask(TCP, REQUEST[TCP]) == UNUSABLE_CONFIG[TCP]
     upgrade(copy)
     put(config, usable)
+
+
+def test_while_it_has_no_usable_configuration(tmp_path, handler, copy):
+    """The new version answers when the configuration is repaired."""
+    upgrade_while_unusable(tmp_path, handler, copy)
     assert handler.ask(TCP, REQUEST[TCP]) == NEW
 
 
@@ -117,12 +122,7 @@ def test_sigterm_before_the_first_request(handler, copy):
 
 def test_sigterm_when_the_configuration_is_repaired(tmp_path, handler, copy):
     """What it takes to read the configuration is not loaded of two versions."""
-    config = tmp_path / "config.json"
-    usable = config.read_text()
-    config.write_text("{")
-    assert handler.ask(TCP, REQUEST[TCP]) == UNUSABLE_CONFIG[TCP]
-    upgrade(copy)
-    put(config, usable)
+    upgrade_while_unusable(tmp_path, handler, copy)
     stop_with_a_request(handler)
     assert handler.result()[:2] == (NEW, 0)
     assert ".py:" not in handler.log
