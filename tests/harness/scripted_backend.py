@@ -434,5 +434,9 @@ def unused_port(address: str = "127.0.0.1", port: int = 0) -> socket.socket:
     """A bound socket that does not listen: connecting to its port is refused while it is open."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family)
-    sock.bind((address, port))
+    try:
+        sock.bind((address, port))
+    except OSError:
+        sock.close()
+        raise
     return sock

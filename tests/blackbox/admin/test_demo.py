@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.ports import free_port
+
 ROOT = Path(__file__).parents[3]
 DEMO = ROOT / "packaging" / "demo"
 SYSTEM_PYTHON = "/usr/bin/python3"
@@ -36,12 +38,6 @@ def _installed() -> None:
     if reason := missing():
         give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
         give_up(f"{SYSTEM_PYTHON}: {reason}")
-
-
-def free_port() -> int:
-    """A port that was free a moment ago; the demo itself takes others when it no longer is."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return min(free.getsockname()[1], 65000)
 
 
 def run(*command: object, **settings: object) -> subprocess.CompletedProcess:

@@ -28,6 +28,7 @@ from blackbox.support import TIMED_OUT
 from harness.handler_process import Handler, endpoint, write_config
 from harness.modes import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, SOCKETMAP, TCP
 from harness.name_service import name_service
+from harness.ports import free_port
 from harness.scripted_backend import (
     Connection,
     ScriptedBackend,
@@ -149,7 +150,8 @@ TWO_ADDRESSES = "127.0.0.2 two.test\n127.0.0.3 two.test\n"
 def test_the_address_that_answers_is_slow(tmp_path, launch):
     """What the first address has used up is not given to the second one again."""
     prefix = name_service(tmp_path, TWO_ADDRESSES)
-    backend = ScriptedBackend(default=silence, address="127.0.0.3")
+    port = free_port("127.0.0.2", "127.0.0.3")
+    backend = ScriptedBackend(default=silence, address="127.0.0.3", port=port)
     with backend, black_hole("127.0.0.2", backend.port):
         target = f"http://two.test:{backend.port}/"
         config = write_config(tmp_path, endpoint(TCP, target, request_timeout=TIMEOUT_MS))

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from harness.ports import free_port
 from harness.scripted_backend import black_hole
 from harness.wire import table
 from postfix_rest_inetd.backend import stream as streams
@@ -20,6 +21,8 @@ from postfix_rest_inetd.deadline import Deadline
 from postfix_rest_inetd.errors import DeadlineError, InvalidDataError, UnreachableError
 
 PLENTY_SEC = 30
+LOOPBACK = [f"127.0.0.{number}" for number in range(2, 9)]
+"""Addresses of which a test needs the same port."""
 
 
 @pytest.fixture
@@ -27,6 +30,11 @@ def listener():
     """A listening socket."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server
+
+
+def _server():
+    """A listening socket at 127.0.0.3, whose port is free at the other addresses."""
+    return socket.create_server(("127.0.0.3", free_port(*LOOPBACK)))
 
 
 def url_of(server, host="127.0.0.1"):
@@ -101,7 +109,7 @@ def connect_to(*hosts, port, timeout_sec=PLENTY_SEC):
 
 def test_connect_past_a_black_hole():
     """An address that swallows packets costs a head start, and not a share of the deadline."""
-    with socket.create_server(("127.0.0.3", 0)) as server:
+    with _server() as server:
         port = server.getsockname()[1]
         with black_hole("127.0.0.2", port):
             host, elapsed_sec = connect_to("127.0.0.2", "127.0.0.3", port=port)
@@ -113,7 +121,7 @@ def test_connect_past_several_black_holes(monkeypatch):
     """Each costs one; with little time the head starts are shorter, and all get their chance."""
     holes = [f"127.0.0.{number}" for number in range(4, 8)]
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(socket.create_server(("127.0.0.3", 0)))
+        server = stack.enter_context(_server())
         port = server.getsockname()[1]
         for hole in holes:
             stack.enter_context(black_hole(hole, port))
@@ -129,7 +137,7 @@ def test_connect_past_a_refusal(monkeypatch):
     So it is when another one is still running.
     """
     monkeypatch.setattr(streams, "HEAD_START_SEC", PLENTY_SEC)
-    with socket.create_server(("127.0.0.3", 0)) as server:
+    with _server() as server:
         port = server.getsockname()[1]
         refusing = ["127.0.0.8"] * 9
         host, elapsed_sec = connect_to(*refusing, "127.0.0.3", port=port)
@@ -140,7 +148,7 @@ def test_connect_to_the_first_of_several(monkeypatch):
     """The resolver's first choice is used if it answers."""
     monkeypatch.setattr(streams, "HEAD_START_SEC", PLENTY_SEC)
     with (
-        socket.create_server(("127.0.0.3", 0)) as server,
+        _server() as server,
         socket.create_server(("127.0.0.4", server.getsockname()[1])),
     ):
         port = server.getsockname()[1]
@@ -150,7 +158,7 @@ def test_connect_to_the_first_of_several(monkeypatch):
 def test_no_address_answers():
     """When the deadline passes, the error names those that could still have answered."""
     with contextlib.ExitStack() as stack:
-        port = stack.enter_context(black_hole("127.0.0.2"))
+        port = stack.enter_context(black_hole("127.0.0.2", free_port(*LOOPBACK)))
         stack.enter_context(black_hole("127.0.0.3", port))
         began = time.monotonic()
         with pytest.raises(DeadlineError) as raised:
@@ -163,7 +171,7 @@ def test_no_address_answers():
 def test_every_address_refuses():
     """The error has the reason of each."""
     with socket.socket() as bound:
-        bound.bind(("127.0.0.3", 0))
+        bound.bind(("127.0.0.3", free_port(*LOOPBACK)))
         port = bound.getsockname()[1]
         with pytest.raises(UnreachableError) as raised:
             connect_to("127.0.0.3", "127.0.0.4", port=port)

@@ -12,6 +12,7 @@ import socket
 import ssl
 
 from harness.modes import FOUND_BODY, POLICY
+from harness.ports import free_port
 from harness.scripted_backend import Connection, ScriptedBackend, Step, response
 
 DRIP_SEC = 0.05
@@ -29,7 +30,8 @@ class FaultyBackend(ScriptedBackend):
     def __init__(self, mode: str, address: str, *, tls: ssl.SSLContext | None = None) -> None:
         self.mode = mode
         self.plans: dict[str, Step] = {}
-        super().__init__(default=_by_plan, tls=tls, address=address)
+        # The places of a World have its port at other addresses.
+        super().__init__(default=_by_plan, tls=tls, address=address, port=free_port(address))
 
     def _serve(self, connection: Connection) -> None:
         # What has been sent before a reset has to be on its way.
