@@ -21,6 +21,7 @@ from harness.handler_process import endpoint, package_parent, write_config
 from harness.modes import FOUND, FOUND_BODY, POLICY, REQUEST, TCP
 from harness.package_copy import copy_package
 from harness.package_copy import upgrade as install
+from harness.process_group import stop
 from harness.rewriting import renamed as put
 from harness.scripted_backend import answer
 
@@ -105,7 +106,7 @@ def test_while_it_has_no_usable_configuration(tmp_path, handler, copy):
 
 def stop_with_a_request(handler) -> None:
     """Have a request and then SIGTERM arrive as if in one moment."""
-    handler.process.send_signal(signal.SIGSTOP)
+    stop(handler.process)
     handler.send(REQUEST[TCP])
     handler.terminate()
     handler.process.send_signal(signal.SIGCONT)

@@ -27,6 +27,8 @@ from typing import Any
 
 import pytest
 
+from harness.process_group import stop
+
 JOURNALD = "/lib/systemd/systemd-journald"
 WAIT_SEC = 20.0
 
@@ -91,9 +93,8 @@ class Journald:
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """For as long, journald does nothing (SIGSTOP), as when it waits for its disk."""
-        self._process.send_signal(signal.SIGSTOP)
+        stop(self._process)
         try:
-            os.waitpid(self._process.pid, os.WUNTRACED)
             yield
         finally:
             self._process.send_signal(signal.SIGCONT)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Ends a process that was started with `start_new_session=True`, and its children."""
+"""Stops a child process, and ends one of a session of its own together with its children."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ import signal
 import subprocess
 
 _WAIT_SEC = 30
+
+
+def stop(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
+    """Send SIGSTOP to PROCESS, and return when all its threads have stopped."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED)
 
 
 def end(process: subprocess.Popen[bytes]) -> int:

@@ -24,6 +24,8 @@ from harness.certificates import Authority
 from harness.handler_process import endpoint, write_config
 from harness.modes import FOUND, FOUND_BODY, LOOKUPS, MODES, POLICY, REQUEST, TCP
 from harness.name_service import name_service
+from harness.ports import free_port
+from harness.process_group import stop
 from harness.scripted_backend import (
     ScriptedBackend,
     answer,
@@ -88,7 +90,7 @@ server.serve_forever()
 
     def freeze(self) -> None:
         """Stop the process: the kernel goes on accepting connections for it."""
-        self.process.send_signal(signal.SIGSTOP)
+        stop(self.process)
 
     def thaw(self) -> None:
         """Let the process go on."""
@@ -400,6 +402,7 @@ def test_the_shortest_useful_timeout(handler_of, second):
 
 # -- names with several addresses
 
+ADDRESSES = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
 TWO_ADDRESSES = "127.0.0.2 two.test\n127.0.0.3 two.test\n127.0.0.4 one.test\n"
 
 
@@ -407,7 +410,8 @@ TWO_ADDRESSES = "127.0.0.2 two.test\n127.0.0.3 two.test\n127.0.0.4 one.test\n"
 def test_names_with_several_addresses(tmp_path, handler_of, mode):
     """All addresses of the first target are tried before the second one is."""
     prefix = name_service(tmp_path, TWO_ADDRESSES)
-    with ScriptedBackend(address="127.0.0.4", default=good(mode)) as other:
+    port = free_port(*ADDRESSES)
+    with ScriptedBackend(address="127.0.0.4", port=port, default=good(mode)) as other:
         urls = [f"http://{name}:{other.port}/" for name in ("two.test", "one.test")]
         handler = handler_of(mode, *urls, launch_with={"prefix": prefix}, request_timeout=20_000)
         assert ask(handler, mode) == FOUND[mode]
@@ -419,7 +423,7 @@ def test_names_with_several_addresses(tmp_path, handler_of, mode):
 def test_the_first_name_has_an_address_that_answers(tmp_path, handler_of):
     """One address of several is enough: the other target is not asked."""
     prefix = name_service(tmp_path, TWO_ADDRESSES)
-    first = ScriptedBackend(address="127.0.0.3", default=good(TCP))
+    first = ScriptedBackend(address="127.0.0.3", port=free_port(*ADDRESSES), default=good(TCP))
     with first, black_hole("127.0.0.2", first.port):
         urls = [f"http://{name}:{first.port}/" for name in ("two.test", "one.test")]
         handler = handler_of(TCP, *urls, launch_with={"prefix": prefix}, request_timeout=20_000)
