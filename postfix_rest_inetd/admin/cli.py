@@ -61,14 +61,22 @@ _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the subcommand that the command line names; returns the exit status."""
+    """Run the subcommand that the command line names; returns the exit status.
+
+    Without arguments, print the help.
+    """
     _replace_closed_streams()
+    given = sys.argv[1:] if arguments is None else arguments
     parsed = argparse.Namespace(command="")
+    status = EXIT_USAGE
     try:
         try:
-            parsed = _parsed(sys.argv[1:] if arguments is None else arguments)
-            terminal.tolerate()
-            status: int = _module(parsed.command).run(parsed)
+            if given:
+                parsed = _parsed(given)
+                terminal.tolerate()
+                status = _module(parsed.command).run(parsed)
+            else:
+                parser([]).print_help()
         finally:  # argparse raises this after --help
             sys.stdout.flush()
     except (CommandError, ConfigError, ImportError, OSError, KeyboardInterrupt) as error:

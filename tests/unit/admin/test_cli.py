@@ -66,3 +66,9 @@ def test_messages_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["endpoints", "--config", "a\nb\x1b[2J"]) == 78
     told = "postfix-rest-inetd: a\\nb\\x1b[2J: cannot be read: No such file or directory\n"
     assert capsys.readouterr() == ("", told)
+
+
+def test_no_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    """The help is what is wanted; the status says that nothing was done."""
+    assert cli.main([]) == cli.EXIT_USAGE
+    assert capsys.readouterr() == (cli.parser([]).format_help(), "")
