@@ -140,7 +140,7 @@ def _document(content: bytes, source: str, problems: Problems) -> Object:
     except UnicodeDecodeError as error:
         text = f"is not UTF-8: byte {error.start + 1}"
     except ValueError as error:
-        text = f"is not JSON: {error}"
+        text = f"is not JSON: {_mistake(error)}"
     except RecursionError:
         text = "is nested too deeply"
     else:
@@ -148,3 +148,15 @@ def _document(content: bytes, source: str, problems: Problems) -> Object:
             return document
         raise ConfigError(source, [("$", 'must be an object, as in {"endpoints": []}')])
     raise ConfigError(source, [("", text)]) from None
+
+
+def _mistake(error: ValueError) -> str:
+    from json import JSONDecodeError  # loaded already: it has refused the text
+
+    if not isinstance(error, JSONDecodeError):
+        return str(error)
+    from .not_json import mistake
+
+    at, what = mistake(error)
+    line = error.doc.count("\n", 0, at) + 1
+    return f"{what} (line {line}, column {at - error.doc.rfind(chr(10), 0, at)})"

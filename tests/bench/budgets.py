@@ -32,7 +32,7 @@ BUDGETS = (
         "M",
         "instructions to first reply, config unusable",
         75,
-        63.7,
+        64,
     ),
     Budget("instructions/wake", "M", "instructions to first reply after hibernation", 205, 125.5),
     Budget("instructions/lookup/http", "k", "instructions of a lookup, open connection", 350, 345),

@@ -7,7 +7,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd.admin.checks import positions
+from postfix_rest_inetd.admin.checks import excerpt, positions
 from postfix_rest_inetd.admin.checks.finding import ERROR, GOOD, NOTE, Finding
 from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.errors import ConfigError
@@ -16,7 +16,7 @@ from postfix_rest_inetd.units.advice import listed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PLACE_IN_TEXT = re.compile(r": line \d+ column \d+ \(char \d+\)$")  # json.JSONDecodeError's
+_PLACE_IN_TEXT = re.compile(r" \(line \d+, column \d+\)$")  # where a text stops being JSON
 _UNUSABLE = (
     "Until this is corrected, open connections use the previous configuration, and every request "
     "on a new connection gets a temporary error."
@@ -74,7 +74,8 @@ def problems(
         where = f"{path}:{place.line}:{place.column}" if place else path
         told = text if place is None else _PLACE_IN_TEXT.sub("", text)
         what = f"{json_path}: {other}{told}" if json_path else f"{other}{told}"
-        found.append((place or (0, 0), Finding(ERROR, where, what)))
+        shown = "" if json_path or place is None else excerpt.excerpt(content, place)
+        found.append((place or (0, 0), Finding(ERROR, where, what, excerpt=shown)))
     found.sort(key=lambda pair: pair[0])
     for number, (_, finding) in enumerate(found, 1):
         yield finding._replace(advice=advice if number == len(found) else "")

@@ -19,13 +19,15 @@ SEVERITIES = (ERROR, WARNING, NOTE, GOOD)
 class Finding(NamedTuple):
     """One thing that was found.
 
-    In `advice`, a line that begins with four blanks is a command that can be copied.
+    In `advice`, a line that begins with four blanks is a command that can be copied. `excerpt` is a
+    line of the file and, below it, a caret.
     """
 
     severity: str
     where: str
     what: str
     advice: str = ""
+    excerpt: str = ""
 
 
 def commands(*lines: str) -> str:

@@ -15,6 +15,7 @@ import json
 import re
 from typing import NamedTuple
 
+from postfix_rest_inetd.config.not_json import mistake
 from postfix_rest_inetd.config.problems import joined
 
 _BLANK = re.compile(r"[ \t\n\r]*")
@@ -55,7 +56,7 @@ def syntax_error(content: bytes | None) -> Position | None:
     try:
         json.loads(text)
     except json.JSONDecodeError as error:
-        return Position(error.lineno, error.colno)
+        return _position(text, mistake(error)[0])
     except (ValueError, RecursionError):
         pass
     return None

@@ -65,6 +65,8 @@ def _one(finding: Finding, width: int) -> None:
     print(terminal.painted(label, _STYLES[finding.severity]) + lines[0][_MARGIN:])
     for line in lines[1:]:
         print(line)
+    for line in finding.excerpt.splitlines():
+        print(f"{margin}   {printable(line)}")
     for number, advice in enumerate(finding.advice.splitlines()):
         shown = printable(advice)
         if advice.startswith("    "):

@@ -149,6 +149,7 @@ def test_json(tmp_path: Path) -> None:
         "where": f"{path}:2:3",
         "what": "$.endpoints[0].target: is required",
         "advice": "",
+        "excerpt": "",
     }
 
 
