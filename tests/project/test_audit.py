@@ -59,6 +59,7 @@ def advisories(*identifiers: tuple[str, str]) -> Iterator[tuple[str, set[tuple[s
             server.shutdown()
 
 
+@pytest.mark.timeout(400)  # it builds environments with pip
 @pytest.mark.parametrize(("identifiers", "status"), [([KNOWN], 0), ([KNOWN, NEW], 1)])
 def test_audit(identifiers: list[tuple[str, str]], status: int) -> None:
     """An advisory that packaging/SECURITY.md explains is passed over; a new one is shown."""
