@@ -3,8 +3,8 @@
 
 A policy request has all attributes that Postfix sends, so that a backend sees nothing unusual: the
 attributes of DEFAULTS, in Postfix's order (smtpd/smtpd_check.c, check_policy_service). A given
-attribute replaces the default in its place; an unknown one follows after the others. A value may be
-empty: `sender=` is a bounce.
+attribute replaces the default in its place; one that Postfix does not send is an error, since it is
+misspelt. A value may be empty: `sender=` is a bounce.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import os
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import model
+from postfix_rest_inetd.admin.ask import pasted
 from postfix_rest_inetd.admin.command_error import UsageError
 from postfix_rest_inetd.admin.protocols import has_maps
 from postfix_rest_inetd.config.endpoint import select
+from postfix_rest_inetd.config.problems import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,19 +59,26 @@ DEFAULTS = {
 }
 
 
-def endpoint_of(loaded: Config, name: str) -> Endpoint:
-    """The endpoint that has this name, or that listens at this address.
+def endpoint_of(loaded: Config, name: str) -> tuple[Endpoint, str | None]:
+    """The endpoint that has this name, or that listens at this address, or that main.cf calls so.
+
+    With it, the name of the map if a socketmap table of main.cf has one.
 
     Raises:
         UsageError: there is none, or more than one.
     """
     for endpoint in loaded.endpoints:
         if str(endpoint.address) == name:
-            return endpoint
+            return endpoint, None
     choice = select(loaded.endpoints, None, None, name)
-    if not isinstance(choice, str):
-        return choice
+    map_name = None
     namesakes = [str(e.address) for e in loaded.endpoints if e.name == name]
+    if isinstance(choice, str) and not namesakes:
+        reference = pasted.reference_of(name)
+        if reference is not None:
+            choice, map_name = pasted.endpoint_of(loaded.endpoints, reference), reference.map_name
+    if not isinstance(choice, str):
+        return choice, map_name
     if namesakes:
         raise UsageError(f"{choice}; use one of these addresses: {', '.join(namesakes)}")
     known = ", ".join(endpoint.name for endpoint in loaded.endpoints) or "none"
@@ -118,13 +127,17 @@ def policy_request(given: Iterable[str]) -> model.PolicyRequest:
     """A request with these attributes (`NAME=VALUE`), and the defaults.
 
     Raises:
-        UsageError: one of them is not an attribute.
+        UsageError: one of them is not an attribute that Postfix sends.
     """
     values = dict(DEFAULTS)
     for text in given:
         name, equals, value = text.partition("=")
         if not equals or not name or not name.isascii() or not name.isprintable() or " " in name:
             raise UsageError(f"--attribute {text!r} is not NAME=VALUE, as in sender=a@example.org")
+        if name not in DEFAULTS:
+            similar = nearest(name, [each.replace("_", "-") for each in DEFAULTS])
+            hint = f"; do you mean {similar[0].replace('-', '_')}?" if similar else ""
+            raise UsageError(f"Postfix sends no attribute {name}{hint}")
         if "\n" in value or "\0" in value:
             raise UsageError(f"the attribute {name} has a line break or a NUL in its value")
         values[name] = value

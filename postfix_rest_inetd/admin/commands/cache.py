@@ -230,7 +230,7 @@ def _lookup(loaded: loading.Config, name: str) -> Endpoint:
     Raises:
         UsageError: there is none, or it does not answer lookups.
     """
-    endpoint = question.endpoint_of(loaded, name)
+    endpoint, _ = question.endpoint_of(loaded, name)
     if not endpoint.is_lookup:
         raise UsageError(f"{name} is a policy endpoint: its answers are never stored")
     return endpoint

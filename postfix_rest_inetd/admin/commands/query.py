@@ -79,6 +79,7 @@ examples:
   postfix-rest-inetd query maps info@example.org --map alias -v
   postfix-rest-inetd query policy --attribute sender=a@example.org \\
       --attribute recipient=b@example.net
+  postfix-rest-inetd query socketmap:inet:127.0.0.1:9002:alias info@example.org
   postfix-rest-inetd query domains - < domains.txt
 """
 
@@ -87,7 +88,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define the arguments."""
     parser.epilog = EPILOG
     parser.add_argument(
-        "endpoint", metavar="ENDPOINT", help="name or listening address of the endpoint"
+        "endpoint",
+        metavar="ENDPOINT",
+        help="name or listening address of the endpoint, or its table or policy service as in "
+        "main.cf",
     )
     parser.add_argument(
         "key",
@@ -126,9 +130,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Ask, and print the result; returns the exit status."""
     loaded = loading.load(arguments.config, tolerant=True)  # as handlers do
-    endpoint = _usable(question.endpoint_of(loaded, arguments.endpoint), arguments.config)
+    endpoint, pasted_map = question.endpoint_of(loaded, arguments.endpoint)
+    _usable(endpoint, arguments.config)
     question.check_kind(endpoint, arguments.key, arguments.attribute)
-    map_name = question.map_name_of(endpoint, arguments.map)
+    map_name = question.map_name_of(endpoint, arguments.map or pasted_map)
     if not endpoint.is_lookup:
         request: model.Request = question.policy_request(arguments.attribute)
     else:
@@ -144,11 +149,11 @@ def run(arguments: argparse.Namespace) -> int:
         client.close()
 
 
-def _usable(endpoint: Endpoint, config_path: str) -> Endpoint:
+def _usable(endpoint: Endpoint, config_path: str) -> None:
+    """Raise what a handler would raise."""
     if endpoint.problems:
         raise ConfigError(config_path, endpoint.problems)
     endpoint.targets.all()  # a handler finds only then whether it can use them
-    return endpoint
 
 
 def _make_stale(

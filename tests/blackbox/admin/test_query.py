@@ -242,7 +242,7 @@ def test_steps_through_the_socket(query, setup):
 
 def test_steps_of_the_backend(query):
     """Asked directly, the steps are those of the HTTP request; secrets are masked."""
-    done = query("policy", "--direct", "-v", "--attribute", f"x={TOKEN}")
+    done = query("policy", "--direct", "-v", "--attribute", f"ccert_subject={TOKEN}")
     for step in ("connecting to 127.0.0.1 port", "sending", "waiting for", "reading", "in all"):
         assert f" ms {step}" in done.text
     assert "> POST /x HTTP/1.1\\r\\n" in done.output
