@@ -63,6 +63,9 @@ _OTHERS = (
     "/admin/ui",
 )
 
+# Where packages have the program that units execute, and where 0.1.0 had it.
+_PROGRAMS = ("/usr/libexec/postfix-rest-inetd/handler", "/usr/lib/postfix-rest-inetd/handler")
+
 
 def restart(connection: Connection) -> None:
     """Become a fresh interpreter; returns only if that is not possible."""
@@ -72,10 +75,21 @@ def restart(connection: Connection) -> None:
     connection.hold_termination()
     # sys.orig_argv has the options of the interpreter as well. The interpreter finds a virtual
     # environment by its own name, so the name is passed with its path.
+    command = [sys.executable, *map(_where_it_is, sys.orig_argv[1:])]
     try:
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - no shell
+        os.execv(sys.executable, command)  # noqa: S606 - no shell
     except OSError:
         connection.release_termination()
+
+
+def _where_it_is(argument: str) -> str:
+    """An argument of the command line; of the program, the path that the installed version has.
+
+    The version that was started may have it elsewhere.
+    """
+    if argument in _PROGRAMS and not os.path.exists(argument):
+        return next(filter(os.path.exists, _PROGRAMS), argument)
+    return argument
 
 
 def installed() -> list[Mark]:

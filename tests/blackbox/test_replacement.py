@@ -220,15 +220,21 @@ def test_a_broken_package(handler, copy):
     handler.wait_for_log("RuntimeError")
 
 
-def test_a_module_of_any_directory_is_waited_for(tmp_path, copy, backend):
-    """What systemd starts waits as well, before it has loaded anything that could."""
+@pytest.mark.parametrize("place", ["libexec", "lib"])
+def test_a_module_of_any_directory_is_waited_for(tmp_path, copy, backend, place):
+    """What systemd starts waits as well, before it has loaded anything that could.
+
+    It is found in either PLACE then; the version that is installed in the end may have the other.
+    """
     backend.script(answer(200, FOUND_BODY[TCP]))
     config = write_config(tmp_path, endpoint(TCP, backend.url()))
     text = (package_parent() / "systemd/handler").read_text()
     known = '"/usr/lib/python3/dist-packages",'
     assert known in text
     others = [f"{path}/" for path in sys.path if path.endswith("-packages")]
-    program = tmp_path / "handler"
+    program, installed = (tmp_path / f"usr/{name}/handler" for name in ("libexec", place))
+    for path in (program, installed):
+        path.parent.mkdir(parents=True, exist_ok=True)
     program.write_text(text.replace(known, f"*{[str(copy.parent), *others]!r},"))
     missing = copy / "marks.py"
     put(copy / "backend/new.py", "")
@@ -244,6 +250,7 @@ def test_a_module_of_any_directory_is_waited_for(tmp_path, copy, backend):
         ours.settimeout(0.7)
         with pytest.raises(TimeoutError):
             ours.recv(1)
+        program.rename(installed)
         put(missing, text)
         ours.settimeout(WAIT_SEC)
         assert ours.recv(100) == FOUND[TCP]

@@ -143,8 +143,9 @@ def checkout_copy(checkout: Path, directory: Path, version: str = "") -> Path:
     """DIRECTORY, made a clean copy of CHECKOUT.
 
     If a VERSION is given it has that one, of the same date and length, but its modules do not fit
-    together with the original's, its units execute our programs by themselves and have another
-    queue of the kernel, and it has files of each kind that the original has not.
+    together with the original's, its units execute our programs by themselves and in /usr/lib, as
+    those of 0.1.0 do, and have another queue of the kernel, and it has files of each kind that the
+    original has not.
     """
     directory.mkdir()
     for name in _SOURCES:
@@ -166,8 +167,9 @@ def checkout_copy(checkout: Path, directory: Path, version: str = "") -> Path:
             path.write_text(text, encoding="utf-8")
         for path in (directory / "systemd/system").glob("*.service"):
             text = path.read_text(encoding="utf-8")
-            text = re.sub(r"(?m)^ExecStart=/usr/bin/.* (/usr/lib/)", r"ExecStart=\1", text)
+            text = re.sub(r"(?m)^ExecStart=/usr/bin/.* (/usr/libexec/)", r"ExecStart=\1", text)
             path.write_text(text, encoding="utf-8")
+        _move_programs(directory)
         limits = directory / "systemd/system/postfix-rest-@.socket.d/10-limits.conf"
         _replace(limits, r"(?m)^Backlog=.*$", "Backlog=4096")
         for name, text in _FORMER_FILES.items():
@@ -178,6 +180,21 @@ def checkout_copy(checkout: Path, directory: Path, version: str = "") -> Path:
         _replace(spec, r"(?m)^(Version: +).*$", rf"\g<1>{version}")
         _replace(spec, r"(?m)^(\* .* - )\S+$", rf"\g<1>{version}-1")
     return directory
+
+
+def _move_programs(directory: Path) -> None:
+    """Have what units execute in /usr/lib, and nothing that knows of another place."""
+    for name in ("packaging", "postfix_rest_inetd", "systemd"):
+        for path in filter(Path.is_file, (directory / name).rglob("*")):
+            text = path.read_text(encoding="utf-8")
+            text = text.replace("/usr/libexec", "/usr/lib").replace(
+                "%{_libexecdir}", "%{_prefix}/lib"
+            )
+            path.write_text(text, encoding="utf-8")
+    postrm = directory / "packaging/debian/postrm"
+    _replace(postrm, r'(?s)if \[ "\$1" = upgrade \].*?\nfi\n\n', "")
+    spec = directory / "packaging/rpm/postfix-rest-inetd.spec"
+    _replace(spec, r"(?s)(%preun\n)if \[ \$1 -eq 1 \].*?\nfi\n", r"\1")
 
 
 def _replace(path: Path, pattern: str, text: str) -> None:

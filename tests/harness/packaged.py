@@ -103,7 +103,7 @@ def check_under_load(machine: Container, install: Callable[[], object]) -> None:
         with Load(machine, KEY, VALUE, PORTS[TCP], PORTS[SOCKETMAP]) as load:
             install()
             load.go_on()
-        assert load.failures == []
+        assert load.failures == [], load.failures
         assert load.lookups_meanwhile > 0
         assert load.answered_meanwhile > 0
         # The handler of an open connection is the one that it had.

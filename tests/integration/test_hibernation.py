@@ -97,8 +97,8 @@ ExecStart=/usr/lib/postfix-rest-inetd/handler --mode tcp-lookup
 def test_old_command_line(clean_container: Container, backend: Backend) -> None:
     """A handler that the unit of an older version has started hibernates and wakes as any other.
 
-    The units are replaced in the meantime; what runs is told by the same command line before and
-    after.
+    The units are replaced in the meantime. What a unit executes had another place in 0.1.0, where
+    there is a copy.
     """
     container = clean_container
     drop_in(container, "postfix-rest-tcp@.service", OLD_UNIT, "10-old.conf")
@@ -115,8 +115,9 @@ def test_old_command_line(clean_container: Container, backend: Backend) -> None:
         with connect(container, PORT) as other:
             other.sendall(REQUEST)
             assert read_line(other) == REPLY
-            both = {line.partition(" ")[2] for line in cmdline(container).splitlines()}
-            assert both == {old.partition(" ")[2]}
+            # The other place is all that differs.
+            lines = cmdline(container).replace("/usr/libexec/", "/usr/lib/").splitlines()
+            assert [line.partition(" ")[2] for line in lines] == [old.partition(" ")[2]] * 2
     assert len(backend.requests) == 3
 
 

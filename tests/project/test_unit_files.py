@@ -9,6 +9,7 @@ no handler may connect to a backend.
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from harness import modes
-from postfix_rest_inetd import generator
+from postfix_rest_inetd import generator, restart
 
 ROOT = Path(__file__).parents[2]
 UNITS = sorted(
@@ -97,5 +98,16 @@ def test_old_command_line() -> None:
     handler = ROOT / "systemd/handler"
     assert handler.read_text(encoding="utf-8").startswith("#!/usr/bin/python3 -IS\n")
     install = (ROOT / "packaging/install").read_text(encoding="utf-8")
-    assert 'put 0755 systemd/handler "$programs"' in install
+    for place in ("programs", "former_programs"):
+        assert f'put 0755 systemd/handler "${place}"' in install
     assert stat.S_IMODE(handler.stat().st_mode) & 0o111 == 0o111
+
+
+def test_where_programs_are() -> None:
+    """A handler that starts over looks in the two places that an installation fills."""
+    install = (ROOT / "packaging/install").read_text(encoding="utf-8")
+    assert "libexec_dir=${LIBEXEC_DIR:-/usr/libexec}\n" in install
+    assert "programs=$libexec_dir/postfix-rest-inetd\n" in install
+    assert "former_programs=/usr/lib/postfix-rest-inetd\n" in install
+    directories = ["/usr/libexec/postfix-rest-inetd", "/usr/lib/postfix-rest-inetd"]
+    assert [os.path.dirname(path) for path in restart._PROGRAMS] == directories

@@ -164,3 +164,26 @@ def test_a_replacement_without_end(clock: Clock) -> None:
     assert restart.settled(object(), restart.installed()) == []
     assert clock.now == pytest.approx(Clock.EPOCH + 30, abs=0.21)
     assert clock.restarts == 0
+
+
+@pytest.mark.parametrize("installed", [("new",), ("old",), ("new", "old")])
+@pytest.mark.parametrize("started", ["new", "old"])
+def test_the_program_has_moved(tmp_path: Path, monkeypatch, started, installed) -> None:
+    """What is executed is there: the same path if it can be, or else the other one."""
+    places = tuple(str(tmp_path / name) for name in ("new", "old"))
+    monkeypatch.setattr(restart, "_PROGRAMS", places)
+    for name in installed:
+        (tmp_path / name).touch()
+    expected = started if started in installed else installed[0]
+    assert restart._where_it_is(str(tmp_path / started)) == str(tmp_path / expected)
+
+
+def test_another_program_stays(tmp_path: Path, monkeypatch) -> None:
+    """No other argument is touched, nor the path of the program when it is nowhere."""
+    places = tuple(str(tmp_path / name) for name in ("new", "old"))
+    monkeypatch.setattr(restart, "_PROGRAMS", places)
+    other = str(tmp_path / "other")
+    for argument in ("-IS", "--mode", other, *places):
+        assert restart._where_it_is(argument) == argument
+    (tmp_path / "new").touch()
+    assert restart._where_it_is(other) == other
