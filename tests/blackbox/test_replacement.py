@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -220,11 +221,11 @@ def test_a_broken_package(handler, copy):
     handler.wait_for_log("RuntimeError")
 
 
-@pytest.mark.parametrize("place", ["libexec", "lib"])
-def test_a_module_of_any_directory_is_waited_for(tmp_path, copy, backend, place):
+@pytest.mark.parametrize("version", ["0.1.0", "0.2.0"])
+def test_a_module_of_any_directory_is_waited_for(tmp_path, copy, backend, version):
     """What systemd starts waits as well, before it has loaded anything that could.
 
-    It is found in either PLACE then; the version that is installed in the end may have the other.
+    It is found then, even if VERSION is installed in the end, which has it in the old place only.
     """
     backend.script(answer(200, FOUND_BODY[TCP]))
     config = write_config(tmp_path, endpoint(TCP, backend.url()))
@@ -232,10 +233,11 @@ def test_a_module_of_any_directory_is_waited_for(tmp_path, copy, backend, place)
     known = '"/usr/lib/python3/dist-packages",'
     assert known in text
     others = [f"{path}/" for path in sys.path if path.endswith("-packages")]
-    program, installed = (tmp_path / f"usr/{name}/handler" for name in ("libexec", place))
-    for path in (program, installed):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    program, former = (tmp_path / f"usr/{name}/handler" for name in ("libexec", "lib"))
+    for path in (program, former):
+        path.parent.mkdir(parents=True)
     program.write_text(text.replace(known, f"*{[str(copy.parent), *others]!r},"))
+    shutil.copy(program, former)
     missing = copy / "marks.py"
     put(copy / "backend/new.py", "")
     text = missing.read_text()
@@ -250,7 +252,8 @@ def test_a_module_of_any_directory_is_waited_for(tmp_path, copy, backend, place)
         ours.settimeout(0.7)
         with pytest.raises(TimeoutError):
             ours.recv(1)
-        program.rename(installed)
+        if version == "0.1.0":
+            program.unlink()
         put(missing, text)
         ours.settimeout(WAIT_SEC)
         assert ours.recv(100) == FOUND[TCP]

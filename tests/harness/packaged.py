@@ -18,12 +18,14 @@ from integration.product import (
     SOCKETMAP,
     SOCKETS,
     TCP,
+    USER,
     connect,
     converse,
     handlers,
     read_line,
     start,
     state,
+    wait_until,
 )
 
 from harness import modes
@@ -60,7 +62,10 @@ def start_backend(machine: Container) -> Backend:
 
 
 def upstream_config(backend: Backend) -> str:
-    """The configuration of a postfix-rest-connector 1.1.0, as its documentation shows it."""
+    """The configuration of a postfix-rest-connector 1.1.0, as its documentation shows it.
+
+    But the policy endpoint's handlers hibernate soon.
+    """
     endpoints = [
         {
             "name": f"{mode}-example",
@@ -78,6 +83,7 @@ def upstream_config(backend: Backend) -> str:
             (modes.POLICY, "/policy", PORTS[POLICY]),
         )
     ]
+    endpoints[-1]["hibernate-after"] = 1
     return json.dumps({"user-agent": "Postfix REST Connector", "endpoints": endpoints}, indent=2)
 
 
@@ -100,17 +106,24 @@ def check_under_load(machine: Container, install: Callable[[], object]) -> None:
         held.sendall(b"request=smtpd_access_policy\n\n")
         assert read_line(held) == b"action=DUNNO\n"
         holders = handlers(machine)
+        wait_until(lambda: hibernates(machine, "policy"), "a handler that hibernates")
         with Load(machine, KEY, VALUE, PORTS[TCP], PORTS[SOCKETMAP]) as load:
             install()
             load.go_on()
         assert load.failures == [], load.failures
         assert load.lookups_meanwhile > 0
         assert load.answered_meanwhile > 0
-        # The handler of an open connection is the one that it had.
+        # The handler of an open connection is the one that it had, and it wakes.
         assert set(holders) <= set(handlers(machine))
         assert converse(held, b"request=smtpd_access_policy\n\n").endswith(b"action=DUNNO\n\n")
     assert opened(machine) == since
     assert [state(machine, unit) for unit in (*SOCKETS, TIMER)] == ["active"] * 4
+
+
+def hibernates(machine: Container, mode: str) -> bool:
+    """Does the only handler of MODE hibernate? It has handed over its configuration then."""
+    (pid,) = machine.run("pgrep", "-u", USER, "-f", f"handler --mode {mode}").stdout.split()
+    return "POSTFIX_REST_INETD_HANDOVER=" in machine.read(f"/proc/{pid}/environ")
 
 
 # -- what is to be seen
