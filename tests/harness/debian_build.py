@@ -179,6 +179,9 @@ def checkout_copy(checkout: Path, directory: Path, version: str = "") -> Path:
         spec = directory / "packaging/rpm/postfix-rest-inetd.spec"
         _replace(spec, r"(?m)^(Version: +).*$", rf"\g<1>{version}")
         _replace(spec, r"(?m)^(\* .* - )\S+$", rf"\g<1>{version}-1")
+        zsh = "/usr/share/zsh/site-functions/_former-postfix-rest"
+        files = [f"{path}*" for path in sorted(FORMER | {zsh}) if "/doc/" not in path]
+        _replace(spec, r"\n%changelog\n", "\n".join(["", *files, "", "%changelog", ""]))
     return directory
 
 

@@ -19,7 +19,7 @@ from integration.product import CACHE, CONFIG, TCP, connect, read_line
 
 from harness.container import Container
 from harness.container_backend import Backend
-from harness.debian_build import FORMER, OLDER, Roots, checkout_copy, prepare, run
+from harness.debian_build import OLDER, Roots, checkout_copy, prepare, run
 from harness.packaged import (
     KEY,
     OURS,
@@ -37,7 +37,7 @@ from harness.packaged import (
     units,
     version,
 )
-from harness.rpm_build import Rpms, build_fedora_like, build_rpm, rpmlint
+from harness.rpm_build import Rpms, build_fedora_like, build_rpm, rpmlint, run_fedora
 
 SITE_PACKAGES = "/usr/lib/python3.13/site-packages"
 
@@ -135,12 +135,6 @@ def test_files(roots: Roots, tree: Path, built: Rpms, tmp_path: Path) -> None:
     assert [path.rpartition("/")[2] for path, it in found.items() if "l" in it[2]] == ["LICENSE"]
 
 
-def test_files_of_each_kind(roots: Roots, older: Rpms) -> None:
-    """What becomes a file of the package is what is there, pages and completions included."""
-    paths = {path.removesuffix(".gz") for path in query(roots, older.binary, "--list")}
-    assert paths >= FORMER | {"/usr/share/zsh/site-functions/_former-postfix-rest"}
-
-
 def test_units(tree: Path) -> None:
     """What can be enabled is what the scriptlets disable when the package is removed."""
     spec = (tree / "packaging/rpm/postfix-rest-inetd.spec").read_text(encoding="utf-8")
@@ -164,6 +158,32 @@ def test_requires(roots: Roots, built: Rpms) -> None:
         "systemd",
     }
     assert query(roots, built.binary, "--suggests") == ["postfix"]
+
+
+def parsed(roots: Roots, tree: Path, *defined: str) -> str:
+    """The spec with its macros expanded, where these are DEFINED."""
+    spec = "packaging/rpm/postfix-rest-inetd.spec"
+    sources = f"--define=_sourcedir {tree}/systemd/sysusers.d"
+    source = "systemd/sysusers.d/postfix-rest-inetd"
+    command = f'cp {source}.conf {source}.sysusers; exec rpmspec --parse "$@"'
+    options = [f"--define={it}" for it in defined]
+    return run_fedora(roots, tree, "sh", "-c", command, "sh", sources, *options, spec)
+
+
+def test_on_rhel(roots: Roots, tree: Path) -> None:
+    """What RHEL 10 has not, the spec makes up for; elsewhere it leaves that alone.
+
+    That is an rpm that creates users, a new hatchling, and directories for completions.
+    """
+    fedora = parsed(roots, tree, "zsh_completions_dir /elsewhere")
+    rhel = parsed(roots, tree, "rhel 10")
+    for text in ("getent passwd postfix-rest-inetd || useradd", "Requires(pre): shadow-utils"):
+        assert text in rhel
+        assert text not in fedora
+    for text in ("/^license-files = /d", 's/"hatchling>='):
+        assert (text in rhel, text in fedora) == (True, False)
+    assert "\n/elsewhere/_postfix-rest-inetd\n" in fedora
+    assert "\n/usr/share/zsh/site-functions/_postfix-rest-inetd\n" in rhel
 
 
 # -- its life on a machine
