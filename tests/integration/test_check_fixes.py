@@ -6,6 +6,7 @@ Each case breaks a good machine, and names what has to be found with commands.
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 import pytest
@@ -30,6 +31,8 @@ REPORT = "postfix-rest-inetd-config.service"
 
 
 CACHE = "/var/cache/postfix-rest-inetd"
+DROP_IN = "/etc/systemd/system/postfix-rest-tcp@.service.d/my own.conf"
+EXECUTED = "/usr/bin/python3 -IS /usr/lib/postfix-rest-inetd/handler --mode tcp-lookup"
 
 
 class Case(NamedTuple):
@@ -75,6 +78,12 @@ CASES = {
     "the directory is closed": Case("chmod 0700 /etc/postfix-rest-inetd", CONFIG),
     "the cache directory is another user's": Case(f"chown -R nobody: {CACHE}", CACHE),
     "others may write into the cache directory": Case(f"chmod 0777 {CACHE}", CACHE),
+    "a drop-in names a program where 0.1.0 had it": Case(
+        f"mkdir -p '{os.path.dirname(DROP_IN)}';"
+        f" printf '%s\\n' '[Service]' ExecStart= 'ExecStart={EXECUTED}' >'{DROP_IN}';"
+        " systemctl daemon-reload",
+        DROP_IN,
+    ),
     "proxy: in a parameter of one's own": Case(
         "postconf -e smtpd_restriction_classes=rest"
         " 'rest=check_client_access proxy:tcp:127.0.0.1:9001'",

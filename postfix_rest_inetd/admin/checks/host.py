@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.checks.finding import ERROR, WARNING, Finding, commands
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.config.endpoint import Endpoint
 
 _RELOAD = "systemctl daemon-reload"
+# Where version 0.1.0 had the programs of units, and where they are.
+_FORMER, _PROGRAMS = "/usr/lib/postfix-rest-inetd/", "/usr/libexec/postfix-rest-inetd/"
 
 
 def findings(endpoints: list[Endpoint] | None) -> Iterator[Finding]:
     """The findings; `endpoints` is None without a usable configuration."""
     yield from _generator()
+    yield from _former_programs()
     if endpoints is not None:
         yield from _left_failed()
         yield from _elsewhere(endpoints)
@@ -40,6 +44,14 @@ def _generator() -> Iterator[Finding]:
     elif not is_usable:
         what = "cannot be run by systemd, so sockets get no addresses"
         yield Finding(ERROR, path, what, commands(f"chmod 0755 {path}", _RELOAD))
+
+
+def _former_programs() -> Iterator[Finding]:
+    """Drop-ins that name a program where 0.1.0 had it; this version has copies there."""
+    for path in systemd.files_naming(_FORMER):
+        what = f"names a program in {_FORMER}, which a later version does not have"
+        steps = (f"sed -i 's,{_FORMER},{_PROGRAMS},g' {shlex.quote(path)}", _RELOAD)
+        yield Finding(WARNING, path, what, commands(*steps))
 
 
 def _left_failed() -> Iterator[Finding]:

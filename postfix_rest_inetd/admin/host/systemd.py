@@ -182,6 +182,20 @@ def handler_settings() -> HandlerSettings:
     )
 
 
+def files_naming(text: str) -> list[str]:
+    """The administrator's files of the units of handlers that have TEXT outside of a comment."""
+    units = [f"{kind}@check.service" for kind in KINDS]
+    found: dict[str, None] = {}
+    path = ""
+    # Before each file, there is a line with its path.
+    for line in _output("systemctl", "cat", "--", *units).splitlines():
+        if line.startswith("# /") and line.endswith((".service", ".conf")):
+            path = line[2:]
+        elif text in line and not line.startswith(("#", ";")):
+            found[path] = None
+    return [path for path in found if path.startswith(_UNIT_PATH[:2])]
+
+
 def _passed_directory(environment: str) -> str | None:
     """$CACHE_DIRECTORY by Environment=, which overrides CacheDirectory=; None without it."""
     for assignment in shlex.split(environment):
