@@ -197,7 +197,7 @@ def _move_programs(directory: Path) -> None:
     postrm = directory / "packaging/debian/postrm"
     _replace(postrm, r'(?s)if \[ "\$1" = upgrade \].*?\nfi\n\n', "")
     spec = directory / "packaging/rpm/postfix-rest-inetd.spec"
-    _replace(spec, r"(?s)(%preun\n)if \[ \$1 -eq 1 \].*?\nfi\n", r"\1")
+    _replace(spec, r"(?s)if \[ \$1 -eq 1 \] && .*?\nfi\n", "")
 
 
 def _replace(path: Path, pattern: str, text: str) -> None:

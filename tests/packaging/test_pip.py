@@ -8,8 +8,12 @@ is all that PyPI has of it.
 from __future__ import annotations
 
 import json
+import os
+import re
 import socket
 import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -94,3 +98,62 @@ def test_lookup(environment: Path, tmp_path: Path) -> None:
         assert b"".join(iter(lambda: client.recv(4096), b"")) == b"200 here\n"
         assert process.wait(60) == 0
         assert [request.key() for request in backend.requests] == [b"hosted.example"]
+
+
+# -- what it is built from
+
+
+def hatchling(directory: Path, *requirements: str) -> Path:
+    """DIRECTORY, in which REQUIREMENTS are installed to build with."""
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "install")
+    command = [*pip, "--quiet", f"--target={directory}", *requirements]
+    subprocess.run(command, check=True, timeout=INSTALL_SEC, stdout=subprocess.PIPE)
+    return directory
+
+
+def build(backend: Path, kind: str, source: Path, result: Path) -> Path:
+    """The file that the BACKEND makes of SOURCE, a wheel or an sdist, in RESULT."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--target", kind, "--directory", result],
+        cwd=source,
+        env={**os.environ, "PYTHONPATH": str(backend)},
+        capture_output=True,
+        text=True,
+        timeout=INSTALL_SEC,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (path,) = result.iterdir()
+    return path
+
+
+def test_source_distribution(tmp_path: Path) -> None:
+    """It has all that packages are made of, without git, and the same wheel comes from it."""
+    backend = hatchling(tmp_path / "backend", "hatchling")
+    copy = checkout_copy(CHECKOUT, tmp_path / "checkout")
+    sdist = build(backend, "sdist", copy, tmp_path / "sdist")
+    (tmp_path / "unpacked").mkdir()
+    subprocess.run(["tar", "-xf", sdist, "-C", tmp_path / "unpacked"], check=True, timeout=60)
+    (unpacked,) = (tmp_path / "unpacked").iterdir()
+    assert {path.name for path in unpacked.iterdir()} >= {path.name for path in copy.iterdir()}
+    wheels = [
+        build(backend, "wheel", source, tmp_path / f"wheel-of-{source.parent.name}").read_bytes()
+        for source in (copy, unpacked)
+    ]
+    assert wheels[0] == wheels[1]
+
+
+def test_old_hatchling(tmp_path: Path) -> None:
+    """With what the spec takes out of pyproject.toml, an older hatchling has LICENSE as well."""
+    backend = hatchling(tmp_path / "backend", "hatchling==1.25.0", "trove-classifiers==2024.5.22")
+    copy = checkout_copy(CHECKOUT, tmp_path / "checkout")
+    with pytest.raises(AssertionError, match="license-files"):
+        build(backend, "wheel", copy, tmp_path / "none")
+    spec = (copy / "packaging/rpm/postfix-rest-inetd.spec").read_text(encoding="utf-8")
+    (program,) = re.findall(r"(?m)^%if %\{with old_hatchling\}\n#.*\n(sed .*)\n%endif$", spec)
+    subprocess.run(["sh", "-euc", program], cwd=copy, check=True, timeout=60)
+    with zipfile.ZipFile(build(backend, "wheel", copy, tmp_path / "wheel")) as wheel:
+        texts = {name.rpartition("/")[2]: wheel.read(name) for name in wheel.namelist()}
+    assert texts["LICENSE"] == (copy / "LICENSE").read_bytes()
+    assert b"\nLicense-File: LICENSE\n" in texts["METADATA"]
+    assert b"\nLicense-Expression: MIT\n" in texts["METADATA"]
