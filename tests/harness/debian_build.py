@@ -18,6 +18,7 @@ import pytest
 
 from harness.container import why_impossible
 from harness.container_disk import Disk
+from harness.project_files import project_files
 
 CHECKOUT = Path(__file__).parents[2]
 RELEASES = ("trixie", "bookworm")
@@ -28,16 +29,6 @@ PREPARE_SEC = 1800
 COMMAND_SEC = 300
 """A build takes ten seconds; on a machine busy with something else, several times that."""
 
-# What packaging/build-deb copies.
-_SOURCES = (
-    "LICENSE",
-    "README.md",
-    "packaging",
-    "postfix_rest_inetd",
-    "pyproject.toml",
-    "systemd",
-    "tests",
-)
 _FORMER_FILES = {
     "packaging/completions/_former-postfix-rest": "#compdef former-postfix-rest\n",
     "packaging/completions/former-postfix-rest.bash": "complete -F _none former-postfix-rest\n",
@@ -147,15 +138,9 @@ def checkout_copy(checkout: Path, directory: Path, version: str = "") -> Path:
     those of 0.1.0 do, and have another queue of the kernel, and it has files of each kind that the
     original has not.
     """
-    directory.mkdir()
-    for name in _SOURCES:
-        source = checkout / name
-        if source.is_dir():
-            shutil.copytree(
-                source, directory / name, ignore=shutil.ignore_patterns("__pycache__", ".*")
-            )
-        else:
-            shutil.copy2(source, directory / name)
+    for path in project_files(checkout):
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(checkout / path, directory / path)
     if version:
         _replace(
             directory / "postfix_rest_inetd/__init__.py",
@@ -175,7 +160,7 @@ def checkout_copy(checkout: Path, directory: Path, version: str = "") -> Path:
         for name, text in _FORMER_FILES.items():
             (directory / name).parent.mkdir(exist_ok=True)
             (directory / name).write_text(text, encoding="utf-8")
-        _replace(directory / "packaging/debian/changelog", r"\A(.*?)\(.*?\)", rf"\1({version})")
+        _replace(directory / "packaging/debian/changelog", r"\A(.*?)\(.*?\)", rf"\1({version}-1)")
         spec = directory / "packaging/rpm/postfix-rest-inetd.spec"
         _replace(spec, r"(?m)^(Version: +).*$", rf"\g<1>{version}")
         _replace(spec, r"(?m)^(\* .* - )\S+$", rf"\g<1>{version}-1")

@@ -11,16 +11,16 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def project_files() -> list[str]:
-    """Their paths, from the top of the checkout."""
-    lines = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+def project_files(root: Path = ROOT) -> list[str]:
+    """Their paths, from ROOT, the top of the checkout or of a copy."""
+    lines = (root / ".gitignore").read_text(encoding="utf-8").splitlines()
     patterns = [line.strip("/") for line in lines if line and not line.startswith("#")]
 
     def kept(names: list[str]) -> list[str]:
         return [n for n in names if not any(fnmatch(n, p) for p in (".git", *patterns))]
 
     paths = []
-    for directory, names, files in os.walk(ROOT):
+    for directory, names, files in os.walk(root):
         names[:] = kept(names)
-        paths += [os.path.relpath(f"{directory}/{file}", ROOT) for file in kept(files)]
+        paths += [os.path.relpath(f"{directory}/{file}", root) for file in kept(files)]
     return sorted(paths)

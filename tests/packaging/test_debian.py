@@ -36,9 +36,8 @@ def test_reproducible(roots: Roots, checkout: Path, built: Build, tmp_path: Path
 
 def digests(built: Build) -> dict[str, str]:
     """The SHA-256 of each result; the others tell of the build itself (.buildinfo, .changes)."""
-    files = [
-        path for kind in ("deb", "dsc", "tar.xz") for path in built.directory.glob(f"*.{kind}")
-    ]
+    kinds = ("deb", "dsc", "debian.tar.xz", "orig.tar.gz")
+    files = [built.one(f"*.{kind}") for kind in kinds]
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 

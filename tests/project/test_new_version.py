@@ -46,7 +46,7 @@ def test_every_file(checkout: Path) -> None:
     done = new_version(checkout, "12.34.56", "2031-02-03")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     text = (checkout / "packaging/debian/changelog").read_text(encoding="utf-8")
-    assert text.startswith("postfix-rest-inetd (12.34.56) unstable; urgency=medium\n\n  * ")
+    assert text.startswith("postfix-rest-inetd (12.34.56-1) unstable; urgency=medium\n\n  * ")
     assert ">  Mon, 03 Feb 2031 12:00:00 +0000\n\npostfix-rest-inetd (" in text
     tests = subprocess.run(
         [sys.executable, "-P", "-m", "pytest", "-p", "no:cacheprovider", "-q", *VERSION_TESTS],

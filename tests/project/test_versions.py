@@ -33,7 +33,7 @@ def changelog() -> list[tuple[str, str]]:
 def debian_changelog() -> list[tuple[str, datetime]]:
     """The versions in debian/changelog with their dates, newest first."""
     entries = re.findall(
-        r"(?ms)^postfix-rest-inetd \((.*?)\) .*?^ -- .*?>  (.*?)$",
+        r"(?ms)^postfix-rest-inetd \((.*?)-1\) .*?^ -- .*?>  (.*?)$",
         read(DEBIAN),
     )
     return [(version, parsedate_to_datetime(date)) for version, date in entries]
