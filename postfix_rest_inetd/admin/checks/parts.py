@@ -23,6 +23,7 @@ from postfix_rest_inetd.admin.checks import (
     files,
     python,
     risks,
+    selinux,
     stored_answers,
     units,
 )
@@ -31,6 +32,7 @@ from postfix_rest_inetd.admin.checks import (
 )
 from postfix_rest_inetd.admin.checks.finding import ERROR, NOTE, Finding
 from postfix_rest_inetd.admin.host import references, systemd
+from postfix_rest_inetd.admin.host import selinux as selinux_policy
 from postfix_rest_inetd.admin.host.listeners import Listeners
 from postfix_rest_inetd.admin.ui.options import CACHE_DIRECTORY
 from postfix_rest_inetd.config import loading
@@ -134,10 +136,20 @@ def _sockets(loaded: loading.Config | None, listeners: Listeners) -> Iterator[Fi
     endpoints = None if loaded is None else loaded.endpoints
     if _has_units():
         yield from units.findings(endpoints, listeners)
+        yield from _selinux(endpoints or [])
         return
     missing = "the units are not installed" if systemd.is_running() else "systemd is not running"
     yield Finding(NOTE, "sockets", f"{missing}, so socket units were not checked")
     yield from units.without_units(endpoints or [], listeners)
+
+
+def _selinux(endpoints: list[Endpoint]) -> Iterator[Finding]:
+    policy = selinux_policy.loaded()
+    if policy is not None:
+        generator, _ = systemd.generator()
+        credentials = tuple(systemd.handler_settings().credentials.values())
+        used = selinux.Used(systemd.programs(), generator, loading.DEFAULT_PATH, credentials)
+        yield from selinux.findings(endpoints, used, policy)
 
 
 def _postfix(

@@ -32,11 +32,14 @@ _GENERATOR_PATH = (
 )
 _SEC = 20
 _SOCKETS = "postfix-rest-*.socket"
+_METRICS = "export-postfix-rest-metrics.service"
+_REVIVE = "revive-postfix-rest@.service"
 _SERVICES = (
     "postfix-rest-inetd-config.service",
     "revive-postfix-rest@*.service",
-    "export-postfix-rest-metrics.service",
+    _METRICS,
 )
+_EXEC_START = re.compile(r"\{ path=(.*?) ; argv\[\]=")
 _MONOTONIC = re.compile(r"\[\s*([0-9]+\.[0-9]+)\]")
 _WANTS = "/etc/systemd/system/*.wants/postfix-rest-*@?*.socket"
 _PROPERTIES = (
@@ -194,6 +197,23 @@ def files_naming(text: str) -> list[str]:
         elif text in line and not line.startswith(("#", ";")):
             found[path] = None
     return [path for path in found if path.startswith(_UNIT_PATH[:2])]
+
+
+def programs() -> dict[str, str]:
+    """The program of each service that is there, by the name of its unit, or of its template.
+
+    A unit for which SELinuxContext= names the domain is left out.
+    """
+    names = [*(f"{kind}@check.service" for kind in KINDS), _METRICS]
+    text = _output("systemctl", "show", "--property=Id,ExecStart,SELinuxContext", "--", *names)
+    found = {}
+    for block in text.split("\n\n"):
+        values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        path = _EXEC_START.match(values.get("ExecStart", ""))
+        if path is not None and not values.get("SELinuxContext") and os.path.exists(path[1]):
+            found[values["Id"].replace("@check.", "@.")] = path[1]
+    # An instance of it cannot be asked about: systemd would load the socket unit that it names.
+    return {**found, _REVIVE: "/usr/bin/sh"}
 
 
 def _passed_directory(environment: str) -> str | None:
