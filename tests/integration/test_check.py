@@ -33,7 +33,28 @@ from harness.process_group import end
 
 CACHE = "/var/cache/postfix-rest-inetd"
 
+# What SELinux is asked about: systemd says what it runs.
+PROGRAMS = """
+from postfix_rest_inetd.admin.host import systemd
+for unit, program in systemd.programs().items():
+    print(unit, program)
+"""
+
 # -- nothing wrong
+
+
+def test_programs(machine: Machine) -> None:
+    """The program of each service is known, and that of a drop-in if there is one."""
+    unit = "postfix-rest-tcp@.service"
+    drop_in(machine.container, unit, "[Service]\nExecStart=\nExecStart=/usr/bin/true a b\n")
+    told = machine.container.run("python3", "-c", PROGRAMS).stdout.splitlines()
+    assert dict(line.split(" ") for line in told) == {
+        unit: "/usr/bin/true",
+        "postfix-rest-socketmap@.service": "/usr/bin/python3",
+        "postfix-rest-policy@.service": "/usr/bin/python3",
+        "export-postfix-rest-metrics.service": "/usr/bin/postfix-rest-inetd",
+        "revive-postfix-rest@.service": "/usr/bin/sh",
+    }
 
 
 def test_good(machine: Machine) -> None:
