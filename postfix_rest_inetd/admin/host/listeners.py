@@ -6,6 +6,7 @@ Without root, the processes of other users cannot be seen: the holder of an addr
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
@@ -124,13 +125,12 @@ def _lines(path: str, skip: int = 1) -> list[str]:
 
 
 def _sockets_of(directory: str) -> set[str]:
-    """The inodes of the sockets that a process has open."""
+    """The inodes of the sockets that a process has open; it may open and close some meanwhile."""
     inodes = set()
-    try:
+    with contextlib.suppress(OSError):
         for name in os.listdir(directory):
-            match = _SOCKET_LINK.fullmatch(os.readlink(f"{directory}/{name}"))
-            if match:
-                inodes.add(match[1])
-    except OSError:
-        pass
+            with contextlib.suppress(OSError):
+                match = _SOCKET_LINK.fullmatch(os.readlink(f"{directory}/{name}"))
+                if match:
+                    inodes.add(match[1])
     return inodes

@@ -73,6 +73,21 @@ def test_unix(tmp_path):
     assert found.in_the_way_of(address) == address
 
 
+def test_a_file_that_is_closed_meanwhile(tmp_path):
+    """A descriptor that cannot be read, as one that was closed, hides no others of its process."""
+    (tmp_path / "net").mkdir()
+    fields = "0: 0100007F:2329 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 4711 1"
+    (tmp_path / "net/tcp").write_text(f"header\n{fields}\n")
+    descriptors = tmp_path / "1/fd"
+    descriptors.mkdir(parents=True)
+    (descriptors / "3").touch()  # not a link; one of the two is read before the socket
+    (descriptors / "4").symlink_to("socket:[4711]")
+    (descriptors / "5").touch()
+    (tmp_path / "1/comm").write_text("systemd\n")
+    holder = Listeners(str(tmp_path)).holder(LocalAddress(b"\x7f\0\0\1", 9001))
+    assert str(holder) == "systemd (pid 1)"
+
+
 def test_nothing_to_read(tmp_path):
     """Without /proc nobody is known to listen."""
     found = Listeners(str(tmp_path))
