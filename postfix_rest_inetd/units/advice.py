@@ -13,10 +13,14 @@ def listed(names: list[str]) -> str:
 
 
 def command(verb: str, *units: str) -> str:
-    r"""A command that can be copied to a shell.
+    """A command that can be copied to a shell."""
+    return " ".join(["systemctl", *verb.split(), *(quoted(name) for name in units)])
+
+
+def quoted(unit: str) -> str:
+    r"""The name of a unit for a shell.
 
     Among the characters of a unit name (systemd.unit(5)), only the backslash of an escape like \x2d
     is special to a shell.
     """
-    quoted = [f"'{name}'" if "\\" in name else name for name in units]
-    return " ".join(["systemctl", *verb.split(), *quoted])
+    return f"'{unit}'" if "\\" in unit else unit

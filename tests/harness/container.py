@@ -278,7 +278,7 @@ class Container:
     def install(self, checkout: Path) -> None:
         """Install the product from CHECKOUT, as its package would."""
         script = "packaging/install"
-        for part in ("postfix_rest_inetd", "systemd", script):
+        for part in ("postfix_rest_inetd", "systemd", "packaging/reload", script):
             if (checkout / part).exists():
                 self.copy_in(checkout / part, f"/run/checkout/{part}")
         self.run("bash", f"/run/checkout/{script}", "/")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.checks import postfix
 from postfix_rest_inetd.admin.checks.finding import WARNING, Finding
-from postfix_rest_inetd.admin.checks.units import raising_max_connections
+from postfix_rest_inetd.admin.checks.loaded_units import raising_max_connections
 from postfix_rest_inetd.admin.host import references
 from postfix_rest_inetd.admin.protocols import has_maps
 

@@ -8,10 +8,11 @@ import shlex
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.checks.finding import ERROR, WARNING, Finding, commands
+from postfix_rest_inetd.admin.checks.steps import RESET, Step
+from postfix_rest_inetd.admin.checks.trouble import Trouble, solvable
 from postfix_rest_inetd.admin.host import systemd
 from postfix_rest_inetd.admin.host.listeners import is_local
 from postfix_rest_inetd.config.address import WILDCARDS
-from postfix_rest_inetd.units.advice import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,13 +24,16 @@ _RELOAD = "systemctl daemon-reload"
 _FORMER, _PROGRAMS = "/usr/lib/postfix-rest-inetd/", "/usr/libexec/postfix-rest-inetd/"
 
 
-def findings(endpoints: list[Endpoint] | None) -> Iterator[Finding]:
-    """The findings; `endpoints` is None without a usable configuration."""
-    yield from _generator()
-    yield from _former_programs()
+def troubles(endpoints: list[Endpoint] | None) -> Iterator[Trouble]:
+    """What is wrong; `endpoints` is None without a usable configuration."""
+    for finding in _generator():
+        yield Trouble(finding, is_blocking=True)
+    for finding in _former_programs():
+        yield Trouble(finding)
     if endpoints is not None:
         yield from _left_failed()
-        yield from _elsewhere(endpoints)
+        for finding in _elsewhere(endpoints):
+            yield Trouble(finding)
 
 
 def _generator() -> Iterator[Finding]:
@@ -54,13 +58,13 @@ def _former_programs() -> Iterator[Finding]:
         yield Finding(WARNING, path, what, commands(*steps))
 
 
-def _left_failed() -> Iterator[Finding]:
+def _left_failed() -> Iterator[Trouble]:
     """Services that have failed. systemd keeps this state, even without a cause, until a reset."""
     for name in systemd.failed_services():
         what = "is still marked as failed, although the configuration is good now"
         if not name.endswith("-config.service"):
             what = "has failed; its journal says why"
-        yield Finding(WARNING, name, what, commands(command("reset-failed", name)))
+        yield solvable(WARNING, name, what, Step(RESET, name))
 
 
 def _elsewhere(endpoints: list[Endpoint]) -> Iterator[Finding]:

@@ -17,7 +17,6 @@ import subprocess
 from typing import NamedTuple
 
 from postfix_rest_inetd.model import MODES
-from postfix_rest_inetd.units.advice import command
 from postfix_rest_inetd.units.names import unit_of
 
 KINDS = tuple(unit_of(mode) for mode in MODES)
@@ -233,13 +232,14 @@ def _made_directory(names: str) -> str:
 def last_failure(unit: str) -> str:
     """The last line of the journal that says why a unit has failed, or nothing."""
     text = _output(
-        *("journalctl", "--quiet", "--no-pager", "--output=cat", "--priority=warning"),
+        *("journalctl", "--quiet", "--no-pager", "--output=cat", "--priority=notice"),
         *("--boot", "--lines=20", f"--unit={unit}", "_PID=1"),
     )
     reasons = [
         line.removeprefix(f"{unit}: ")
         for line in text.splitlines()
-        if line.startswith(f"{unit}: Failed") and "with result" not in line
+        if line.startswith((f"{unit}: Failed", f"{unit}: Control process exited"))
+        and "with result" not in line
     ]
     return reasons[-1].rstrip(".") if reasons else ""
 
@@ -259,13 +259,13 @@ def is_refusing(unit: Unit) -> bool:
     return match is None or float(match[1]) * 1_000_000 > unit.started_usec
 
 
-def unmasking(names: list[str]) -> list[str]:
-    """The commands that unmask units, or their templates."""
-    templates = [re.sub("@.*", "@.socket", name) for name in names]
+def masked(unit: str) -> list[tuple[str, bool]]:
+    """Which of a unit and its template are masked, and whether only until the next boot."""
+    names = dict.fromkeys((re.sub("@.*", "@.socket", unit), unit))
     return [
-        command(f"unmask{option}", name)
-        for directory, option in (("/etc", ""), ("/run", " --runtime"))
-        for name in dict.fromkeys([*templates, *names])
+        (name, directory == "/run")
+        for directory in ("/etc", "/run")
+        for name in names
         if os.path.realpath(f"{directory}/systemd/system/{name}") == os.devnull
     ]
 
