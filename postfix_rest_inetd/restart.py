@@ -50,6 +50,7 @@ _DIRECTORIES = ("", "/backend", "/cache", "/config", "/protocols")
 _OTHERS = (
     "/units",
     "/admin",
+    "/admin/application",
     "/admin/ask",
     "/admin/checks",
     "/admin/commands",

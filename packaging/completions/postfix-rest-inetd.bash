@@ -4,6 +4,7 @@
 
 _postfix_rest_inetd() {
     local -A options=(
+        [apply]='-y --yes -n --dry-run'
         [cache]='--config --cache-directory --map --since --json --directory'
         [check]='--config --cache-directory --probe --only --strict --json'
         [config-schema]=''

@@ -35,6 +35,7 @@ $command -f
 $command -l help -d 'show the options'
 $command -n __fish_use_subcommand -l version -d 'show the version'
 
+$command -n __fish_use_subcommand -a apply -d 'open and close sockets, as config.json says'
 $command -n __fish_use_subcommand -a cache -d 'show and remove stored answers'
 $command -n __fish_use_subcommand -a check -d 'find problems of configuration, sockets, Postfix and backends'
 $command -n __fish_use_subcommand -a config-schema -d 'print the JSON schema of config.json'
@@ -44,6 +45,10 @@ $command -n __fish_use_subcommand -a endpoints -d 'print the name, mode and addr
 $command -n __fish_use_subcommand -a migrate -d 'show how to take over from postfix-rest-connector'
 $command -n __fish_use_subcommand -a query -d 'ask an endpoint and show what Postfix does with the reply'
 $command -n __fish_use_subcommand -a stats -d 'count requests, failures and latencies in the journal'
+
+set -l apply '__fish_seen_subcommand_from apply'
+$command -n "$apply" -s y -l yes -d 'do not ask'
+$command -n "$apply" -s n -l dry-run -d 'show the commands, and do not run them'
 
 set -l cache '__fish_seen_subcommand_from cache'
 $command -n '__postfix_rest_inetd_argument cache' -a list -d 'show the stored answers of an endpoint'

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 # subcommand: (module in `commands`, what it does)
 COMMANDS = {
+    "apply": ("apply", "open and close sockets, as config.json says"),
     "cache": ("cache", "show and remove stored answers"),
     "check": ("check", "find problems of configuration, sockets, Postfix and backends"),
     "config-schema": ("config_schema", "print the JSON schema of config.json"),

@@ -7,14 +7,17 @@ Standard input is empty, or what a test gives to all of them.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
 import re
 import select
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 from collections.abc import Sequence
 
@@ -72,7 +75,41 @@ def shown(
         end(process)
 
 
-def _read(terminal: int) -> bytes:
+def conversation(
+    command: Sequence[str],
+    question: bytes,
+    answer: bytes,
+    *,
+    columns: int = 80,
+    environment: dict[str, str] | None = None,
+) -> tuple[int, str]:
+    """The exit status and the screen of a command on a terminal that asks a QUESTION.
+
+    The answer is typed when the question is there; what is typed appears on the screen.
+    """
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+    process = subprocess.Popen(
+        command,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    try:
+        screen = _read(ours, question)
+        if question in screen:
+            os.write(ours, answer)
+            screen += _read(ours)
+        return process.wait(WAIT_SEC), screen.decode().replace("\r\n", "\n")
+    finally:
+        os.close(ours)
+        end(process)
+
+
+def _read(terminal: int, until: bytes | None = None) -> bytes:
     data, deadline = b"", time.monotonic() + WAIT_SEC
     while True:
         ready, _, _ = select.select([terminal], [], [], max(0, deadline - time.monotonic()))
@@ -80,6 +117,8 @@ def _read(terminal: int) -> bytes:
         try:
             data += os.read(terminal, 65536)
         except OSError:  # EIO: the last process has closed the other end
+            return data
+        if until is not None and until in data:
             return data
 
 

@@ -162,7 +162,7 @@ def test_mentions() -> None:
     assert [
         (command, rest)
         for command, rest in found
-        if command not in known or not set(re.findall(r"--[a-z]+", rest)) <= known[command]
+        if command not in known or not set(re.findall(r"--[a-z-]+", rest)) <= known[command]
     ] == []
 
 

@@ -6,10 +6,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from postfix_rest_inetd.admin.checks import configuration, files, units
-from postfix_rest_inetd.admin.checks.finding import ERROR, WARNING, Finding
+from postfix_rest_inetd.admin.checks import configuration, files
+from postfix_rest_inetd.admin.checks.finding import ERROR, Finding
 from postfix_rest_inetd.admin.host import systemd
-from postfix_rest_inetd.admin.host.listeners import Listeners
 from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.errors import ConfigError
 
@@ -23,12 +22,12 @@ class Change(NamedTuple):
     Attributes:
         new: the new addresses, each with the name of its endpoint.
         gone: the addresses that no longer have an endpoint.
-        steps: the remaining steps for the socket units of systemd; None without systemd units.
+        is_installed: do the socket units of systemd follow this file?
     """
 
     new: dict[str, str]
     gone: list[str]
-    steps: list[Finding] | None
+    is_installed: bool
 
 
 def errors(path: str, content: bytes) -> list[Finding]:
@@ -49,11 +48,8 @@ def between(path: str, before: bytes, after: bytes) -> Change | None:
     was = {str(endpoint.address) for endpoint in old.endpoints} if old else set()
     now = {str(endpoint.address): endpoint.name for endpoint in new.endpoints}
     added = {address: name for address, name in now.items() if address not in was}
-    steps = None
-    if os.path.abspath(path) == loading.DEFAULT_PATH and _has_units():
-        found = units.findings(new.endpoints, Listeners())
-        steps = [finding for finding in found if finding.severity in (ERROR, WARNING)]
-    return Change(added, sorted(was - now.keys()), steps)
+    is_installed = os.path.abspath(path) == loading.DEFAULT_PATH and _has_units()
+    return Change(added, sorted(was - now.keys()), is_installed)
 
 
 def _has_units() -> bool:

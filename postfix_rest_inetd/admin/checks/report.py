@@ -32,18 +32,27 @@ _MIN_WIDTH = 40
 
 def as_text(findings: list[Finding]) -> None:
     """Print findings in their order, and the number of each kind."""
-    width = 0
-    if sys.stdout.isatty():
-        columns = shutil.get_terminal_size((WIDTH, 24)).columns
-        width = max(_MIN_WIDTH, min(columns, WIDTH))
-    for finding in findings:
-        _one(finding, width)
+    listed(findings)
     counts = {
         severity: sum(finding.severity == severity for finding in findings)
         for severity in (ERROR, WARNING)
     }
     told = [f"{count} {name}{'s' * (count > 1)}" for name, count in counts.items() if count]
     print(f"\n{' and '.join(told) or 'No problems were found.'}")
+
+
+def listed(findings: list[Finding]) -> None:
+    """Print findings in their order."""
+    for finding in findings:
+        _one(finding, line_width())
+
+
+def line_width() -> int:
+    """The columns of a line on a terminal; 0 where lines are not wrapped."""
+    if not sys.stdout.isatty():
+        return 0
+    columns = shutil.get_terminal_size((WIDTH, 24)).columns
+    return max(_MIN_WIDTH, min(columns, WIDTH))
 
 
 def as_json(config: str, findings: list[Finding]) -> None:

@@ -2,8 +2,7 @@
 """`postfix-rest-inetd edit`: edits a copy of the configuration, checks it, and replaces the file.
 
 If the new content has problems, the operator decides whether it is saved. A saved file is in force
-from the next request on. If addresses have changed, the commands that open the sockets are printed
-at the end.
+from the next request on. If sockets have to be opened or closed for it, the end is that of `apply`.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from postfix_rest_inetd.admin.application import session
 from postfix_rest_inetd.admin.checks import change, report
 from postfix_rest_inetd.admin.checks.finding import ERROR, Finding
 from postfix_rest_inetd.admin.host import editor
@@ -98,8 +98,7 @@ def _tell_what_follows(path: str, before: bytes, after: bytes) -> None:
         print(f"New address: {address} ({name})")
     for address in follows.gone:
         print(f"Removed address: {address}")
-    if follows.steps:
-        print("Next steps:\n")
-        report.as_text(follows.steps)
-    elif follows.steps is None and (follows.new or follows.gone):
+    if follows.is_installed:
+        session.offer()
+    elif follows.new or follows.gone:
         print("The addresses changed: configure your inetd and Postfix for the new ones.")
