@@ -64,7 +64,9 @@ def _left_failed() -> Iterator[Trouble]:
         what = "is still marked as failed, although the configuration is good now"
         if not name.endswith("-config.service"):
             what = "has failed; its journal says why"
-        yield solvable(WARNING, name, what, Step(RESET, name))
+        trouble = solvable(WARNING, name, what, Step(RESET, name))
+        # A reset would hide a failure that has nothing to do with sockets.
+        yield trouble._replace(steps=()) if name.startswith("export-") else trouble
 
 
 def _elsewhere(endpoints: list[Endpoint]) -> Iterator[Finding]:
