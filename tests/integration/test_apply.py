@@ -130,6 +130,21 @@ def test_another_address(machine: Machine) -> None:
     assert [started(machine, unit) for unit in kept] == times
 
 
+@pytest.mark.one_release
+def test_a_changed_drop_in(machine: Machine) -> None:
+    """Only the option that the kernel reads at the start of a socket restarts it."""
+    template = "postfix-rest-socketmap@.socket"
+    drop_in(machine.container, template, "[Socket]\nMaxConnections=1100\n")
+    path = f"/etc/systemd/system/{template}.d/60-test.conf"
+    before = started(machine, SOCKETMAP)
+    for option, is_restarted in (("MaxConnections=1200", False), ("SocketMode=0600", True)):
+        machine.container.write(path, f"[Socket]\n{option}\n")
+        said = applied(machine)
+        assert "/usr/lib/postfix-rest-inetd/reload: done\n" in said
+        assert (started(machine, SOCKETMAP) != before) is is_restarted
+    assert machine.shell("stat -c %a /var/spool/postfix/private/rest") == "600\n"
+
+
 def test_named_units(machine: Machine) -> None:
     """@NAME is what the administrator has chosen: exchanged, renamed and new endpoints have one."""
     machine.shell(f"systemctl disable --now {TCP} 2>&1; systemctl enable --now {NAMED} 2>&1")
