@@ -414,23 +414,3 @@ def namespaces() -> set[str]:
         except OSError:  # gone meanwhile
             continue
     return found
-
-
-# -- building
-
-
-def test_build_again(root: Path) -> None:
-    """What is built already is not built again."""
-    before = root.stat()
-    done = subprocess.run(
-        [HERE / "build_container", root.name], capture_output=True, timeout=60, check=True
-    )
-    assert done.stdout == b""
-    assert root.stat() == before
-
-
-@pytest.mark.parametrize("arguments", [[], ["sid"], ["trixie", "../trixie"]])
-def test_build_refuses(arguments: list[str]) -> None:
-    """Only known releases are built."""
-    command = [HERE / "build_container", *arguments]
-    assert subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 64
