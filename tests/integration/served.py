@@ -37,7 +37,7 @@ RIGHT: Replies = (b"200 y\n", b"4:OK y,", b"action=DUNNO\n\n")
 CLOSED: Replies = (b"", b"", b"")
 BROKEN: Replies = (
     b"400 REST%20connector%20had%20an%20internal%20error\n",
-    b"43:TEMP REST connector had an internal error,",
+    b"41:TEMP REST connector had an internal error,",
     b"action=451 REST connector had an internal error\n\n",
 )
 _ENDS = (b"\n", b",", b"\n\n")
