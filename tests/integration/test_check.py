@@ -396,8 +396,13 @@ def test_policy_timeout_of_one_service(machine: Machine) -> None:
 
 
 def test_path_and_chroot(machine: Machine) -> None:
-    """An absolute path that the chrooted cleanup and smtpd would look for elsewhere."""
-    found = postfix(machine, virtual_alias_maps=f"socketmap:unix:{SPOOL}/private/rest:alias")
+    """An absolute path that cleanup and smtpd, once they are chrooted, look for elsewhere."""
+    machine.shell("postconf -F '*/*/chroot=n'")
+    maps = {"virtual_alias_maps": f"socketmap:unix:{SPOOL}/private/rest:alias"}
+    with pytest.raises(AssertionError, match=r"^\[\]"):
+        postfix(machine, **maps)
+    machine.shell("postconf -F cleanup/unix/chroot=y smtp/inet/chroot=y")
+    found = postfix(machine, **maps)
     assert found.severity == "error"
     assert f"is chrooted and looks for {SPOOL}{SPOOL}/private/rest" in found.what
     assert "unix:private/rest" in found.advice

@@ -140,9 +140,13 @@ def test_no_warnings(clean_container: Container, backend: Backend) -> None:
     assert warnings == []
     units = [*SOCKETS, DOMAINS, f"revive-postfix-rest@{TCP}.service"]
     units += [f"{kind}@1.service" for kind in KINDS]
-    verify = ["systemd-analyze", "verify", "--generators=yes", "--man=no", *units]
+    verify = ["systemd-analyze", "verify", "--generators=yes", "--man=no"]
+    # systemd-analyze 262 cannot remount directories for generators, whatever it verifies.
+    of_itself = clean_container.run(*verify, "basic.target").stderr
+    assert [line for line in of_itself.splitlines() if "bind remount failed" not in line] == []
+    verify += units
     done = clean_container.run(*verify, check=False)
-    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    assert (done.returncode, done.stdout + done.stderr) == (0, of_itself)
     # It does warn of what it does not know.
     drop_in(clean_container, "postfix-rest-@.socket", "[Socket]\nMaxConections=9\n")
     done = clean_container.run(*verify, check=False)
