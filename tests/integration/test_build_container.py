@@ -8,11 +8,14 @@ from a real mirror at will are made by a program in the place of mmdebstrap.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
 import pytest
+from integration.releases import TESTING
 
 PROGRAM = Path(__file__).parent / "build_container"
 
@@ -101,3 +104,28 @@ def test_expired(
     assert (f"the Release file of the mirror expired on {until};" in said) == is_said
     passed_over = 'OPTION Acquire::Check-Valid-Until "false"' in said
     assert passed_over == (release == "forky")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("ci", "outcome"), [("false", "SKIPPED"), ("true", "ERROR")])
+def test_testing_is_missing(tmp_path: Path, bootstrap: Path, ci: str, outcome: str) -> None:
+    """Without Debian's testing its tests are skipped, and the reason is said; in CI they fail."""
+    bootstrap.write_text("#!/bin/sh\necho E: no such release\nexit 25\n")
+    command = [sys.executable, "-P", "-m", "pytest", "-ra", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, f"{__file__}::test_build_again[{TESTING}]"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        cwd=Path(__file__).parents[2],
+        env={
+            **os.environ,
+            "CI": ci,
+            "POSTFIX_REST_INETD_CONTAINERS": str(tmp_path / "cache"),
+            "PATH": f"{bootstrap.parent}:{os.environ['PATH']}",
+        },
+    )
+    assert re.search(rf"(?m)^{outcome} .*(\n.*)*E: no such release", done.stdout)
+    assert done.returncode == (outcome == "ERROR")

@@ -24,6 +24,10 @@ from integration.product import (
     write_config,
 )
 
+# Which remedy is printed, and that it is one, is a matter of `check`; what it finds, is tried on
+# each release (test_check.py).
+pytestmark = pytest.mark.one_release
+
 TEMPLATE = "postfix-rest-tcp@.socket"
 NAMED = "postfix-rest-tcp@domains.socket"
 REFUSED = "postfix-rest-socketmap@local.socket"

@@ -142,6 +142,7 @@ def test_new_configuration(container: Container, backend: Backend) -> None:
     ]
 
 
+@pytest.mark.one_release
 def test_new_timeout(container: Container, backend: Backend) -> None:
     """A shorter request-timeout holds from the next request on, on open connections as well."""
     late = f"451 4.7.1 <{USER}>: Recipient address rejected: REST request timed out"
@@ -153,6 +154,7 @@ def test_new_timeout(container: Container, backend: Backend) -> None:
         assert said(old.rcpt(USER)) == late
 
 
+@pytest.mark.one_release
 def test_broken_configuration(container: Container, backend: Backend) -> None:
     """A broken config.json defers mail on new connections until it is mended, on old ones none."""
     with dialogue(container) as old:
@@ -168,6 +170,7 @@ def test_broken_configuration(container: Container, backend: Backend) -> None:
                 assert said(newer.rcpt(USER)) == ACCEPTED
 
 
+@pytest.mark.one_release
 def test_rotation(container: Container, backend: Backend) -> None:
     """A token that is changed under load rejects and defers nothing, on old and new connections."""
     token_file = "/etc/postfix-rest-inetd/token"

@@ -30,6 +30,9 @@ from integration.product import SOCKETMAP, TCP, WAIT_SEC, ask, socketmap_request
 from harness.container import Container
 from harness.container_backend import Backend
 
+# What is stored, and for how long it serves, is a matter of handlers and backends.
+pytestmark = pytest.mark.one_release
+
 MAX_AGE_SEC = 1
 BACK_OFF_SEC = 30
 """The longest time for which nobody asks a backend that is known to be down."""
