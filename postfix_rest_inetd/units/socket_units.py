@@ -2,9 +2,9 @@
 """The instances of the socket templates: where they listen, and the text of their drop-ins.
 
 Instances that would listen at the same place exclude each other (Conflicts=). An instance @NAME
-with a unix socket is refused with a message: the handlers of two such units could get the same unit
-name (`NUMBER-PID-UID`), and systemd then fails the socket unit permanently. @all is a single unit,
-and numbers all of its connections.
+with a unix socket is refused with a message: before systemd 258, the handlers of two such units
+could get the same unit name (`NUMBER-PID-UID`), and systemd then fails the socket unit permanently.
+@all is a single unit, and numbers all of its connections.
 
 After a change of config.json, an instance that listens keeps the addresses at which requests are
 still answered; they are in `kept`. Otherwise systemd would close them at the next daemon-reload,

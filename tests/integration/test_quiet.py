@@ -14,6 +14,7 @@ from integration.product import (
     ask,
     configure,
     connect,
+    drop_in,
     endpoint,
     handlers,
     policy_request,
@@ -26,6 +27,7 @@ from integration.product import (
 
 from harness.container import Container
 from harness.container_backend import Backend, answer, lookup
+from harness.manual_page import blocks
 
 CONNECTIONS = 10
 REQUESTS = {
@@ -141,6 +143,33 @@ def test_fields(clean_container: Container, backend: Backend) -> None:
         assert 0 < int(entry["POSTFIX_REST_BACKEND_USEC"]) <= elapsed
         assert len(entry["MESSAGE_ID"]) == 32
         assert entry["_UID"] == clean_container.run("id", "-u", "postfix-rest-inetd").stdout.strip()
+
+
+def pids_warnings(container: Container) -> int:
+    """How often systemd has warned that it cannot read pids.max of a handler.
+
+    The harness leaves such entries out.
+    """
+    program = "journalctl -q -o cat _PID=1 | grep -c 'postfix-rest-.*Failed to read pids.max' || :"
+    return int(container.shell(program))
+
+
+@pytest.mark.usefixtures("backend")
+def test_pids_warnings(clean_container: Container) -> None:
+    """The drop-in of the manual ends warnings about pids.max; elsewhere there are none anyway."""
+
+    def warned() -> int:
+        before = pids_warnings(clean_container)
+        assert ask(clean_container, 9001, b"get x\n") == b"200 y\n"
+        wait_for_no_handlers(clean_container)
+        clean_container.journal.sync()
+        return pids_warnings(clean_container) - before
+
+    has_pids = "pids" in clean_container.read("/sys/fs/cgroup/cgroup.controllers").split()
+    assert warned() in ({0} if has_pids else {0, 2})
+    (block,) = (each for each in blocks("postfix-rest-inetd-handler.8") if each.kind == "pids")
+    drop_in(clean_container, "postfix-rest-@.service", block.text, "50-local.conf")
+    assert warned() == 0
 
 
 @pytest.mark.usefixtures("backend")
