@@ -17,6 +17,7 @@ from harness.readme import TEXT, same_shape, steps
 ROOT = Path(__file__).parents[2]
 SUITE = (ROOT / "tests/run").read_text(encoding="utf-8")
 RELEASES = {"bookworm": "12", "trixie": "13"}
+TESTING = "forky"
 
 
 def versions_in_row(name: str) -> list[str]:
@@ -38,9 +39,10 @@ def test_urllib3() -> None:
 
 
 def test_debian() -> None:
-    """The releases of Debian are those that tests/run makes containers of."""
-    (releases,) = re.findall(r"tests/integration/build_container ([a-z ]+) \|\|", SUITE)
-    assert versions_in_row("Debian") == sorted(RELEASES[release] for release in releases.split())
+    """Those that tests/run makes containers of are named; one of them is not released yet."""
+    (releases,) = re.findall(r"(?m)^readonly -a releases=\((.*)\)$", SUITE)
+    numbered = [RELEASES[release] for release in releases.split() if release != TESTING]
+    assert versions_in_row("Debian") == sorted(numbered)
 
 
 def test_links() -> None:
