@@ -27,12 +27,12 @@ needs_postconf = pytest.mark.skipif(not postfix_settings.is_installed(), reason=
 def run(path: Path, content: bytes, postfix: Path | None = None) -> tuple[int, str, list[str]]:
     """The exit status, what is told, and the commands with their comments.
 
-    `postfix` is the directory of a main.cf; without one there is none.
+    `postfix` is the directory of a main.cf; without one, that of conftest.py.
     """
     path.write_bytes(content)
     done = subprocess.run(
         [sys.executable, "-m", "postfix_rest_inetd.admin.cli", "migrate", path],
-        env={**os.environ, "MAIL_CONFIG": str(postfix or path.parent / "no-such-directory")},
+        env={**os.environ, **({"MAIL_CONFIG": str(postfix)} if postfix else {})},
         capture_output=True,
         text=True,
         timeout=60,
@@ -68,9 +68,9 @@ def encoded(*entries: dict[str, object]) -> bytes:
 
 
 def test_sample(tmp_path: Path) -> None:
-    """The sample of its documentation: nothing to be mended, and every step."""
+    """The sample of its documentation, and no main.cf: nothing to be mended, and every step."""
     path = tmp_path / "config.json"
-    status, told, lines = run(path, UPSTREAM)
+    status, told, lines = run(path, UPSTREAM, tmp_path / "no-main.cf")
     commands = [line for line in lines if not line.startswith("#")]
     assert status == 0
     add = "# Postfix cannot be asked here for its settings; add to the end of "
