@@ -2,24 +2,19 @@
 """Any config.json is used or refused in bounded time, and with a bounded text.
 
 Calls are counted, not seconds: a file of twice the size costs at most two and a half times as many.
-What the C code of one call does is not seen by that, so instructions are counted as well, of all
-kinds of files together.
+What the C code of one call does is not seen by that: tests/bench/test_large_configs.py counts it.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from harness.large_configs import KINDS, document, outcome
 from postfix_rest_inetd.config import loading, problems
 
-CHECKOUT = Path(__file__).parents[3]
 KIB = 1024
 
 
@@ -55,31 +50,6 @@ def test_text(kind: str) -> None:
     found = outcome(KINDS[kind](loading.MAX_CONFIG_BYTES - 200))
     assert len(found) <= problems.MAX_PROBLEMS + 1
     assert all(len(path) <= 301 and len(text) <= 301 for path, text in found)
-
-
-RUN = """
-import sys
-sys.path[:0] = sys.argv[1:3]
-from harness.large_configs import KINDS, outcome
-for kind in KINDS.values():
-    outcome(kind(int(sys.argv[3])))
-"""
-
-
-@pytest.mark.skipif(shutil.which("valgrind") is None, reason="needs valgrind")
-@pytest.mark.timeout(300)
-def test_instructions(tmp_path: Path) -> None:
-    """So it is with instructions, which also count what is copied or searched in one call."""
-    costs = []
-    for size in (1, 32 * KIB, 64 * KIB):
-        out = tmp_path / str(size)
-        valgrind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]
-        program = [sys.executable, "-c", RUN, str(CHECKOUT), str(CHECKOUT / "tests"), str(size)]
-        subprocess.run([*valgrind, *program], check=True, timeout=280, capture_output=True)
-        (total,) = (line for line in out.read_text().splitlines() if line.startswith("totals:"))
-        costs.append(int(total.split()[1]))
-    nothing, small, large = costs
-    assert large - nothing <= 2.5 * (small - nothing)
 
 
 def test_more_problems() -> None:
