@@ -145,7 +145,7 @@ CERTIFICATES = [
     Row("for another name", "another name", LOST, "another name|IP address"),
     Row("for another address", "another address", LOST, "not for this IP address"),
     Row("expired", "expired", LOST, "expired; renew"),
-    Row("not yet valid", "not yet valid", LOST, "not yet valid; check the clock"),
+    Row("not yet valid", "not yet valid", LOST, "is not yet valid.*; check the clock"),
     Row("of an unknown CA", "unknown CA", LOST, "the CA is not known here.*tls-ca-file"),
     Row("self-signed", "self-signed", LOST, "self-signed: name it in tls-ca-file"),
     Row("without its chain", "no chain", LOST, "does not send its intermediate certificates"),
