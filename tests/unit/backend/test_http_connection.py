@@ -53,6 +53,16 @@ def test_lean():
     assert run(REPORT) == (LEAN if IS_KNOWN else PLAIN)
 
 
+@pytest.mark.skipif(not IS_KNOWN, reason="this urllib3 is loaded whole")
+def test_no_python_loads_more():
+    """What typing and urllib3 load with some versions of Python only is not loaded either."""
+    program = """
+http_connection.http_connection()
+print(*{"annotationlib", "ast", "backports", "compression", "zstandard"} & set(sys.modules))
+"""
+    assert run(program) == ""
+
+
 def test_plain_on_demand():
     """An environment variable switches it off."""
     assert run(REPORT, **{http_connection.PLAIN_IMPORT: "1"}) == PLAIN
@@ -90,11 +100,12 @@ http_connection.http_connection()
 import importlib.util
 assert importlib.util.find_spec("urllib3") is not None
 print(sorted(set(http_connection.LEFT_OUT) & set(sys.modules)))
-import email.parser, logging, ssl
+import email.parser, logging, ssl, typing
 print(email.parser.Parser.__name__, logging.getLogger("x").name, ssl.SSLContext.__name__)
+print(typing.NamedTuple("Pair", [("a", int), ("b", str)])(1, "one"))
 """
     left = run(program).splitlines()
-    assert left[1:] == ["Parser x SSLContext"]
+    assert left[1:] == ["Parser x SSLContext", "Pair(a=1, b='one')"]
     assert left[0] == "[]" or not IS_KNOWN
 
 
