@@ -16,7 +16,27 @@ import sys
 import tempfile
 
 LIBC = ctypes.CDLL(None, use_errno=True)
-SYSCALLS = {"reboot": 169, "mount": 165, "ptrace": 101, "kexec_load": 246, "finit_module": 313}
+SYSCALLS = {
+    "bpf": 321,
+    "clock_settime": 227,
+    "finit_module": 313,
+    "io_uring_setup": 425,
+    "kexec_load": 246,
+    "keyctl": 250,
+    "mount": 165,
+    "mq_open": 240,
+    "perf_event_open": 298,
+    "process_vm_readv": 310,
+    "ptrace": 101,
+    "reboot": 169,
+    "sched_setscheduler": 144,
+    "sethostname": 170,
+    "setns": 308,
+    "shmget": 29,
+    "splice": 275,
+    "unshare": 272,
+    "userfaultfd": 323,
+}
 CLONE_NEWUSER = 0x10000000
 
 
@@ -59,6 +79,11 @@ def writable():
         paths = [os.path.join(parent, name) for name in files]
         found += [path for path in paths if os.path.isfile(path) and os.access(path, os.W_OK)]
     return " ".join(sorted(found))
+
+
+def names(directory):
+    """What is in a directory."""
+    return " ".join(sorted(os.listdir(directory))) or "nothing"
 
 
 def read(path):
