@@ -140,7 +140,7 @@ def test_a_changed_drop_in(machine: Machine) -> None:
     for option, is_restarted in (("MaxConnections=1200", False), ("SocketMode=0600", True)):
         machine.container.write(path, f"[Socket]\n{option}\n")
         said = applied(machine)
-        assert "/usr/lib/postfix-rest-inetd/reload: done\n" in said
+        assert "/usr/libexec/postfix-rest-inetd/reload: done\n" in said
         assert (started(machine, SOCKETMAP) != before) is is_restarted
     assert machine.shell("stat -c %a /var/spool/postfix/private/rest") == "600\n"
 

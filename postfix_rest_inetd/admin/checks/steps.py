@@ -27,7 +27,7 @@ UNMASK, UNMASK_RUNTIME = "unmask", "unmask --runtime"
 ENABLE, ENABLE_NOW = "enable", "enable --now"
 RESET, RESTART, START = "reset-failed", "restart", "start"
 RELOAD = "daemon-reload"
-RELOAD_SCRIPT = "/usr/lib/postfix-rest-inetd/reload"
+RELOAD_SCRIPT = "/usr/libexec/postfix-rest-inetd/reload"
 """A daemon-reload that restarts the sockets whose options have changed, and no others."""
 
 _ORDER = (

@@ -63,7 +63,7 @@ CASES = {
             *(Step(RELOAD_SCRIPT), Step(ENABLE, A)),
         ],
         [
-            *("/usr/lib/postfix-rest-inetd/reload", f"systemctl disable --now '{B}'"),
+            *("/usr/libexec/postfix-rest-inetd/reload", f"systemctl disable --now '{B}'"),
             *(f"systemctl reset-failed '{B}'", "systemctl daemon-reload"),
             *(f"systemctl enable {A}", f"systemctl restart {A}"),
         ],
