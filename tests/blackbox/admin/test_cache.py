@@ -349,7 +349,7 @@ def test_where_an_answer_comes_from(journald, backend, tmp_path) -> None:
             "\nsource        the backend, which was asked\n" in run("query", "domains", "k").output
         )
         stored = " ".join(run("query", "domains", "k").output.split())
-        assert re.search(r"source a stored answer, \d s old; --fresh asks the backend", stored)
+        assert re.search(r"source a stored answer, \d+ s old; --fresh asks the backend", stored)
         done = run("query", "domains", "k", "--fresh")
         assert (done.status, done.errors) == (0, "")
         assert "\nsource        a stale answer, " in done.output
