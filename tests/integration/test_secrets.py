@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from integration.product import (
@@ -52,13 +53,21 @@ def can_read(container: Container, user: str, path: str) -> bool:
 
 
 def test_owner_and_mode(clean_container: Container) -> None:
-    """systemd-tmpfiles(8) makes config.json 0640 root:postfix-rest-inetd, however it was."""
+    """systemd-tmpfiles(8), which runs at boot, leaves them as the administrator wants them.
+
+    It makes the directory where it is missing, closed to others.
+    """
     configure(clean_container, endpoint("e", port=PORT))
-    clean_container.run("chmod", "666", CONFIG)
-    clean_container.run("chown", "nobody:nogroup", CONFIG)
+    directory = str(Path(CONFIG).parent)
+    clean_container.run("chmod", "600", CONFIG)
+    clean_container.run("chown", "root:mail", CONFIG)
+    clean_container.run("chmod", "701", directory)
     clean_container.run("systemd-tmpfiles", "--create")
-    stat = clean_container.run("stat", "-c", "%a %U:%G", CONFIG).stdout
-    assert stat == f"640 root:{USER}\n"
+    stat = ("stat", "-c", "%a %U:%G", directory)
+    assert clean_container.run(*stat, CONFIG).stdout == f"701 root:{USER}\n600 root:mail\n"
+    clean_container.run("rm", "-r", directory)
+    clean_container.run("systemd-tmpfiles", "--create")
+    assert clean_container.run(*stat).stdout == f"750 root:{USER}\n"
 
 
 def test_who_can_read(clean_container: Container) -> None:

@@ -69,17 +69,18 @@ def installed(path: str, loaded: Config | None, settings: HandlerSettings) -> It
     has_secret = loaded is None or any(_has_secret(endpoint) for endpoint in endpoints)
     files = [_File(path, path, has_secret), *_named(endpoints)]
     if access.may(settings.user, "r", "/") is None:
-        yield _unseen(settings.user)
+        yield _unseen(settings.user, path)
         return
     for file in dict.fromkeys(files):
         if os.path.exists(file.path):
             yield from _of_file(file, settings)
 
 
-def _unseen(user: str) -> Finding:
+def _unseen(user: str, path: str) -> Finding:
     if not access.exists(user):
         what = f"the user {user} does not exist; handlers run as this user"
-        steps = ("systemd-sysusers", "systemd-tmpfiles --create postfix-rest-inetd.conf")
+        steps = ["systemd-sysusers", "systemd-tmpfiles --create postfix-rest-inetd.conf"]
+        steps.append(f"chgrp {user} {shlex.quote(os.path.dirname(path))} {shlex.quote(path)}")
         return Finding(ERROR, "permissions", what, commands(*steps))
     what = f"only root can see whether {user} can read these files"
     advice = "Run this as root to check them."
