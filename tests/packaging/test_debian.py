@@ -137,7 +137,7 @@ def members(built: Build) -> dict[str, tarfile.TarInfo]:
 
 # What is Debian's own way to say what a package is, below the directories that it is in.
 DEBIAN = re.compile(
-    r"/usr/share/(doc/postfix-rest-inetd/(changelog(\.Debian)?|copyright)|lintian\b.*)"
+    r"/usr/share/(doc/postfix-rest-inetd/((changelog|NEWS)(\.Debian)?|copyright)|lintian\b.*)"
     r"|/usr/lib/python3/dist-packages/postfix_rest_inetd-[^/]*\.dist-info\b.*"
     # Other distributions have a preset for all units.
     r"|/usr/lib/systemd/system-preset(/90-postfix-rest-inetd\.preset)?"
