@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from harness.debian_build import CHECKOUT, RELEASES, Build, Roots, build, checkout_copy, prepare
+from postfix_rest_inetd import __version__
 
 
 @pytest.fixture(scope="session", params=RELEASES)
@@ -24,8 +27,17 @@ def roots(release: str) -> Roots:
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The checkout as it was at the beginning, for all builds to be made from."""
-    return checkout_copy(CHECKOUT, tmp_path_factory.mktemp("checkout") / "original")
+    """The checkout as its next release will be, for all builds to be made from.
+
+    As it was at the beginning of the tests. If nothing is unreleased, it is that release.
+    """
+    copy = checkout_copy(CHECKOUT, tmp_path_factory.mktemp("checkout") / "original")
+    if "## [Unreleased]\n" in (copy / "packaging/CHANGELOG.md").read_text(encoding="utf-8"):
+        major, minor, _ = __version__.split(".")
+        day = datetime.now(UTC).date() - timedelta(days=1)
+        command = [copy / "packaging/new-version", f"{major}.{int(minor) + 1}.0", str(day)]
+        subprocess.run(command, check=True, timeout=60)
+    return copy
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -22,9 +21,10 @@ from integration.product import (
     read_line,
 )
 
+from harness import first_release
 from harness.container import Container
 from harness.container_backend import Backend
-from harness.debian_build import FORMER, OLDER, Build, Roots, build, checkout_copy
+from harness.debian_build import Build, Roots, build
 from harness.packaged import (
     KEY,
     OURS,
@@ -51,18 +51,18 @@ pytestmark = pytest.mark.timeout(300, func_only=True)
 
 
 @pytest.fixture(scope="session")
-def older(roots: Roots, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """Packages of the same tree with a lower version, with which modules cannot be mixed."""
-    copy = checkout_copy(checkout, tmp_path_factory.mktemp("older") / "copy", OLDER)
+def first(roots: Roots, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """Packages of the first release."""
+    copy = first_release.unpack(checkout, tmp_path_factory.mktemp("first") / "copy")
     return build(roots.builder, copy, DEB_BUILD_OPTIONS="nocheck")
 
 
 @pytest.fixture
-def machine(roots: Roots, built: Build, older: Build) -> Iterator[Container]:
+def machine(roots: Roots, built: Build, first: Build) -> Iterator[Container]:
     """A machine with Postfix and the dependencies; the packages are in /srv."""
     with Container(roots.machine) as booted:
         booted.copy_in(built.deb, "/srv/new.deb")
-        booted.copy_in(older.deb, "/srv/old.deb")
+        booted.copy_in(first.deb, "/srv/old.deb")
         yield booted
 
 
@@ -97,11 +97,12 @@ def test_life(machine: Container, backend: Backend) -> None:
     machine.write(STORED, "an answer")
     for package in ("new", "old"):
         check_under_load(machine, partial(apt, machine, "install", f"/srv/{package}.deb"))
-        assert (version(machine) == OLDER) == (package == "old")
+        assert (version(machine) == first_release.VERSION) == (package == "old")
         assert machine.read(CONFIG) == config
         assert machine.read(STORED) == "an answer"
         assert owners(machine, *OURS) == OWNERS
 
+    apt(machine, "install", "/srv/new.deb")
     check_removed(machine, ports)
     apt(machine, "purge", "postfix-rest-inetd")
     assert files(machine) - before == set()
@@ -110,7 +111,7 @@ def test_life(machine: Container, backend: Backend) -> None:
 
 def check_installed(machine: Container, ports: set[int]) -> None:
     """Everything is in place, and nothing runs."""
-    assert version(machine) == OLDER
+    assert version(machine) == first_release.VERSION
     assert units(machine) == []
     assert listening(machine) == ports
     assert owners(machine, *OURS) == OWNERS
@@ -156,27 +157,60 @@ def check_removed(machine: Container, ports: set[int]) -> None:
     assert machine.run("find", "/srv/linked", "-mindepth", "1").stdout == "/srv/linked/other\n"
 
 
-def test_files_of_each_kind(older: Build) -> None:
-    """What becomes a file of the package is what is there, pages and completions included."""
-    listed = subprocess.check_output(["dpkg-deb", "--contents", older.deb], text=True, timeout=60)
-    paths = {line.split()[5].removeprefix(".").removesuffix(".gz") for line in listed.splitlines()}
-    assert paths >= FORMER | {"/usr/share/zsh/vendor-completions/_former-postfix-rest"}
-
-
-@pytest.mark.parametrize("module", ["connection.py", "handler.py"])
-def test_unpacking(machine: Container, backend: Backend, module: str) -> None:
+def test_unpacking(machine: Container, backend: Backend) -> None:
     """A handler for which a module is not in place yet, while dpkg replaces them, waits for it."""
-    apt(machine, "install", "/srv/old.deb")
+    apt(machine, "install", "/srv/new.deb")
     put_into_service(machine, backend)
-    machine.run("mv", f"{PACKAGE}/{module}", "/srv")
-    with connect(machine, PORTS[TCP]) as connection:
-        connection.sendall(f"get {KEY}\n".encode())
-        connection.settimeout(1.5)
-        with pytest.raises(TimeoutError):
-            connection.recv(1)
-        connection.settimeout(WAIT_SEC)
-        machine.run("mv", f"/srv/{module}", PACKAGE)
-        assert read_line(connection) == b"200 a%20value\n"
+    for module in ("connection.py", "handler.py"):
+        machine.run("mv", f"{PACKAGE}/{module}", "/srv")
+        with connect(machine, PORTS[TCP]) as connection:
+            connection.sendall(f"get {KEY}\n".encode())
+            connection.settimeout(1.5)
+            with pytest.raises(TimeoutError):
+                connection.recv(1)
+            connection.settimeout(WAIT_SEC)
+            machine.run("mv", f"/srv/{module}", PACKAGE)
+            assert read_line(connection) == b"200 a%20value\n"
+
+
+BREAK = """
+cd /srv
+dpkg-deb --raw-extract new.deb refused
+printf '#!/bin/sh\nexit 1\n' >refused/DEBIAN/preinst
+chmod 755 refused/DEBIAN/preinst
+dpkg-deb -Zgzip --build refused refused.deb
+head --bytes=$(($(stat --format=%s new.deb) * 6 / 10)) new.deb >cut.deb
+"""
+
+
+@pytest.mark.parametrize("release", ["trixie"], indirect=True)
+def test_interrupted(machine: Container) -> None:
+    """An upgrade that fails, or stops before the configuration, leaves every socket in service.
+
+    Even a reboot in that state does.
+    """
+    apt(machine, "install", "/srv/old.deb")
+    machine.shell(BREAK)
+    question = f"get {KEY}\n".encode()
+    # The backend would hold up a shutdown.
+    with start_backend(machine) as backend:
+        put_into_service(machine, backend)
+        since = opened(machine)
+        for package in ("refused", "cut"):
+            done = machine.run("dpkg", "--install", f"/srv/{package}.deb", check=False)
+            assert done.returncode == 1
+            assert version(machine) == first_release.VERSION
+            assert ask(machine, PORTS[TCP], question) == b"200 a%20value\n"
+        machine.run("dpkg", "--unpack", "/srv/new.deb")
+        assert ask(machine, PORTS[TCP], question) == b"200 a%20value\n"
+        assert opened(machine) == since
+    machine.reboot()
+    assert ask(machine, PORTS[TCP], question).startswith(b"400 REST%20server")
+    since = opened(machine)
+    machine.run("dpkg", "--configure", "--pending")
+    assert ask(machine, PORTS[TCP], question).startswith(b"400 REST%20server")
+    assert opened(machine) == since
+    assert version(machine) != first_release.VERSION
 
 
 def test_socket_options(machine: Container, backend: Backend) -> None:
