@@ -50,7 +50,7 @@ def test_commands(mode: str, options: tuple[str, ...], path: str) -> None:
         assert text.isascii()
         assert shlex.split(text)[:2] == ["postfix-rest-inetd", "query"]
         given = parser.parse_args(shlex.split(text)[2:])
-        assert question.endpoint_of(loaded, given.endpoint) is endpoint
+        assert question.endpoint_of(loaded, given.endpoint)[0] is endpoint
         question.check_kind(endpoint, given.key, given.attribute)
         question.map_name_of(endpoint, given.map)
         assert (given.config, given.direct, given.verbose) == (path, bool(options), True)
