@@ -111,3 +111,17 @@ def test_where_programs_are() -> None:
     assert "former_programs=/usr/lib/postfix-rest-inetd\n" in install
     directories = ["/usr/libexec/postfix-rest-inetd", "/usr/lib/postfix-rest-inetd"]
     assert [os.path.dirname(path) for path in restart._PROGRAMS] == directories
+
+
+@pytest.mark.parametrize("script", ["debian/prerm", "rpm/postfix-rest-inetd.spec"])
+def test_only_ours_are_stopped(script: str) -> None:
+    """A removal stops units of our kinds, by name: postfix-rest-connector.service is another's."""
+    text = (ROOT / "packaging" / script).read_text(encoding="utf-8").replace("\\\n", " ")
+    stops = [line for line in text.splitlines() if re.search(r"\bstop '", line)]
+    stopped = {word for line in stops for word in re.findall(r"'([^']*)'", line)}
+    kinds = {
+        f"{kind}@*.{suffix}" for kind in modes.UNITS.values() for suffix in ("socket", "service")
+    }
+    others = {"revive-postfix-rest@*.service"}
+    others |= {f"export-postfix-rest-*.{suffix}" for suffix in ("timer", "service")}
+    assert stopped == kinds | others
