@@ -36,6 +36,7 @@ class Finding(NamedTuple):
     where: str
     what: str
     advice: str
+    excerpt: str
 
 
 class Machine(NamedTuple):
