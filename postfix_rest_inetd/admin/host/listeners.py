@@ -10,13 +10,11 @@ import contextlib
 import os
 import re
 import socket
-import struct
 from typing import NamedTuple
 
+from postfix_rest_inetd.admin.host import proc_net
 from postfix_rest_inetd.config.address import WILDCARDS, LocalAddress
 
-_TCP_LISTEN = "0A"
-_ACCEPTS_CONNECTIONS = 0x10000  # __SO_ACCEPTON: the flag of a unix socket that listens
 _SOCKET_LINK = re.compile(r"socket:\[(\d+)\]")
 
 
@@ -54,10 +52,8 @@ class Listeners:
     def __init__(self, directory: str = "/proc") -> None:
         """Read /proc."""
         self._proc = directory
-        self._inodes: dict[LocalAddress, str] = {}
-        for name in ("tcp", "tcp6"):
-            self._read_tcp(f"{directory}/net/{name}")
-        self._read_unix(f"{directory}/net/unix")
+        found = proc_net.sockets(directory)
+        self._inodes = {each.local: each.inode for each in found if each.listens}
         self._holders: dict[str, Holder] | None = None
 
     def at(self, address: LocalAddress) -> LocalAddress | None:
@@ -86,42 +82,14 @@ class Listeners:
             self._holders = self._find_holders()
         return self._holders.get(self._inodes.get(address, ""))
 
-    def _read_tcp(self, path: str) -> None:
-        for line in _lines(path):
-            fields = line.split()
-            if len(fields) > 9 and fields[3] == _TCP_LISTEN:
-                ip, _, port = fields[1].partition(":")
-                address = LocalAddress(_packed(ip), int(port, 16))
-                self._inodes[address] = fields[9]
-
-    def _read_unix(self, path: str) -> None:
-        for line in _lines(path):
-            fields = line.split(maxsplit=7)
-            if len(fields) == 8 and int(fields[3], 16) & _ACCEPTS_CONNECTIONS:
-                self._inodes[LocalAddress(None, path=fields[7])] = fields[6]
-
     def _find_holders(self) -> dict[str, Holder]:
         wanted = set(self._inodes.values())
         found: dict[str, Holder] = {}
         for pid in sorted(int(name) for name in os.listdir(self._proc) if name.isdecimal()):
             for inode in _sockets_of(f"{self._proc}/{pid}/fd") & wanted - found.keys():
-                name = "".join(_lines(f"{self._proc}/{pid}/comm", skip=0)).strip()
+                name = "".join(proc_net.lines(f"{self._proc}/{pid}/comm", skip=0)).strip()
                 found[inode] = Holder(pid, name)
         return found
-
-
-def _packed(digits: str) -> bytes:
-    """An address of /proc/net/tcp: 32-bit words in the byte order of the machine."""
-    words = [int(digits[at : at + 8], 16) for at in range(0, len(digits), 8)]
-    return struct.pack(f"={len(words)}I", *words)
-
-
-def _lines(path: str, skip: int = 1) -> list[str]:
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read().splitlines()[skip:]
-    except OSError:
-        return []
 
 
 def _sockets_of(directory: str) -> set[str]:
