@@ -17,6 +17,8 @@ import os
 import stat
 
 VARIABLE = "POSTFIX_REST_INETD_HANDOVER"
+FILE_NAME = "postfix-rest-inetd"
+"""What /proc/PID/fd calls the file, which is there as long as the handler hibernates."""
 MAX_BYTES = 64 * 1024
 
 _MAGIC = b"postfix-rest-inetd 1"
@@ -49,7 +51,7 @@ def leave(state: State) -> None:
     if len(text) > MAX_BYTES:
         return
     try:
-        descriptor = os.memfd_create("postfix-rest-inetd", 0)  # 0: exec does not close it
+        descriptor = os.memfd_create(FILE_NAME, 0)  # 0: exec does not close it
     except OSError:
         return
     try:

@@ -57,6 +57,7 @@ _OTHERS = (
     "/admin/demo",
     "/admin/host",
     "/admin/migration",
+    "/admin/overview",
     "/admin/protocols",
     "/admin/schema",
     "/admin/statistics",

@@ -13,6 +13,7 @@ _postfix_rest_inetd() {
         [endpoints]='--config --output'
         [migrate]=''
         [query]='--map --attribute --direct --fresh --cache-directory -v --verbose --config'
+        [status]='--config --cache-directory --directory --watch --json'
         [stats]='--since --until --endpoint --by --follow --json --prometheus --state --known --output --directory'
     )
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}

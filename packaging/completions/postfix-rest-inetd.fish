@@ -18,7 +18,7 @@ function __postfix_rest_inetd_argument
     set -l index 2
     while test $index -le (count $words)
         switch $words[$index]
-            case '--*=*' -v --direct --fresh --json --verbose
+            case '--*=*' -v --direct --fresh --json --verbose --watch
             case '--*'
                 set index (math $index + 1) # its value
             case '*'
@@ -44,6 +44,7 @@ $command -n __fish_use_subcommand -a edit -d 'edit the configuration and check i
 $command -n __fish_use_subcommand -a endpoints -d 'print the name, mode and address of each endpoint'
 $command -n __fish_use_subcommand -a migrate -d 'show how to take over from postfix-rest-connector'
 $command -n __fish_use_subcommand -a query -d 'ask an endpoint and show what Postfix does with the reply'
+$command -n __fish_use_subcommand -a status -d 'show endpoints, requests, backends and versions on one screen'
 $command -n __fish_use_subcommand -a stats -d 'count requests, failures and latencies in the journal'
 
 set -l apply '__fish_seen_subcommand_from apply'
@@ -70,8 +71,8 @@ set -l demo '__fish_seen_subcommand_from demo'
 $command -n "$demo" -l once -d 'exit after the questions'
 $command -n "$demo" -l port -x -d 'the first of three ports'
 
-$command -n '__fish_seen_subcommand_from cache check query' -l cache-directory -x -a '(__fish_complete_directories)' -d 'where handlers store answers'
-$command -n '__fish_seen_subcommand_from cache check edit endpoints query' -l config -r -F -d 'use this configuration'
+$command -n '__fish_seen_subcommand_from cache check query status' -l cache-directory -x -a '(__fish_complete_directories)' -d 'where handlers store answers'
+$command -n '__fish_seen_subcommand_from cache check edit endpoints query status' -l config -r -F -d 'use this configuration'
 
 $command -n '__postfix_rest_inetd_argument migrate' -F
 
@@ -84,6 +85,11 @@ $command -n "$query" -l attribute -x -d 'an attribute of a policy request'
 $command -n "$query" -l fresh -d 'make a stored answer stale first'
 $command -n "$query" -l direct -d 'ask the backend directly'
 $command -n "$query" -s v -l verbose -d 'show the bytes in both directions'
+
+set -l status_ '__fish_seen_subcommand_from status'
+$command -n "$status_" -l watch -d 'keep updating until interrupted'
+$command -n "$status_" -l json -d 'print JSON'
+$command -n "$status_" -l directory -x -a '(__fish_complete_directories)' -d 'read the journal files in a directory'
 
 set -l stats '__fish_seen_subcommand_from stats'
 $command -n "$stats" -l since -x -a 'today yesterday' -d 'count from this time on'

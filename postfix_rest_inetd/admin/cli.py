@@ -52,6 +52,7 @@ COMMANDS = {
     "endpoints": ("endpoints", "print the name, mode and address of each endpoint"),
     "migrate": ("migrate", "show how to take over from postfix-rest-connector"),
     "query": ("query", "ask an endpoint and show what Postfix does with the reply"),
+    "status": ("status", "show endpoints, requests, backends and versions on one screen"),
     "stats": ("stats", "count requests, failures and latencies in the journal"),
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`query`, `stats` and `cache` as the operator uses them: units, journald and Postfix are real."""
+"""`query`, `stats`, `status` and `cache` as the operator uses them: all around them is real."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from integration.product import (
     SOCKETS,
     TCP,
     configure,
+    connect,
     endpoint,
+    read_line,
     show,
     start,
     state,
@@ -251,3 +253,46 @@ def test_the_timer(clean_container: Container) -> None:
     finally:
         container.run("systemctl", "disable", "--now", TIMER)
         container.run("rm", "-rf", COLLECTOR, "/var/lib/postfix-rest-inetd-metrics")
+
+
+def status_of(container: Container, *options: str) -> tuple[int, dict[str, Any]]:
+    """The exit status, and the document."""
+    done = container.run(COMMAND, "status", "--json", *options, check=False)
+    assert done.stderr == ""
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.mark.one_release
+def test_status(clean_container: Container, backend: Backend) -> None:
+    """What listens, who is connected and sleeps, and what fails is seen as it is, and by whom."""
+    container = clean_container
+    container.shell("journalctl --rotate && journalctl --vacuum-size=1 2>&1")
+    container.run("systemctl", "enable", *SOCKETS)
+    nap, *others = endpoints(backend)
+    configure(container, {**nap, "hibernate-after": 1}, *others)
+    with connect(container, 9001) as client, connect(container, 9003):
+        client.sendall(b"get hosted.example\n")
+        assert read_line(client) == b"200 hosted.example\n"
+        wait_until(
+            lambda: (
+                [each["hibernating"] for each in status_of(container)[1]["endpoints"]] == [1, 0, 0]
+            ),
+            "one handler that hibernates",
+        )
+        status, seen = status_of(container)
+    assert (status, seen["ok"], seen["findings"], seen["notes"]) == (0, True, [], [])
+    assert [each["open"] for each in seen["endpoints"]] == [1, 0, 1]
+    assert [each["requests"] for each in seen["endpoints"]] == [1, 0, 0]
+    assert set(seen["versions"]) == {COMMAND, "Python", "urllib3", "systemd", "Postfix"}
+    shown = container.run(COMMAND, "status").stdout
+    assert "all endpoints listen, and nothing failed\n" in shown
+    assert "up, answered at" in shown
+    # Another user sees less, and is told so.
+    other = container.run(COMMAND, "status", user="nobody", check=False)
+    assert other.returncode == 3
+    assert "nothing is wrong, as far as this user may see\n" in other.stdout
+    assert "note: endpoints are not known" in other.stdout
+    container.run("systemctl", "stop", SOCKETS[2])
+    status, seen = status_of(container)
+    assert (status, [each["listening"] for each in seen["endpoints"]]) == (1, [True, True, False])
+    assert [finding["where"] for finding in seen["findings"]] == [SOCKETS[2]]

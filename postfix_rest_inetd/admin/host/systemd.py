@@ -110,6 +110,12 @@ def is_running() -> bool:
     return os.path.isdir("/run/systemd/system") and shutil.which("systemctl") is not None
 
 
+def version() -> str:
+    """Its version as a number, such as 252; empty if it is not running."""
+    words = _output("systemctl", "--version").split() if is_running() else []
+    return words[1] if words[:1] == ["systemd"] and len(words) > 1 else ""
+
+
 def are_installed() -> bool:
     """Are the units of postfix-rest-inetd there?"""
     listed = _output("systemctl", "list-unit-files", "--no-legend", "--full", _SOCKETS).split()

@@ -122,6 +122,32 @@ class Journal:
         except OSError as error:
             raise JournalError(f"the journal cannot be read: {error.strerror}") from None
 
+    def backwards(self, since: float, limit: int) -> Iterator[JournalEntry]:
+        """The entries from the end of the journal back to a time, the last one first.
+
+        At most `limit` entries are read, those that count as `alien` included.
+
+        Raises:
+            JournalError: the journal cannot be read.
+        """
+        reader = self._reader
+        begin = int(since * 1_000_000)
+        try:
+            reader.seek_tail()
+            for _ in range(limit):
+                if not reader._previous():  # noqa: SLF001
+                    return
+                when = reader._get_realtime()  # noqa: SLF001
+                if when < begin:
+                    return
+                entry = journal_entry.parse(reader._get_all(), when)  # noqa: SLF001
+                if entry is None:
+                    self.alien += 1
+                else:
+                    yield entry
+        except OSError as error:
+            raise JournalError(f"the journal cannot be read: {error.strerror}") from None
+
     def wait(self, timeout_sec: float) -> None:
         """Return when there may be new entries, or after `timeout_sec`."""
         self._reader.wait(timeout_sec)

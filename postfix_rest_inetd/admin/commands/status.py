@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""`postfix-rest-inetd status`: one screen that says whether lookups are answered.
+
+It asks nobody: no backend, and no endpoint. `check` looks at more, and says what to do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd.admin.command_error import EXIT_INTERRUPTED
+from postfix_rest_inetd.admin.overview import json_report, looking, screen, watching
+from postfix_rest_inetd.admin.ui.options import add_cache_directory_option, add_config_option
+
+if TYPE_CHECKING:
+    import argparse
+
+EXIT_GOOD = 0
+EXIT_BAD = 1
+EXIT_UNSEEN = 3
+EXIT_STATUS = {
+    EXIT_GOOD: "all endpoints listen, nothing failed in the last hour, no backend is down",
+    EXIT_BAD: "something is wrong",
+    EXIT_UNSEEN: "nothing is wrong, as far as this user may see",
+    EXIT_INTERRUPTED: "interrupted, without --watch",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Define the arguments."""
+    parser.epilog = """\
+Nothing is asked: the numbers of requests come from the journal. To ask
+backends and sockets, use check --probe.
+"""
+    parser.add_argument("--watch", action="store_true", help="keep updating until interrupted")
+    parser.add_argument(
+        "--json", action="store_true", help="print JSON, with times in microseconds"
+    )
+    add_cache_directory_option(parser)
+    parser.add_argument("--directory", metavar="DIR", help="read the journal files in DIR")
+    add_config_option(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Look, and print what there is; returns the exit status."""
+    places = looking.Places(arguments.config, arguments.cache_directory, arguments.directory)
+    if arguments.watch:
+        with contextlib.suppress(KeyboardInterrupt):  # the usual end
+            _watch(places, as_json=arguments.json)
+        return EXIT_GOOD
+    overview = looking.look(places)
+    if arguments.json:
+        sys.stdout.write(json_report.report(overview))
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in screen.lines(overview, watching.width()))
+    if overview.is_wrong:
+        return EXIT_BAD
+    return EXIT_GOOD if overview.is_complete else EXIT_UNSEEN
+
+
+def _watch(places: looking.Places, *, as_json: bool) -> None:
+    if as_json:
+        watching.repeat(lambda: json_report.report(looking.look(places)))
+    else:
+        watching.watch(lambda: screen.lines(looking.look(places), watching.width()))

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: MIT
+"""`postfix-rest-inetd status` with a real journal, real handlers and real sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import journald as journald_harness
+from harness.activation import package_parent
+from harness.handler_process import endpoint, write_config
+from harness.journald import Journald
+from harness.line_log import LineLog
+from harness.modes import REQUEST, TCP
+from harness.process_group import end
+from harness.scripted_backend import answer
+from postfix_rest_inetd.admin.overview import last_hour
+
+FOUND, BROKEN = answer(200, b'["x"]'), answer(503)
+WAIT_SEC = 30
+COMMAND = [sys.executable, "-m", "postfix_rest_inetd.admin.cli", "status"]
+JOURNAL = "--directory=/run/log/journal"
+
+
+@pytest.fixture
+def journald(tmp_path: Path) -> Iterator[Journald]:
+    """A journald for each test, because a test counts all that is there."""
+    with journald_harness.start(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def config(tmp_path: Path, backend) -> Path:
+    """One endpoint, at which nothing listens, with keys that are not to be logged."""
+    return write_config(tmp_path, endpoint(TCP, backend.url(), log_keys=False))
+
+
+@pytest.fixture
+def status(journald: Journald, config: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run it, when everything that was sent has arrived."""
+
+    def run(*options: str) -> subprocess.CompletedProcess[str]:
+        journald.entries()
+        return subprocess.run(
+            [*journald.prefix, *COMMAND, JOURNAL, f"--config={config}", *options],
+            cwd=package_parent(),
+            capture_output=True,
+            text=True,
+            timeout=WAIT_SEC,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def ask(launch, journald: Journald, config: Path, backend) -> Callable[..., None]:
+    """Have a handler answer requests, the backend doing STEPS."""
+
+    def run(*steps: object) -> None:
+        backend.script(*steps)
+        handler = launch("--config", config, "--endpoint", TCP, prefix=journald.prefix)
+        for _ in steps:
+            handler.ask(TCP, REQUEST[TCP])
+        assert handler.finish().status == 0
+
+    return run
+
+
+def test_requests(status, ask, config: Path) -> None:
+    """Requests, failures, backend and last failure are those that there were; no key, no token."""
+    (raw,) = json.loads(config.read_text())["endpoints"]
+    ask(FOUND, BROKEN, FOUND)
+    done = status("--json")
+    assert done.stderr == ""
+    document = json.loads(done.stdout)
+    (only,) = document["endpoints"]
+    assert (only["requests"], only["failures"], document["complete"]) == (3, 1, True)
+    assert 0 < only["p50"] <= only["p99"] < 20_000_000
+    (backend,) = document["backends"]
+    assert (backend["failures"], backend["failing_since"]) == (0, None)
+    assert document["last_failure"]["outcome"] == "server-error"
+    ask(BROKEN, BROKEN)
+    shown = status()
+    assert shown.returncode == 1
+    assert "1 endpoint does not listen, 3 requests failed, 1 backend fails\n" in shown.stdout
+    assert "failing since" in shown.stdout
+    assert raw["auth-token"] not in done.stdout + shown.stdout
+    assert "key" not in shown.stdout
+
+
+def test_no_more_than_it_says(ask, journald) -> None:
+    """Of many requests the last ones count, and entries that are none take part in the limit."""
+    ask(FOUND, BROKEN, FOUND, FOUND)
+    journald.entries()
+    program = (
+        "from postfix_rest_inetd.admin.overview import last_hour; import sys, time;"
+        "last_hour.MAX_ENTRIES = int(sys.argv[1]);"
+        "found = last_hour.read([], time.time(), '/run/log/journal');"
+        "print(found.totals.requests, found.totals.failures, found.is_whole,"
+        " found.since == found.totals.first_usec / 1e6, found.last_failure.outcome)"
+    )
+
+    def read(limit: int) -> str:
+        return subprocess.check_output(
+            [*journald.prefix, sys.executable, "-c", program, str(limit)],
+            cwd=package_parent(),
+            text=True,
+            timeout=WAIT_SEC,
+        )
+
+    assert read(last_hour.MAX_ENTRIES) == "4 1 True False server-error\n"
+    assert read(2) == "2 0 False True server-error\n"
+
+
+def test_watch(journald: Journald, config: Path) -> None:
+    """It goes on until it is interrupted, which is no failure."""
+    process = subprocess.Popen(
+        [*journald.prefix, *COMMAND, JOURNAL, f"--config={config}", "--watch"],
+        cwd=package_parent(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        assert process.stdout is not None
+        log = LineLog(process.stdout)
+        log.wait_for("urllib3")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(WAIT_SEC) == 0
+        assert log.wait_for_end(WAIT_SEC)
+    finally:
+        end(process)
+
+
+def test_unreadable_config(tmp_path: Path) -> None:
+    """A file with a mistake is an error on the screen, and the rest is shown; it has not to end."""
+    path = tmp_path / "config.json"
+    path.write_text("{")
+    done = subprocess.run(
+        [*COMMAND, f"--config={path}", f"--directory={tmp_path}"],
+        cwd=package_parent(),
+        capture_output=True,
+        text=True,
+        timeout=WAIT_SEC,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"error: {path}:1:" in " ".join(done.stdout.split())
+    assert "-> postfix-rest-inetd check says what to do\n" in done.stdout
+    assert "urllib3" in done.stdout
+    assert done.stderr == ""
