@@ -18,7 +18,8 @@ import stat
 
 VARIABLE = "POSTFIX_REST_INETD_HANDOVER"
 FILE_NAME = "postfix-rest-inetd"
-"""What /proc/PID/fd calls the file, which is there as long as the handler hibernates."""
+"""What /proc/PID/fd calls the file. It is there while the handler hibernates and, if the files are
+unusable when it wakes, until they can be used."""
 MAX_BYTES = 64 * 1024
 
 _MAGIC = b"postfix-rest-inetd 1"

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The open connections of endpoints, and how many of their handlers hibernate.
 
-Every user can see connections. Only root, and the user of the handlers, can see whether a handler
-hibernates: then it has the file open that it leaves for the time when it wakes (handover.py).
+Every user can see connections. Only root can see whether a handler of the sandbox
+hibernates: then it has the file open that it leaves for the time when it wakes (handover.py). It
+leaves none if the configuration is larger than handover.MAX_BYTES, and does not count here.
 """
 
 from __future__ import annotations

@@ -136,7 +136,8 @@ def _configured(path: str, notes: list[str]) -> tuple[list[Endpoint], list[Findi
     _, found = configuration.load(path)
     if "sockets" in parts.parts_for(path):
         found += parts.findings(path, _SOCKETS)
-    wrong = [each for each in dict.fromkeys(found) if each.severity in (ERROR, WARNING)]
+    found = list(dict.fromkeys(found))  # the sockets repeat what is wrong with the file
+    wrong = [each for each in found if each.severity in (ERROR, WARNING)]
     notes += [f"{each.where}: {each.what}" for each in found if each.severity == NOTE]
     try:
         return loading.load(path, tolerant=True).endpoints, wrong

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _LISTENS, _SILENT = "listening", "not listening"
 _DAY_SEC = 86400
+_PRODUCT = "postfix-rest-inetd"
+_KEPT = "\xa0"  # a blank at which no line breaks
 _SOCKETS = (
     Column("endpoint", is_flexible=True),
     Column("address", is_flexible=True, is_path=True),
@@ -50,8 +52,7 @@ def lines(overview: Overview, width: int) -> list[str]:
         list(_endpoints(overview, width)),
         list(_requests(overview, width)),
         list(_backends(overview, width)),
-        list(_last_failure(overview, width)),
-        list(_end(overview, width)),
+        [*_last_failure(overview, width), *_end(overview, width)],
     ]
     shown: list[str] = []
     for section in filter(None, sections):
@@ -60,7 +61,8 @@ def lines(overview: Overview, width: int) -> list[str]:
 
 
 def _heading(overview: Overview, width: int) -> Iterator[str]:
-    yield painted(f"postfix-rest-inetd on {_host()}, {moment(overview.when)}", TITLE)
+    version = overview.versions.get(_PRODUCT, "")
+    yield painted(f"{_PRODUCT} {version} on {_host()}, {moment(overview.when)}", TITLE)
     if overview.is_wrong:
         state, style = ", ".join(_reasons(overview)), BAD
     elif overview.is_complete and overview.endpoints:
@@ -201,11 +203,10 @@ def _last_failure(overview: Overview, width: int) -> Iterator[str]:
         return
     when = _clock(entry.when_usec / 1_000_000, overview.when)
     where = f"{entry.endpoint}: " if entry.endpoint else ""
-    text = f"{when} {where}{entry.outcome}"
+    text = f"last failure: {when} {where}{entry.outcome}"
     if entry.cause:
         text += f": {entry.cause}"
-    yield painted("last failure", LABEL)
-    yield from wrapped(text, width, "  ", "    ")
+    yield from wrapped(text, width, "", "  ")
     yield from wrapped(REMEDIES[entry.outcome], width, "  -> ", "     ", breaks_words=False)
     yield f"     {EXPLAIN}"
 
@@ -213,8 +214,10 @@ def _last_failure(overview: Overview, width: int) -> Iterator[str]:
 def _end(overview: Overview, width: int) -> Iterator[str]:
     for note in overview.notes:
         yield from wrapped(printable(note), width, "note: ", "      ")
-    versions = ", ".join(f"{name} {version}" for name, version in overview.versions.items())
-    yield from _labels(printable(versions), width)
+    others = {name: text for name, text in overview.versions.items() if name != _PRODUCT}
+    versions = ", ".join(f"{name}{_KEPT}{text}" for name, text in others.items())
+    for line in wrapped(versions, width):
+        yield painted(printable(line.replace(_KEPT, " ")), LABEL)
 
 
 def _since(when: float, now: float) -> str:

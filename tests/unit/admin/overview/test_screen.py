@@ -25,7 +25,7 @@ from postfix_rest_inetd.admin.stored.down import Down
 
 NOW = 1_795_600_000.0
 BACKEND, OTHER = "http://127.0.0.1:8080", "https://other.example"
-VERSIONS = {"postfix-rest-inetd": "1.2.3", "Python": "3.11.2"}
+VERSIONS = {"postfix-rest-inetd": "1.2.3", "Python": "3.11.2", "Postfix": "3.7.11"}
 
 
 def entry(
@@ -108,6 +108,7 @@ def test_good() -> None:
     """What there is to know, in lines that can be read one by one."""
     assert not overview().is_wrong
     lines = text(overview()).splitlines()
+    assert lines[0].startswith("postfix-rest-inetd 1.2.3 on ")
     assert lines[0].endswith(f", {moment(NOW)}")
     assert lines[1] == "all endpoints listen, and nothing failed"
     assert lines[3].split() == ["endpoint", "address", "state", "open", "hibernating"]
@@ -119,7 +120,7 @@ def test_good() -> None:
     assert lines[11].split() == ["gate", "0", "0", "-", "-"]
     assert lines[14].split() == [BACKEND, "up,", "answered", "at", clock(NOW - 60)]
     assert lines[15].split() == [OTHER, "not", "asked"]
-    assert lines[-1] == "postfix-rest-inetd 1.2.3, Python 3.11.2"
+    assert lines[-1] == "Python 3.11.2, Postfix 3.7.11"
 
 
 def test_wrong() -> None:
@@ -134,7 +135,7 @@ def test_wrong() -> None:
     assert f"{OTHER} down since {clock(NOW - 3700)} (1 h 1 min)" in lines
     assert "(broken-request) 1 1" in lines
     assert "formerly 1 0" in lines
-    assert f"{clock(NOW - 60)} domains: unreachable: connecting to" in lines
+    assert f"last failure: {clock(NOW - 60)} domains: unreachable: connecting to" in lines
     assert "-> Start the backend, or correct the target" in lines
 
 
@@ -187,7 +188,9 @@ def test_earlier_day() -> None:
     """A failure of another day has its date."""
     found = hour()
     found.last_failure = entry("domains", TCP, model.TIMEOUT, ago=2 * 86400)
-    assert f"  {moment(NOW - 2 * 86400)} domains: timeout\n" in text(overview(hour=found))
+    assert f"last failure: {moment(NOW - 2 * 86400)} domains: timeout\n" in text(
+        overview(hour=found)
+    )
 
 
 def test_json() -> None:
