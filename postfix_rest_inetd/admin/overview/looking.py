@@ -131,7 +131,7 @@ def look(places: Places) -> Overview:
 def _configured(path: str, notes: list[str]) -> tuple[list[Endpoint], list[Finding]]:
     """The endpoints, and what `check` finds wrong with the file and with the sockets."""
     if _is_closed(path):
-        notes.append(f"endpoints are not known: this user may not read {path}")
+        notes.append(f"endpoints are not known: {path}: Permission denied")
         return [], []
     _, found = configuration.load(path)
     if "sockets" in parts.parts_for(path):

@@ -3,11 +3,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
+import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -120,6 +126,11 @@ def test_no_more_than_it_says(ask, journald) -> None:
     assert read(2) == "2 0 False True server-error\n"
 
 
+def interruptible() -> None:
+    """Undo what a shell does to what it starts in the background: SIGINT is ignored there."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_watch(journald: Journald, config: Path) -> None:
     """It goes on until it is interrupted, which is no failure."""
     process = subprocess.Popen(
@@ -127,7 +138,7 @@ def test_watch(journald: Journald, config: Path) -> None:
         cwd=package_parent(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        preexec_fn=interruptible,  # noqa: PLW1509
     )
     try:
         assert process.stdout is not None
@@ -138,6 +149,55 @@ def test_watch(journald: Journald, config: Path) -> None:
         assert log.wait_for_end(WAIT_SEC)
     finally:
         end(process)
+
+
+@contextlib.contextmanager
+def on_terminal(arguments: list[str], term: str, rows: int) -> Iterator[Callable[[bytes], bytes]]:
+    """The command on a terminal of 60 columns: a function that reads until a text is there."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", rows, 60, 0, 0))
+    process = subprocess.Popen(
+        [*COMMAND, *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": term, "PYTHONPATH": package_parent()},
+        preexec_fn=interruptible,  # noqa: PLW1509
+    )
+    os.close(theirs)
+
+    def read_until(text: bytes) -> bytes:
+        data = b""
+        while text not in data:
+            ready, _, _ = select.select([ours], [], [], WAIT_SEC)
+            assert ready, data
+            data += os.read(ours, 65536)
+        return data
+
+    try:
+        yield read_until
+        process.send_signal(signal.SIGINT)
+        assert process.wait(WAIT_SEC) == 0
+    finally:
+        end(process)
+        os.close(ours)
+
+
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_watch_on_a_terminal(tmp_path: Path, config: Path, term: str) -> None:
+    """A low screen shows the head; a terminal without a cursor gets all, and no controls."""
+    arguments = ["--watch", f"--config={config}", f"--directory={tmp_path}"]
+    with on_terminal(arguments, term, rows=7) as read_until:
+        last = b" more lines" if term == "xterm" else b"urllib3"
+        screen, end_of_line, _ = read_until(last).partition(last)
+    head, *lines = (screen + end_of_line).split(b"\r\n")
+    assert head.startswith(b"\x1b[2J\x1b[H" if term == "xterm" else b"postfix-rest-inetd ")
+    assert b"endpoint does not listen" in lines[0]
+    if term == "xterm":
+        assert len(lines) == 5
+    else:
+        assert b"\x1b" not in screen
+        assert max(map(len, lines)) <= 60
 
 
 def test_unreadable_config(tmp_path: Path) -> None:
