@@ -13,6 +13,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -105,6 +106,33 @@ def conversation(
             screen += _read(ours)
         return process.wait(WAIT_SEC), screen.decode().replace("\r\n", "\n")
     finally:
+        os.close(ours)
+        end(process)
+
+
+def resized(
+    command: Sequence[str],
+    sizes: Sequence[tuple[int, int]],
+    awaited: bytes,
+    environment: dict[str, str] | None = None,
+) -> tuple[int, list[str]]:
+    """What a command that goes on shows at each size, columns and rows; then it is interrupted.
+
+    At each size, its output is read until it has AWAITED. Returns its exit status as well.
+    """
+    ours, theirs = pty.openpty()
+    process, screens = None, []
+    try:
+        for columns, rows in sizes:
+            fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
+            process = process or subprocess.Popen(
+                command, stdout=theirs, env=environment, start_new_session=True
+            )
+            screens.append(_read(ours, awaited).decode().replace("\r\n", "\n"))
+        os.killpg(process.pid, signal.SIGINT)
+        return process.wait(WAIT_SEC), screens
+    finally:
+        os.close(theirs)
         os.close(ours)
         end(process)
 

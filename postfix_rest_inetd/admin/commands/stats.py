@@ -21,8 +21,10 @@ from postfix_rest_inetd.admin.statistics import groups, selection, state, times
 from postfix_rest_inetd.admin.statistics.counters import Counters
 from postfix_rest_inetd.admin.statistics.following import follow
 from postfix_rest_inetd.admin.statistics.journal import Journal
+from postfix_rest_inetd.admin.statistics.layout import screen_width
 from postfix_rest_inetd.admin.statistics.totals import Totals
 from postfix_rest_inetd.admin.ui import terminal
+from postfix_rest_inetd.admin.ui.wrap import WIDTH
 
 if TYPE_CHECKING:
     import argparse
@@ -161,19 +163,43 @@ def _report(
     from postfix_rest_inetd.admin.statistics import screen as report_screen
 
     totals = Totals(arguments.by)
-    shown = json_report.report if arguments.json else report_screen.report
     if since is not None:
         journal.seek_time(since)
     for entry in selection.entries(journal, arguments.endpoint, since, until):
         totals.add(entry)
     if arguments.follow:
-        report = functools.partial(shown, totals, since, until)
+        shown = _followed_json if arguments.json else _followed
         with contextlib.suppress(KeyboardInterrupt):  # the usual end
-            follow(journal, arguments.endpoint, totals, report, as_json=arguments.json)
+            follow(journal, arguments.endpoint, totals, functools.partial(shown, totals, since))
         return
-    _write(arguments.output, shown(totals, since, until), atomic_file.PRIVATE_MODE)
+    if arguments.json:
+        text = json_report.report(totals, since, until)
+    else:
+        width = WIDTH if arguments.output else screen_width()
+        text = report_screen.report(totals, since, until, width)
+    _write(arguments.output, text, atomic_file.PRIVATE_MODE)
     if not totals.requests and not totals.others:
         _hint(arguments)
+
+
+def _followed_json(totals: Totals, since: float | None, _size: os.terminal_size | None) -> str:
+    from postfix_rest_inetd.admin.statistics import json_report
+
+    return json_report.report(totals, since, None)
+
+
+def _followed(totals: Totals, since: float | None, size: os.terminal_size | None) -> str:
+    """The report as it fits the terminal; elsewhere all of it, and an empty line."""
+    from postfix_rest_inetd.admin.statistics import fitting
+    from postfix_rest_inetd.admin.statistics import screen as report_screen
+
+    sections = list(report_screen.sections(totals, since, None, screen_width()))
+    if size is None:
+        return report_screen.text_of(sections) + "\n"
+    # The cursor is in the last row. A terminal that cannot be cleared has an empty line before.
+    rows = size.lines - (1 if terminal.cleared() else 2)
+    lines = fitting.fitted(sections, size.columns, rows)
+    return "".join(f"{line}\n" for line in ([] if terminal.cleared() else [""]) + lines)
 
 
 def _write(path: str | None, text: str, mode: int) -> None:

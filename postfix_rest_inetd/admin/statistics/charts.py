@@ -9,7 +9,6 @@ from postfix_rest_inetd.admin.statistics.journal_entry import GOOD_OUTCOMES, OUT
 from postfix_rest_inetd.admin.statistics.layout import NAME_WIDTH, moment
 from postfix_rest_inetd.admin.ui.draw import bar, chart, length, share
 from postfix_rest_inetd.admin.ui.terminal import BAD, DOUBTFUL, GOOD, LABEL, TITLE, WIRE, painted
-from postfix_rest_inetd.admin.ui.wrap import WIDTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,22 +16,24 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.admin.statistics.totals import Totals
 
 CHART_HEIGHT = 4
+_BESIDE_BAR = NAME_WIDTH + 9 + 11
 
 # 1, 2, 5, 10, ... in microseconds, from a tenth of a millisecond on.
 _STEPS_USEC = [step * 10**power for power in range(2, 8) for step in (1, 2, 5)]
 
 
-def outcomes(totals: Totals) -> Iterator[str]:
+def outcomes(totals: Totals, width: int) -> Iterator[str]:
     """A bar for each outcome."""
     counts = totals.outcomes()
     yield painted("outcomes", TITLE)
     for outcome in OUTCOMES:
         if counts[outcome]:
             style = GOOD if outcome in GOOD_OUTCOMES else BAD
-            yield _bar_line(outcome, counts[outcome], totals.requests, style)
+            drawn = painted(bar(counts[outcome], totals.requests, width - _BESIDE_BAR), style)
+            yield _bar_line(outcome, counts[outcome], totals.requests, drawn)
 
 
-def latency(totals: Totals) -> Iterator[str]:
+def latency(totals: Totals, width: int) -> Iterator[str]:
     """A bar for each of 1, 2, 5, 10, ... ms; a bucket counts where its middle is."""
     histogram = totals.elapsed()
     counts = [0] * (len(_STEPS_USEC) + 1)
@@ -46,12 +47,13 @@ def latency(totals: Totals) -> Iterator[str]:
             label = f"more than {_round(_STEPS_USEC[-1])}"
         else:
             label = f"up to {_round(_STEPS_USEC[index])}"
-        yield _bar_line(label, counts[index], histogram.count, WIRE, max(counts))
+        drawn = painted(bar(counts[index], max(counts), width - _BESIDE_BAR), WIRE)
+        yield _bar_line(label, counts[index], histogram.count, drawn)
 
 
-def timeline(totals: Totals) -> Iterator[str]:
+def timeline(totals: Totals, width: int) -> Iterator[str]:
     """Requests over time and, if there were any, failures and stale answers."""
-    begin, seconds, columns = totals.timeline.columns(WIDTH - 12)
+    begin, seconds, columns = totals.timeline.columns(width - 12)
     requests, failures, stale = zip(*columns, strict=True)
     yield painted(f"timeline, {length(seconds)} a column", TITLE)
     for number, line in enumerate(chart(requests, CHART_HEIGHT)):
@@ -66,9 +68,7 @@ def timeline(totals: Totals) -> Iterator[str]:
     yield painted(f"{'':11}{first}{'':{gap}}{last}", LABEL)
 
 
-def _bar_line(label: str, count: int, whole: int, style: str, largest: int = 0) -> str:
-    width = WIDTH - NAME_WIDTH - 9 - 11
-    drawn = painted(bar(count, largest or whole, width), style)
+def _bar_line(label: str, count: int, whole: int, drawn: str) -> str:
     return f"  {label:{NAME_WIDTH - 2}}{count:9}{share(count, whole):>10} {drawn}".rstrip()
 
 

@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""A report that is shown again when there are new entries, at most once in REDRAW_SEC."""
+"""A report that is shown again when there are new entries, at most once in REDRAW_SEC.
+
+A terminal is cleared before each report. If its size changes, it gets a new report as well.
+"""
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING
 
+from postfix_rest_inetd.admin.ui import terminal
+from postfix_rest_inetd.admin.ui.wrap import WIDTH
+
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable
 
     from postfix_rest_inetd.admin.statistics.journal import Journal
@@ -21,9 +29,7 @@ def follow(
     journal: Journal,
     endpoints: list[str],
     totals: Totals,
-    shown: Callable[[], str],
-    *,
-    as_json: bool,
+    shown: Callable[[os.terminal_size | None], str],
 ) -> None:
     """Print what `shown` returns, again and again, until an exception ends it.
 
@@ -31,25 +37,27 @@ def follow(
         journal: positioned after the last entry that `totals` counts.
         endpoints: names; empty for all.
         totals: new entries are added to these.
-        shown: makes the report of `totals`.
-        as_json: the report is one line of JSON.
+        shown: makes the report of `totals`, for a terminal of this size if there is one.
 
     Raises:
         JournalError: the journal cannot be read.
         KeyboardInterrupt: the operator has interrupted it.
     """
-    screen = sys.stdout.isatty() and not as_json
     while True:
-        # On a terminal, clear it and begin at its top; elsewhere an empty line is between reports.
-        before, behind = ("\x1b[H\x1b[2J", "") if screen else ("", "" if as_json else "\n")
-        sys.stdout.write(before + shown() + behind)
+        size = screen_size()
+        sys.stdout.write(terminal.cleared() + shown(size))
         sys.stdout.flush()
         drawn = time.monotonic()
-        while not _add_new(journal.entries(), endpoints, totals):
+        while not _add_new(journal.entries(), endpoints, totals) and size == screen_size():
             journal.wait(REDRAW_SEC)
         # Wait, however many entries arrive; they are counted before the next report.
         time.sleep(max(0.0, drawn + REDRAW_SEC - time.monotonic()))
         _add_new(journal.entries(), endpoints, totals)
+
+
+def screen_size() -> os.terminal_size | None:
+    """The columns and rows of the terminal on standard output; None without one."""
+    return shutil.get_terminal_size((WIDTH, 24)) if sys.stdout.isatty() else None
 
 
 def _add_new(new: Iterable[JournalEntry], endpoints: list[str], totals: Totals) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd.admin.statistics.layout import NAME_WIDTH, cut
+from postfix_rest_inetd.admin.statistics.layout import NAME_WIDTH, cut, name_width, notes
+from postfix_rest_inetd.admin.statistics.tables import COLUMN, columns
 from postfix_rest_inetd.admin.ui.terminal import BAD, DOUBTFUL, LABEL, TITLE, painted
-from postfix_rest_inetd.admin.ui.wrap import WIDTH, wrapped
+from postfix_rest_inetd.admin.ui.wrap import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,63 +20,64 @@ TOP = 10
 TOP_GROUPS = 40
 
 
-def causes(totals: Totals) -> Iterator[str]:
+def causes(totals: Totals, width: int) -> Iterator[str]:
     """The most frequent causes of failures."""
     yield painted("failures, by cause", TITLE)
     for (endpoint, outcome, status, cause), count in totals.causes.top(TOP):
         what = f"{outcome} with status {status}" if status else outcome
         text = ": ".join(part for part in (endpoint, what, cause) if part)
-        yield from _counted(count, text, BAD)
-    yield from _caveat(totals.causes.missed, len(totals.causes) > TOP)
+        yield from _counted(count, text, BAD, width)
+    yield from _caveat(totals.causes.missed, width, more=len(totals.causes) > TOP)
 
 
-def stale(totals: Totals) -> Iterator[str]:
+def stale(totals: Totals, width: int) -> Iterator[str]:
     """Why stale answers had to be used."""
     yield painted("stale answers, by the failure of the backend", TITLE)
     for (endpoint, cause), count in totals.stale.top(TOP):
-        yield from _counted(count, ": ".join(filter(None, (endpoint, cause))), DOUBTFUL)
-    yield from _caveat(totals.stale.missed, len(totals.stale) > TOP)
+        text = ": ".join(filter(None, (endpoint, cause)))
+        yield from _counted(count, text, DOUBTFUL, width)
+    yield from _caveat(totals.stale.missed, width, more=len(totals.stale) > TOP)
 
 
-def busiest(totals: Totals, kind: str) -> Iterator[str]:
-    """The most frequent keys, clients and so on; nothing if none were logged."""
+def busiest(totals: Totals, width: int, kind: str) -> Iterator[str]:
+    """The most frequent keys, clients and so on."""
     subjects = totals.subjects[kind]
-    if not len(subjects):
-        return
-    yield ""
     yield painted(f"busiest {kind}s", TITLE)
     top = subjects.top(TOP)
     for (endpoint, text), count in [item for item in top if item[1] > 1] or top:
-        yield f"{count:9}  {cut(endpoint, NAME_WIDTH)}  {cut(text, WIDTH - 13 - len(endpoint))}"
-    yield from _caveat(subjects.missed, more=False)
+        name = cut(endpoint, NAME_WIDTH)
+        yield f"{count:{COLUMN}}  {name}  {cut(text, width - COLUMN - 4 - len(name))}"
+    yield from _caveat(subjects.missed, width, more=False)
 
 
-def groups(groups: Groups) -> Iterator[str]:
+def groups(groups: Groups, width: int) -> Iterator[str]:
     """A table of the senders, logins or clients that were limited most."""
-    columns = "".join(f"{text:>9}" for text in ("requests", "refused", "deferred", "failed"))
-    yield painted(f"{groups.kind + 's':{WIDTH - 36}}{columns}", LABEL)
-    for group in groups.top(TOP_GROUPS):
-        name = cut(f"{group.endpoint}: {group.text}", WIDTH - 37)
-        held_up = f"{group.refused:9}{group.deferred:9}"
+    rows = [(f"{group.endpoint}: {group.text}", group) for group in groups.top(TOP_GROUPS)]
+    first = name_width([name for name, _ in rows], width - 4 * COLUMN)
+    names = columns("requests", "refused", "deferred", "failed")
+    yield painted(f"{groups.kind + 's':{first}}{names}", LABEL)
+    for name, group in rows:
+        held_up = f"{group.refused:{COLUMN}}{group.deferred:{COLUMN}}"
         yield (
-            f"{name:{WIDTH - 36}}{group.requests:9}"
+            f"{cut(name, first - 1):{first}}{group.requests:{COLUMN}}"
             + (painted(held_up, BAD) if group.refused or group.deferred else held_up)
-            + f"{group.failed:9}"
+            + f"{group.failed:{COLUMN}}"
         )
     if groups.without:
-        yield painted(f"Policy requests without a {groups.kind}: {groups.without}", LABEL)
-    yield from _caveat(groups.missed, len(groups) > TOP_GROUPS)
+        yield from notes(f"Policy requests without a {groups.kind}: {groups.without}", width)
+    yield from _caveat(groups.missed, width, more=len(groups) > TOP_GROUPS)
 
 
-def _counted(count: int, text: str, style: str) -> Iterator[str]:
-    first, *more = wrapped(text, WIDTH - 11)
-    yield f"{painted(f'{count:9}', style)}  {first}"
+def _counted(count: int, text: str, style: str, width: int) -> Iterator[str]:
+    first, *more = wrapped(text, width - COLUMN - 2)
+    yield f"{painted(f'{count:{COLUMN}}', style)}  {first}"
     for line in more:
-        yield f"{'':11}{line}"
+        yield f"{'':{COLUMN + 2}}{line}"
 
 
-def _caveat(missed: int, more: bool) -> Iterator[str]:  # noqa: FBT001 - two facts
+def _caveat(missed: int, width: int, *, more: bool) -> Iterator[str]:
     if missed:
-        yield painted(f"{'':11}Each may be up to {missed} higher; rarer ones are missing.", LABEL)
+        text = f"Each may be up to {missed} higher; rarer ones are missing."
+        yield from notes(text, width, COLUMN + 2)
     elif more:
-        yield painted(f"{'':11}There are more; --json lists them.", LABEL)
+        yield from notes("There are more; --json lists them.", width, COLUMN + 2)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The report of `stats` for people: at most 80 columns, with colour on a terminal only.
+"""The report of `stats` for people, in sections, with colour on a terminal only.
 
 `tables`, `charts` and `rankings` have its sections.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from postfix_rest_inetd.admin.statistics import charts, rankings, tables
 from postfix_rest_inetd.admin.statistics.layout import moment
@@ -18,7 +18,7 @@ from postfix_rest_inetd.log_entry import STALE, STORED
 from postfix_rest_inetd.model import BROKEN_REQUEST, INTERNAL_ERROR, UNUSABLE_CONFIG
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from postfix_rest_inetd.admin.statistics.sources import Sources
     from postfix_rest_inetd.admin.statistics.totals import Totals
@@ -30,51 +30,83 @@ _OTHERS = {
 }
 
 
-def report(totals: Totals, since: float | None, until: float | None) -> str:
+class Section(NamedTuple):
+    """A part of the report: what it is called, and its lines."""
+
+    name: str
+    lines: list[str]
+
+
+def report(totals: Totals, since: float | None, until: float | None, width: int = WIDTH) -> str:
     """The whole report."""
-    lines = list(_heading(totals, since, until))
+    return text_of(sections(totals, since, until, width))
+
+
+def text_of(found: Iterable[Section]) -> str:
+    """Sections with an empty line between them."""
+    return "\n".join("".join(f"{line}\n" for line in section.lines) for section in found)
+
+
+def sections(
+    totals: Totals, since: float | None, until: float | None, width: int
+) -> Iterator[Section]:
+    """The parts of the report: first what the others add up to."""
+    yield Section("summary", list(_heading(totals, since, until, width)))
     if totals.groups is not None:
-        return "".join(f"{line}\n" for line in [*lines, "", *rankings.groups(totals.groups)])
+        yield Section(f"{totals.groups.kind}s", list(rankings.groups(totals.groups, width)))
+        return
+    for name, section in _chosen(totals):
+        yield Section(name, list(section(totals, width)))
+    for kind in KINDS:
+        if len(totals.subjects[kind]):
+            yield Section(f"busiest {kind}s", list(rankings.busiest(totals, width, kind)))
+
+
+def _chosen(totals: Totals) -> Iterator[tuple[str, Callable[[Totals, int], Iterator[str]]]]:
+    """The sections that have something to say."""
     if totals.requests:
-        is_stored = totals.sources().used > 0
-        has_targets = any(endpoint.targets.all for endpoint in totals.endpoints.values())
-        sections = [tables.targets] * has_targets + [tables.sources] * is_stored
-        for section in (tables.endpoints, *sections, charts.outcomes, charts.latency):
-            lines += ["", *section(totals)]
+        yield "endpoints", tables.endpoints
+        if any(endpoint.targets.all for endpoint in totals.endpoints.values()):
+            yield "targets", tables.targets
+        if totals.sources().used:
+            yield "sources", tables.sources
+        yield "outcomes", charts.outcomes
+        yield "latency", charts.latency
     if any(histogram.count for histogram in totals.starts.values()):
-        lines += ["", *tables.starts(totals)]
+        yield "handlers", tables.starts
     if totals.timeline.slots:
-        lines += ["", *charts.timeline(totals)]
+        yield "timeline", charts.timeline
     if totals.failures or totals.others:
-        lines += ["", *rankings.causes(totals)]
+        yield "failures", rankings.causes
     if len(totals.stale):
-        lines += ["", *rankings.stale(totals)]
-    lines += [line for kind in KINDS for line in rankings.busiest(totals, kind)]
-    return "".join(f"{line}\n" for line in lines)
+        yield "stale answers", rankings.stale
 
 
-def _heading(totals: Totals, since: float | None, until: float | None) -> Iterator[str]:
+def _heading(totals: Totals, since: float | None, until: float | None, width: int) -> Iterator[str]:
     begin = moment(totals.first_usec / 1_000_000 if since is None else since)
     end = "now" if until is None else moment(until)
-    yield painted(f"postfix-rest-inetd, from {begin} to {end}", TITLE)
+    for line in wrapped(f"postfix-rest-inetd, from {begin} to {end}", width):
+        yield painted(line, TITLE)
     if not totals.requests:
         yield "No backend was asked." if totals.others else "No requests."
     else:
-        yield _summary(totals)
-        yield from _stored(totals.sources(), totals.requests)
+        yield from _summary(totals, width)
+        yield from _stored(totals.sources(), totals.requests, width)
     for outcome, count in sorted(totals.others.items()):
-        yield painted(f"{_OTHERS.get(outcome, outcome)}: {count}", BAD)
+        for line in wrapped(f"{_OTHERS.get(outcome, outcome)}: {count}", width):
+            yield painted(line, BAD)
 
 
-def _summary(totals: Totals) -> str:
-    text = "1 request; " if totals.requests == 1 else f"{totals.requests} requests{_pace(totals)}; "
+def _summary(totals: Totals, width: int) -> Iterator[str]:
+    text = "1 request;" if totals.requests == 1 else f"{totals.requests} requests{_pace(totals)};"
     failed = f"{totals.failures} failed"
     if totals.failures:
         failed += f" ({share(totals.failures, totals.requests)})"
-    return text + painted(failed, BAD if totals.failures else GOOD)
+    shown = painted(failed, BAD if totals.failures else GOOD)
+    yield from [f"{text} {shown}"] if len(text) + len(failed) < width else [text, shown]
 
 
-def _stored(sources: Sources, requests: int) -> Iterator[str]:
+def _stored(sources: Sources, requests: int, width: int) -> Iterator[str]:
     """How many answers were stored ones; nothing if none was."""
     stored, stale = sources.counts[STORED], sources.counts[STALE]
     if stored:
@@ -85,7 +117,7 @@ def _stored(sources: Sources, requests: int) -> Iterator[str]:
             f"{stale} answered with a stale answer ({share(stale, requests)}), up to "
             f"{length(oldest)} old, the last one at {moment(last)}: is a backend down?"
         )
-        for line in wrapped(text, WIDTH):
+        for line in wrapped(text, width):
             yield painted(line, DOUBTFUL)
 
 

@@ -29,6 +29,12 @@ def painted(text: str, style: str) -> str:
     return f"\x1b[{style}m{text}\x1b[0m" if style and is_colourful() else text
 
 
+def cleared() -> str:
+    """What clears the screen of standard output and goes to its top; nothing if that cannot."""
+    can_clear = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    return "\x1b[H\x1b[2J" if can_clear else ""
+
+
 def tolerate() -> None:
     """Make standard output escape characters that its encoding lacks, instead of failing."""
     if isinstance(sys.stdout, io.TextIOWrapper):

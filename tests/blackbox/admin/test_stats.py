@@ -21,6 +21,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from harness import journald as journald_harness
+from harness import terminal
 from harness.activation import package_parent
 from harness.handler_process import endpoint, write_config
 from harness.line_log import LineLog
@@ -262,6 +263,41 @@ def test_follow(command, ask, journald):
             end(process)
 
 
+CLEAR = "\x1b[H\x1b[2J"
+
+
+@pytest.mark.parametrize(
+    "variables, begin, sizes",
+    [
+        ({"TERM": "xterm", "NO_COLOR": "1"}, CLEAR, [(80, 24), (60, 12)]),
+        ({"TERM": "dumb"}, "\n", [(120, 8)]),
+    ],
+    ids=["xterm", "dumb"],
+)
+def test_follow_on_a_terminal(command, ask, journald, variables, begin, sizes):
+    """The report fits the terminal, its head first, and follows a change of the size."""
+    name = f"rows-{variables['TERM']}"
+    ask(TCP, name, FOUND, BROKEN)
+    journald.entries()
+    arguments = ["--directory=/run/log/journal", "--follow", f"--endpoint={name}"]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(package_parent()),
+        "LC_ALL": "C.UTF-8",
+        **variables,
+    }
+    status, screens = terminal.resized(command(*arguments), sizes, b"all of it takes", environment)
+    assert status == 0
+    for (columns, rows), screen in zip(sizes, screens, strict=True):
+        *_, last = screen.split(f"{begin}postfix-rest-inetd, from ")
+        lines = f"postfix-rest-inetd, from {last}".rstrip("\n").split("\n")
+        assert len(lines) < rows
+        assert max(map(len, lines)) <= columns
+        assert "2 requests" in lines[1]
+        assert "1 failed (50.0 %)" in lines[1] + lines[2]
+        assert lines[-1].startswith("Not shown: ")
+
+
 def metrics(text: str, endpoint: str) -> dict[str, float]:
     """The samples of an endpoint that are not 0, by name and the last label."""
     return {
@@ -400,16 +436,16 @@ def test_no_journal(without_journal):
 )
 def test_colour(tmp_path, environment, colourful):
     """On a terminal there is colour, unless it cannot have any or nobody wants it."""
-    main, terminal = os.openpty()
+    main, theirs = os.openpty()
     subprocess.run(
         [sys.executable, "-m", "postfix_rest_inetd.admin.cli", "stats", f"--directory={tmp_path}"],
         cwd=package_parent(),
         env={"PATH": os.environ["PATH"], **environment},
-        stdout=terminal,
+        stdout=theirs,
         timeout=WAIT_SEC,
         check=True,
     )
-    os.close(terminal)
+    os.close(theirs)
     said = os.read(main, 10_000).decode()
     os.close(main)
     assert ("\x1b[1mpostfix-rest-inetd, from " in said) == colourful

@@ -19,7 +19,7 @@ from postfix_rest_inetd.admin.statistics.journal_entry import (
     WOKEN,
     JournalEntry,
 )
-from postfix_rest_inetd.admin.statistics.layout import moment
+from postfix_rest_inetd.admin.statistics.layout import MAX_WIDTH, MIN_WIDTH, moment
 from postfix_rest_inetd.admin.statistics.totals import MAX_ENDPOINTS, OTHERS, Totals
 from postfix_rest_inetd.log_entry import STALE, STORED
 
@@ -128,12 +128,31 @@ def test_an_unusable_configuration():
     assert [(slot["requests"], slot["failures"]) for slot in slots] == [(50_000, 50_000)]
 
 
-@pytest.mark.parametrize("totals", [Totals(), filled()], ids=["nothing", "something"])
-def test_width(totals):
-    """No line is wider than 80 columns, and none ends in blanks."""
-    lines = screen.report(totals, None, None).splitlines()
-    assert [line for line in lines if len(line) > 80] == []
-    assert lines[1:] == ["No requests."] if not totals.requests else lines[1].endswith("%)")
+@pytest.mark.parametrize("width", [MIN_WIDTH, 80, MAX_WIDTH])
+@pytest.mark.parametrize("kind", ["nothing", "something", "stored", "grouped", "broken"])
+def test_width(kind, width):
+    """No line is wider than the terminal, and the totals are at its top."""
+    totals = {
+        "nothing": Totals,
+        "something": filled,
+        "stored": with_stored_answers,
+        "grouped": lambda: grouped("sender"),
+        "broken": broken,
+    }[kind]()
+    text = screen.report(totals, None, None, width)
+    lines = text.splitlines()
+    assert [line for line in lines if len(line) > width] == []
+    assert not totals.requests or "failed" in lines[1] + lines[2]
+
+
+def test_names():
+    """A wide terminal shows more of a name, and a narrow one leaves out a percentile."""
+    wide, narrow = (screen.report(filled(), None, None, width) for width in (120, 60))
+    assert f"\n{'m' * 50}  " in wide
+    assert f"\n{'m' * 11}...   " in narrow
+    assert " p90 " in wide
+    assert " p90 " not in narrow
+    assert re.search(r"\n  tcp-lookup          the backend( +[0-9.]+ ms){3}\n", narrow)
 
 
 def test_what_is_told():
@@ -197,6 +216,14 @@ def test_keys(name):
     document = json_report.document(totals, None, None)
     part = document[name] if name else document
     assert set(part[0] if isinstance(part, list) else part) == set(KEYS[name].split())
+
+
+def broken() -> Totals:
+    """Totals of a configuration that could not be used, and of handlers that failed."""
+    totals = Totals()
+    for outcome in (model.UNUSABLE_CONFIG, model.INTERNAL_ERROR, model.BROKEN_REQUEST):
+        totals.add(entry(is_request=False, outcome=outcome, cause="x" * 200, number=30_000))
+    return totals
 
 
 def with_stored_answers() -> Totals:

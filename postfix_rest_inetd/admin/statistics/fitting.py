@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""A report that fits a number of rows: the summary first, and the last row names what is missing.
+
+Sections keep their order. One that does not fit is left out, and the next one is tried. Only the
+first one behind the summary is cut: it is the most important, and may be longer than any screen.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd.admin.statistics.layout import cut
+from postfix_rest_inetd.admin.ui.terminal import DOUBTFUL, painted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from postfix_rest_inetd.admin.statistics.screen import Section
+
+MIN_LINES = 3  # of a section that is cut: its heading and two more
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def fitted(sections: Sequence[Section], columns: int, rows: int) -> list[str]:
+    """The lines of the sections that a screen of so many columns and rows has room for.
+
+    A line that is longer than the screen takes several of its rows.
+    """
+    summary, *others = sections
+    whole = _height(summary.lines, columns) + sum(
+        1 + _height(section.lines, columns) for section in others
+    )
+    left = rows if whole <= rows else rows - 1
+    lines = _beginning(summary.lines, columns, left)
+    left -= _height(lines, columns)
+    missing = []
+    for number, section in enumerate(others):
+        shown = section.lines
+        if 1 + _height(shown, columns) > left:
+            shown = _beginning(shown, columns, left - 1) if number == 0 else []
+            missing.append(f"more {section.name}" if len(shown) >= MIN_LINES else section.name)
+        if len(shown) >= MIN_LINES or shown is section.lines:
+            lines += ["", *shown]
+            left -= 1 + _height(shown, columns)
+    if whole > rows:
+        lines.append(painted(_remark(missing, whole, columns), DOUBTFUL))
+    return lines
+
+
+def _remark(missing: Sequence[str], needed: int, columns: int) -> str:
+    """What is missing, in one row: as many names as it has room for."""
+    end = f"; all of it takes {needed} rows"
+    for told in range(len(missing), 0, -1):
+        more = f" and {len(missing) - told} more" if told < len(missing) else ""
+        text = f"Not shown: {', '.join(missing[:told])}{more}{end}"
+        if len(text) <= columns:
+            return text
+    return cut(f"Not everything is shown{end}", columns)
+
+
+def _beginning(lines: Sequence[str], columns: int, rows: int) -> list[str]:
+    found: list[str] = []
+    for line in lines:
+        rows -= _height([line], columns)
+        if rows < 0:
+            break
+        found.append(line)
+    return found
+
+
+def _height(lines: Sequence[str], columns: int) -> int:
+    return sum(max(1, -(-len(_COLOUR.sub("", line)) // columns)) for line in lines)
