@@ -6,7 +6,7 @@ _postfix_rest_inetd() {
     local -A options=(
         [apply]='-y --yes -n --dry-run'
         [cache]='--config --cache-directory --map --since --json --directory'
-        [check]='--config --cache-directory --probe --only --strict --json'
+        [check]='--config --cache-directory --probe --only --strict -q --quiet --json'
         [config-schema]=''
         [demo]='--once --port'
         [edit]='--config'

@@ -65,6 +65,7 @@ set -l check '__fish_seen_subcommand_from check'
 $command -n "$check" -l probe -d 'check backends and sockets with requests'
 $command -n "$check" -l only -x -a 'config files sockets postfix probe' -d 'run only these parts'
 $command -n "$check" -l strict -d 'exit with 1 for warnings as well'
+$command -n "$check" -s q -l quiet -d 'print only errors and warnings'
 $command -n "$check" -l json -d 'print JSON'
 
 set -l demo '__fish_seen_subcommand_from demo'

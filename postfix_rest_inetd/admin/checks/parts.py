@@ -13,6 +13,7 @@ Another file gets `config` and `files`.
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from typing import TYPE_CHECKING
@@ -62,50 +63,49 @@ def findings(
     path: str, parts: frozenset[str], cache_directory: str = CACHE_DIRECTORY
 ) -> Iterator[Finding]:
     """The findings of these parts, in their order."""
+    for _, found in by_part(path, parts, cache_directory):
+        yield from found
+
+
+def by_part(
+    path: str, parts: frozenset[str], cache_directory: str = CACHE_DIRECTORY
+) -> Iterator[tuple[str, Iterator[Finding]]]:
+    """Each of these parts with its findings, which are to be read before the next part."""
     loaded, found = configuration.load(path)
+    yield "config", _config(loaded, found, parts)
+    if "files" in parts:
+        yield "files", _files(path, loaded, cache_directory)
+    listeners = Listeners()
+    if "sockets" in parts:
+        yield "sockets", _sockets(loaded, listeners)
+    if loaded is None or not loaded.endpoints or parts.isdisjoint(("postfix", "probe")):
+        return
+    postfix, notes = postfix_checks.settings_and_notes()
+    if "postfix" in parts:
+        yield "postfix", itertools.chain(notes, _postfix(loaded.endpoints, listeners, postfix))
+    if "probe" in parts:
+        asked = listeners if _is_installed(path) or "sockets" in parts else None
+        yield "probe", _probe(path, loaded, asked, postfix, cache_directory)
+
+
+def _config(
+    loaded: loading.Config | None, found: list[Finding], parts: frozenset[str]
+) -> Iterator[Finding]:
+    """What was FOUND when it was loaded, as far as that is wanted or a reason to give up."""
     if "config" in parts or loaded is None:
         yield from found
     if "config" in parts:
+        endpoints = [] if loaded is None else loaded.endpoints
         yield from python.findings()
-        yield from risks.findings([] if loaded is None else loaded.endpoints)
-        yield from stored_answers.values([] if loaded is None else loaded.endpoints)
-    if "files" in parts:
-        yield from _files(path, loaded)
-        if loaded is not None:
-            yield from _stored_answers(path, loaded.endpoints, cache_directory)
-    listeners = Listeners()
-    if "sockets" in parts:
-        yield from _sockets(loaded, listeners)
-    if loaded is None or not loaded.endpoints:
-        return
-    if not parts.isdisjoint(("postfix", "probe")):
-        yield from _asked(path, loaded, parts, listeners, cache_directory)
-
-
-def _asked(
-    path: str,
-    loaded: loading.Config,
-    parts: frozenset[str],
-    listeners: Listeners,
-    cache_directory: str,
-) -> Iterator[Finding]:
-    """The findings about Postfix and, with `probe`, about the answers of the endpoints."""
-    in_use = _is_installed(path) or "sockets" in parts
-    postfix, notes = postfix_checks.settings_and_notes()
-    if "postfix" in parts:
-        yield from notes
-        if postfix:
-            yield from _postfix(loaded.endpoints, listeners, postfix)
-    if "probe" in parts:
-        asked = listeners if in_use else None
-        yield from _probe(path, loaded, asked, postfix, cache_directory)
+        yield from risks.findings(endpoints)
+        yield from stored_answers.values(endpoints)
 
 
 def _has_units() -> bool:
     return systemd.is_running() and systemd.are_installed()
 
 
-def _files(path: str, loaded: loading.Config | None) -> Iterator[Finding]:
+def _files(path: str, loaded: loading.Config | None, cache_directory: str) -> Iterator[Finding]:
     if _is_installed(path) and _has_units():
         settings = systemd.handler_settings()
         if loaded is not None:
@@ -113,6 +113,7 @@ def _files(path: str, loaded: loading.Config | None) -> Iterator[Finding]:
         yield from files.installed(path, loaded, settings)
     if loaded is not None:
         yield from files.usable(path, loaded)
+        yield from _stored_answers(path, loaded.endpoints, cache_directory)
 
 
 def _stored_answers(path: str, endpoints: list[Endpoint], directory: str) -> Iterator[Finding]:
@@ -155,6 +156,8 @@ def _selinux(endpoints: list[Endpoint]) -> Iterator[Finding]:
 def _postfix(
     endpoints: list[Endpoint], listeners: Listeners, instances: list[Settings]
 ) -> Iterator[Finding]:
+    if not instances:
+        return
     has_units = _has_units()
     ours = units.open_addresses() if has_units else frozenset()
     yield from postfix_checks.findings(endpoints, listeners, instances, ours)

@@ -12,12 +12,15 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
+from postfix_rest_inetd.admin.checks import condensing
 from postfix_rest_inetd.admin.checks.finding import ERROR, GOOD, NOTE, SEVERITIES, WARNING
 from postfix_rest_inetd.admin.ui import terminal
 from postfix_rest_inetd.admin.ui.wrap import WIDTH, wrapped
 from postfix_rest_inetd.log_entry import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from postfix_rest_inetd.admin.checks.finding import Finding
 
 _STYLES = {
@@ -30,18 +33,31 @@ _MARGIN = 9
 _MIN_WIDTH = 40
 
 
-def as_text(findings: list[Finding]) -> None:
-    """Print findings in their order, and the number of each kind."""
-    listed(findings)
+def as_text(*parts: tuple[str, list[Finding]]) -> None:
+    """Print the findings of each part, condensed, below its name, and the number of problems.
+
+    The names are left out if only one part has findings.
+    """
+    found = [(name, condensing.condensed(findings)) for name, findings in parts if findings]
+    for number, (name, findings) in enumerate(found):
+        if len(found) > 1:
+            print(("\n" if number else "") + terminal.painted(f"{name}:", terminal.TITLE))
+        listed(findings)
+    whole = [finding for _, findings in found for finding in findings]
     counts = {
-        severity: sum(finding.severity == severity for finding in findings)
+        severity: sum(finding.severity == severity for finding in whole)
         for severity in (ERROR, WARNING)
     }
     told = [f"{count} {name}{'s' * (count > 1)}" for name, count in counts.items() if count]
     print(f"\n{' and '.join(told) or 'No problems were found.'}")
 
 
-def listed(findings: list[Finding]) -> None:
+def problems(findings: list[Finding]) -> None:
+    """Print only errors and warnings, condensed; nothing if there are none."""
+    listed(condensing.condensed(condensing.problems(findings)))
+
+
+def listed(findings: Iterable[Finding]) -> None:
     """Print findings in their order."""
     for finding in findings:
         _one(finding, line_width())

@@ -41,7 +41,11 @@ configuration are errors, with exit status 1.
         help=f"run only these parts: {', '.join(parts.PARTS)}",
     )
     parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings as well")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    forms = parser.add_mutually_exclusive_group()
+    forms.add_argument(
+        "-q", "--quiet", action="store_true", help="print only errors and warnings, if any"
+    )
+    forms.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -49,11 +53,17 @@ def run(arguments: argparse.Namespace) -> int:
     chosen = arguments.only or parts.parts_for(arguments.config)
     if arguments.probe:
         chosen |= {"probe"}
-    findings = list(parts.findings(arguments.config, chosen, arguments.cache_directory))
+    found = [
+        (part, list(findings))
+        for part, findings in parts.by_part(arguments.config, chosen, arguments.cache_directory)
+    ]
+    findings = [finding for _, of_part in found for finding in of_part]
     if arguments.json:
         report.as_json(arguments.config, findings)
+    elif arguments.quiet:
+        report.problems(findings)
     else:
-        report.as_text(findings)
+        report.as_text(*found)
     bad = {ERROR, WARNING} if arguments.strict else {ERROR}
     return EXIT_BAD if any(finding.severity in bad for finding in findings) else EXIT_GOOD
 

@@ -66,7 +66,7 @@ def _edited(path: str, draft: Draft) -> bytes | None:
             troubles.append(Finding(ERROR, path, what))
         if not troubles:
             return content
-        report.as_text(troubles)
+        report.as_text(("config", troubles))
         answer = _ask()
         if answer == "Q":
             return content

@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     if os.path.abspath(path) != loading.DEFAULT_PATH and steps.has_endpoints():
         what = "already has endpoints; the first command keeps it as config.json~"
         found.append(Finding(WARNING, loading.DEFAULT_PATH, what))
-    report.as_text(found)
+    report.as_text(("config", found))
     units = sorted({unit for _, unit in held.values() if unit})
     print()
     for line in steps.lines(path, loaded, units, unknown=len(units) < len(held)):

@@ -51,6 +51,57 @@ def test_good(tmp_path: Path) -> None:
     ]
 
 
+def five(**keys: object) -> list[dict[str, object]]:
+    """Five endpoints."""
+    return [raw_endpoint(name=f"e{n}", bind_port=9001 + n, **keys) for n in range(5)]
+
+
+def test_many_endpoints(tmp_path: Path) -> None:
+    """A finding that all of them share is told once; good ones share a line; JSON has them all."""
+    path = write(tmp_path, *five(target="http://rest.example/"))
+    done = check("--config", path)
+    assert done.returncode == 0
+    good, warning, advice, *others = done.stdout.splitlines()
+    assert good == "ok       5 endpoints: e0, e1, e2, e3, e4"
+    assert warning.startswith("warning  e0, e1, e2, e3, e4: requests go to http://rest.example un")
+    assert advice == "         -> Use https for a backend on another machine."
+    assert others == ["", "1 warning"]
+    counts = json.loads(check("--config", path, "--json").stdout)["counts"]
+    assert (counts["ok"], counts["warning"]) == (5, 5)
+
+
+def test_parts(tmp_path: Path) -> None:
+    """Each part has a heading, and its problems are last, if more than one found something."""
+    token = tmp_path / "token"
+    path = write(tmp_path, *five(auth_token=..., auth_token_file=str(token)))
+    done = check("--config", path)
+    lines = done.stdout.splitlines()
+    assert lines[:3] == ["config:", "ok       5 endpoints: e0, e1, e2, e3, e4", ""]
+    assert lines[3] == "files:"
+    assert [line[:9] for line in lines[4:9]] == ["error    "] * 5
+    assert lines[-1] == "5 errors"
+
+
+@pytest.mark.parametrize(
+    "keys, status, severities",
+    [
+        ({}, 0, []),
+        ({"target": "http://rest.example/"}, 0, ["warning"]),
+        ({"bind_prot": 9}, 1, ["error"] * 5),
+    ],
+    ids=["good", "warning", "error"],
+)
+def test_quiet(tmp_path: Path, keys: dict[str, object], status: int, severities: list[str]) -> None:
+    """Only problems are printed, and nothing without one; the exit status is as without it."""
+    path = write(tmp_path, *five(**keys))
+    done = check("--config", path, "-q")
+    assert (done.returncode, done.stderr) == (status, "")
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == severities
+    assert check("--config", path, "--quiet").stdout == done.stdout
+    assert check("--config", path, "-q", "--strict").returncode == bool(severities)
+
+
 def test_several_targets(tmp_path: Path) -> None:
     """The origins are shown in their order; a problem has the place of its URL."""
     target = ["http://127.0.0.1:1/a", "https://u:secret@rest.example:2/b"]
@@ -166,7 +217,8 @@ def test_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--only=all"], ["--only="], ["--frobnicate"], ["x"], ["--prob"]]
+    "arguments",
+    [["-q", "--json"], ["--only=all"], ["--only="], ["--frobnicate"], ["x"], ["--prob"]],
 )
 def test_wrong_command_line(arguments):
     """Exit status 2, and nothing on standard output."""
