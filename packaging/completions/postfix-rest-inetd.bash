@@ -14,7 +14,7 @@ _postfix_rest_inetd() {
         [migrate]=''
         [query]='--map --attribute --direct --fresh --cache-directory -v --verbose --config'
         [status]='--config --cache-directory --directory --watch --json'
-        [stats]='--since --until --endpoint --by --follow --json --prometheus --state --known --output --directory'
+        [stats]='--since --until --endpoint --by --fail-above --follow --json --prometheus --state --known --output --directory'
     )
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     # bash splits --option=VALUE into three words: the second is "=".
@@ -35,7 +35,7 @@ _postfix_rest_inetd() {
                 ((index + 1 >= COMP_CWORD)) || config=(--config "${COMP_WORDS[index + 1]}")
                 ((index += 1))
                 ;;
-            --attribute | --by | --cache-directory | --directory | --endpoint | --known | --map | --only | --output | --port | --since | --state | --until)
+            --attribute | --by | --cache-directory | --directory | --endpoint | --fail-above | --known | --map | --only | --output | --port | --since | --state | --until)
                 [[ ${COMP_WORDS[index + 1]} != = ]] || ((index += 1))
                 ((index += 1))
                 ;;
@@ -52,7 +52,7 @@ _postfix_rest_inetd() {
         --only) _postfix_rest_inetd_words 'config files sockets postfix probe' ;;
         --by) _postfix_rest_inetd_words 'sender login client' ;;
         --since | --until) _postfix_rest_inetd_words 'today yesterday' ;;
-        --attribute | --map | --port) ;;
+        --attribute | --fail-above | --map | --port) ;;
         *)
             if [[ -z $command ]]; then
                 _postfix_rest_inetd_words "--help --version ${!options[*]}"

@@ -97,6 +97,7 @@ $command -n "$stats" -l since -x -a 'today yesterday' -d 'count from this time o
 $command -n "$stats" -l until -x -a 'today yesterday' -d 'count up to this time'
 $command -n "$stats" -l endpoint -x -a '(__postfix_rest_inetd_endpoints)' -d 'count only this endpoint'
 $command -n "$stats" -l by -x -a 'sender login client' -d 'show what was refused and deferred'
+$command -n "$stats" -l fail-above -x -d 'exit with 3 if more failed, such as 1%'
 $command -n "$stats" -l follow -d 'keep updating until interrupted'
 $command -n "$stats" -l json -d 'print JSON'
 $command -n "$stats" -l prometheus -d 'print the format of Prometheus'

@@ -2,11 +2,13 @@
 """`postfix-rest-inetd stats`: requests, failures and latencies, from the journal.
 
 The exit status is 0, also if there were no requests, or if --follow was interrupted, which is how
-it ends. The others are those that all commands share (cli.py).
+it ends. With --fail-above it is EXIT_ABOVE if too many have failed, which no other cause has. The
+others are those that all commands share (cli.py).
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import functools
 import os
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.command_error import EXIT_FAILED, EXIT_INTERRUPTED, UsageError
 from postfix_rest_inetd.admin.host import atomic_file
-from postfix_rest_inetd.admin.statistics import groups, selection, state, times
+from postfix_rest_inetd.admin.statistics import groups, selection, state, threshold, times
 from postfix_rest_inetd.admin.statistics.counters import Counters
 from postfix_rest_inetd.admin.statistics.following import follow
 from postfix_rest_inetd.admin.statistics.journal import Journal
@@ -27,11 +29,13 @@ from postfix_rest_inetd.admin.ui import terminal
 from postfix_rest_inetd.admin.ui.wrap import WIDTH
 
 if TYPE_CHECKING:
-    import argparse
+    from fractions import Fraction
 
 EXIT_OK = 0
+EXIT_ABOVE = 3
 EXIT_STATUS = {
     EXIT_OK: "a report was made",
+    EXIT_ABOVE: "a report was made, and more has failed than --fail-above allows",
     EXIT_FAILED: "the journal or a file cannot be used",
     EXIT_INTERRUPTED: "interrupted, without --follow",
 }
@@ -69,7 +73,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=groups.GROUPS,
         help="show what policy endpoints refused and deferred, by sender, login or client",
     )
+    parser.add_argument(
+        "--fail-above",
+        metavar="PERCENT",
+        type=_percentage,
+        help="exit with 3 if more than this part of the requests failed, such as 1%%",
+    )
     parser.add_argument("--follow", action="store_true", help="keep updating until interrupted")
+    _add_forms(parser)
+
+
+def _add_forms(parser: argparse.ArgumentParser) -> None:
+    """Define the arguments about the form of the report, and its place."""
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument("--json", action="store_true", help="print JSON, with times in microseconds")
     kinds.add_argument(
@@ -93,8 +108,23 @@ def run(arguments: argparse.Namespace) -> int:
     """Read the journal and print the report; returns the exit status."""
     since, until = _range(arguments)
     with Journal(arguments.directory) as journal:
-        (_export if arguments.prometheus else _report)(journal, arguments, since, until)
+        if arguments.prometheus:
+            _export(journal, arguments, since, until)
+            return EXIT_OK
+        totals = _report(journal, arguments, since, until)
+    if arguments.fail_above is not None and (
+        text := threshold.exceeded(totals, arguments.fail_above)
+    ):
+        terminal.complain(text)
+        return EXIT_ABOVE
     return EXIT_OK
+
+
+def _percentage(text: str) -> Fraction:
+    try:
+        return threshold.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _range(arguments: argparse.Namespace) -> tuple[float | None, float | None]:
@@ -111,6 +141,8 @@ def _range(arguments: argparse.Namespace) -> tuple[float | None, float | None]:
         raise UsageError("--state cannot be combined with --until or --endpoint")
     if arguments.by and arguments.prometheus:
         raise UsageError("--by cannot be combined with --prometheus, because it names people")
+    if arguments.fail_above is not None and (arguments.follow or arguments.prometheus):
+        raise UsageError("--fail-above cannot be combined with --follow or --prometheus")
     if arguments.follow and (arguments.until or arguments.prometheus or arguments.output):
         raise UsageError("--follow cannot be combined with --until, --prometheus or --output")
     if arguments.since is None and not arguments.prometheus:
@@ -158,7 +190,8 @@ def _export(
 
 def _report(
     journal: Journal, arguments: argparse.Namespace, since: float | None, until: float | None
-) -> None:
+) -> Totals:
+    """Print the report of what it returns."""
     from postfix_rest_inetd.admin.statistics import json_report
     from postfix_rest_inetd.admin.statistics import screen as report_screen
 
@@ -171,7 +204,7 @@ def _report(
         shown = _followed_json if arguments.json else _followed
         with contextlib.suppress(KeyboardInterrupt):  # the usual end
             follow(journal, arguments.endpoint, totals, functools.partial(shown, totals, since))
-        return
+        return totals
     if arguments.json:
         text = json_report.report(totals, since, until)
     else:
@@ -180,6 +213,7 @@ def _report(
     _write(arguments.output, text, atomic_file.PRIVATE_MODE)
     if not totals.requests and not totals.others:
         _hint(arguments)
+    return totals
 
 
 def _followed_json(totals: Totals, since: float | None, _size: os.terminal_size | None) -> str:

@@ -200,6 +200,19 @@ def test_several_targets(stats, backend, journald, launch, tmp_path):
     assert f'target="{origin}",result="answered"}} 3\n' in output
 
 
+def test_alarm(stats, ask):
+    """Too many failures have an exit status and one line, and the report is there as well."""
+    ask(TCP, "alarm", FOUND, FOUND, FOUND, BROKEN)
+    document = stats("--json", "--endpoint=alarm").output
+    told = "postfix-rest-inetd: 1 of 4 requests failed (25.0 %), more than 24.9 %\n"
+    found = stats("--json", "--endpoint=alarm", "--fail-above=24.9%")
+    assert (found.status, found.errors) == (3, told)
+    assert json.loads(found.output)["outcomes"] == json.loads(document)["outcomes"]
+    allowed = stats("--endpoint=alarm", "--fail-above", "25%")
+    assert (allowed.status, allowed.errors) == (0, "")
+    assert "1 failed (25.0 %)" in allowed.output
+
+
 def test_without_log_keys(stats, ask):
     """Where keys are not logged there are none to be counted."""
     ask(TCP, "private", FOUND, log_keys=False)
@@ -411,6 +424,9 @@ def test_an_unusable_state(without_journal, tmp_path, content):
         (["--follow", "--until=now"], "--follow cannot be combined with"),
         (["--by=login", "--prometheus"], "--by cannot be combined with"),
         (["--by=key"], "invalid choice"),
+        (["--fail-above=1"], "'1' is not a percentage such as 1%"),
+        (["--fail-above=1%", "--prometheus"], "--fail-above cannot be combined with"),
+        (["--fail-above=1%", "--follow"], "--fail-above cannot be combined with"),
         (["--json", "--prometheus"], "not allowed with"),
     ],
 )
