@@ -14,7 +14,7 @@ _postfix_rest_inetd() {
         [migrate]=''
         [query]='--map --attribute --direct --fresh --cache-directory -v --verbose --config'
         [status]='--config --cache-directory --directory --watch --json'
-        [stats]='--since --until --endpoint --by --fail-above --follow --json --prometheus --state --known --output --directory'
+        [stats]='--since --until --endpoint --by --compare --fail-above --follow --json --prometheus --state --known --output --directory'
     )
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     # bash splits --option=VALUE into three words: the second is "=".
@@ -50,7 +50,7 @@ _postfix_rest_inetd() {
         --cache-directory | --directory) _postfix_rest_inetd_files -d ;;
         --endpoint) _postfix_rest_inetd_endpoints ;;
         --only) _postfix_rest_inetd_words 'config files sockets postfix probe' ;;
-        --by) _postfix_rest_inetd_words 'sender login client' ;;
+        --by) _postfix_rest_inetd_words 'sender login client endpoint' ;;
         --since | --until) _postfix_rest_inetd_words 'today yesterday' ;;
         --attribute | --fail-above | --map | --port) ;;
         *)

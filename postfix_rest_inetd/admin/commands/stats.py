@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from postfix_rest_inetd.admin.command_error import EXIT_FAILED, EXIT_INTERRUPTED, UsageError
 from postfix_rest_inetd.admin.host import atomic_file
 from postfix_rest_inetd.admin.statistics import groups, selection, state, threshold, times
+from postfix_rest_inetd.admin.statistics.comparison import Before
 from postfix_rest_inetd.admin.statistics.counters import Counters
 from postfix_rest_inetd.admin.statistics.following import follow
 from postfix_rest_inetd.admin.statistics.journal import Journal
@@ -71,7 +72,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--by",
         choices=groups.GROUPS,
-        help="show what policy endpoints refused and deferred, by sender, login or client",
+        help="show what was refused, deferred and failed, by sender, login, client or endpoint",
+    )
+    parser.add_argument(
+        "--compare", action="store_true", help="compare with the period of the same length before"
     )
     parser.add_argument(
         "--fail-above",
@@ -133,18 +137,7 @@ def _range(arguments: argparse.Namespace) -> tuple[float | None, float | None]:
     Raises:
         UsageError: options contradict one another, or a time cannot be read.
     """
-    if arguments.state and not arguments.prometheus:
-        raise UsageError("--state requires --prometheus")
-    if arguments.known and not arguments.prometheus:
-        raise UsageError("--known requires --prometheus")
-    if arguments.state and (arguments.until or arguments.endpoint):
-        raise UsageError("--state cannot be combined with --until or --endpoint")
-    if arguments.by and arguments.prometheus:
-        raise UsageError("--by cannot be combined with --prometheus, because it names people")
-    if arguments.fail_above is not None and (arguments.follow or arguments.prometheus):
-        raise UsageError("--fail-above cannot be combined with --follow or --prometheus")
-    if arguments.follow and (arguments.until or arguments.prometheus or arguments.output):
-        raise UsageError("--follow cannot be combined with --until, --prometheus or --output")
+    _refuse_combinations(arguments)
     if arguments.since is None and not arguments.prometheus:
         arguments.since = DEFAULT_SINCE
     now = time.time()
@@ -158,6 +151,23 @@ def _range(arguments: argparse.Namespace) -> tuple[float | None, float | None]:
     if since is not None and until is not None and since > until:
         raise UsageError("--since is later than --until")
     return since, until
+
+
+def _refuse_combinations(arguments: argparse.Namespace) -> None:
+    if arguments.state and not arguments.prometheus:
+        raise UsageError("--state requires --prometheus")
+    if arguments.known and not arguments.prometheus:
+        raise UsageError("--known requires --prometheus")
+    if arguments.state and (arguments.until or arguments.endpoint):
+        raise UsageError("--state cannot be combined with --until or --endpoint")
+    if arguments.by and arguments.prometheus:
+        raise UsageError("--by cannot be combined with --prometheus, because it names people")
+    if arguments.compare and (arguments.by or arguments.follow or arguments.prometheus):
+        raise UsageError("--compare cannot be combined with --by, --follow or --prometheus")
+    if arguments.fail_above is not None and (arguments.follow or arguments.prometheus):
+        raise UsageError("--fail-above cannot be combined with --follow or --prometheus")
+    if arguments.follow and (arguments.until or arguments.prometheus or arguments.output):
+        raise UsageError("--follow cannot be combined with --until, --prometheus or --output")
 
 
 def _export(
@@ -196,24 +206,45 @@ def _report(
     from postfix_rest_inetd.admin.statistics import screen as report_screen
 
     totals = Totals(arguments.by)
-    if since is not None:
-        journal.seek_time(since)
-    for entry in selection.entries(journal, arguments.endpoint, since, until):
-        totals.add(entry)
+    before = _count(journal, arguments, totals, since, until)
     if arguments.follow:
         shown = _followed_json if arguments.json else _followed
         with contextlib.suppress(KeyboardInterrupt):  # the usual end
             follow(journal, arguments.endpoint, totals, functools.partial(shown, totals, since))
         return totals
+    width = WIDTH if arguments.output else screen_width()
     if arguments.json:
-        text = json_report.report(totals, since, until)
-    else:
-        width = WIDTH if arguments.output else screen_width()
+        text = json_report.report(totals, since, until, before)
+    elif before is None:
         text = report_screen.report(totals, since, until, width)
+    else:
+        text = report_screen.compared(totals, since, until, before, width)
     _write(arguments.output, text, atomic_file.PRIVATE_MODE)
     if not totals.requests and not totals.others:
         _hint(arguments)
     return totals
+
+
+def _count(
+    journal: Journal,
+    arguments: argparse.Namespace,
+    totals: Totals,
+    since: float | None,
+    until: float | None,
+) -> Before | None:
+    """Add the entries of the period to TOTALS; with --compare, also count the period before."""
+    begin, before = since, None
+    if arguments.compare and since is not None:
+        begin = max(0.0, 2 * since - (time.time() if until is None else until))
+        before = Before(Totals(), begin, journal.first_time())
+    if begin is not None:
+        journal.seek_time(begin)
+    for entry in selection.entries(journal, arguments.endpoint, begin, until):
+        if before is not None and since is not None and entry.when_usec < int(since * 1_000_000):
+            before.totals.add(entry)
+        else:
+            totals.add(entry)
+    return before
 
 
 def _followed_json(totals: Totals, since: float | None, _size: os.terminal_size | None) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Requests of policy endpoints by sender, client or login, and how many were refused or deferred.
+"""Requests by endpoint, or by what policy requests have: how many were refused or deferred.
 
 Memory is bounded: there is one counter of the most frequent (heavy.py) for all requests, and one
 each for refused, deferred and failed ones. So a sender that is often refused is not lost among many
@@ -18,14 +18,16 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.admin.statistics.journal_entry import JournalEntry
 
 MAX_GROUPS = 2000
-GROUPS = ("sender", "login", "client")
+ENDPOINT = "endpoint"
+GROUPS = ("sender", "login", "client", ENDPOINT)
 
 
 class Group(NamedTuple):
-    """The requests of one sender, client or login to one endpoint."""
+    """The requests of one sender, client or login to one endpoint, or of an endpoint."""
 
     endpoint: str
     text: str
+    """The sender, client or login; of a group for an endpoint, its name again."""
     requests: int
     refused: int
     """Requests for which the backend's action was REJECT or 5xx."""
@@ -36,7 +38,7 @@ class Group(NamedTuple):
 
 
 class Groups:
-    """Counts requests by their sender, login or client.
+    """Counts requests by their sender, login, client or endpoint.
 
     Attributes:
         kind: one of GROUPS.
@@ -62,6 +64,8 @@ class Groups:
     def add(self, entry: JournalEntry) -> None:
         """Count a request."""
         text = dict(entry.subjects).get(self.kind)
+        if self.kind == ENDPOINT:
+            text = entry.endpoint
         if text is None:
             self.without += bool(entry.mode) and not is_lookup(entry.mode)
             return

@@ -69,6 +69,15 @@ class Journal:
         """Leave out successes, by the priorities of the entries (log_entry.py)."""
         self._reader.log_level(WARNING)
 
+    def first_time(self) -> float:
+        """When the first of all entries was written (seconds since 1970); 0 without one.
+
+        The place in the journal is then behind it.
+        """
+        self._reader.seek_head()
+        found = self._reader._next()  # noqa: SLF001
+        return self._reader._get_realtime() / 1_000_000 if found else 0.0  # noqa: SLF001
+
     def seek_time(self, when: float) -> None:
         """Go to the first entry at or after a time (seconds since 1970)."""
         self._reader.seek_realtime(int(when * 1_000_000))

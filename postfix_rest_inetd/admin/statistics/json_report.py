@@ -18,6 +18,7 @@ from postfix_rest_inetd.log_entry import STALE, STORED
 if TYPE_CHECKING:
     from typing import Any
 
+    from postfix_rest_inetd.admin.statistics.comparison import Before
     from postfix_rest_inetd.admin.statistics.groups import Groups
     from postfix_rest_inetd.admin.statistics.heavy import Heavy
     from postfix_rest_inetd.admin.statistics.histogram import Histogram
@@ -29,9 +30,15 @@ TOP = 100
 _COUNTS = ("requests", "failures", "stale")  # of a slot of the timeline
 
 
-def report(totals: Totals, since: float | None, until: float | None) -> str:
-    """The document, as one line."""
-    return json.dumps(document(totals, since, until), ensure_ascii=False) + "\n"
+def report(
+    totals: Totals, since: float | None, until: float | None, before: Before | None = None
+) -> str:
+    """The document, as one line; `before` has that of the period before, and its first entry."""
+    whole = document(totals, since, until)
+    if before is not None:
+        whole["before"] = document(before.totals, before.begin, since)
+        whole["before"]["journal_begin"] = before.first or None
+    return json.dumps(whole, ensure_ascii=False) + "\n"
 
 
 def document(totals: Totals, since: float | None, until: float | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from postfix_rest_inetd.admin.statistics.groups import ENDPOINT
 from postfix_rest_inetd.admin.statistics.layout import NAME_WIDTH, cut, name_width, notes
 from postfix_rest_inetd.admin.statistics.tables import COLUMN, columns
 from postfix_rest_inetd.admin.ui.terminal import BAD, DOUBTFUL, LABEL, TITLE, painted
@@ -51,8 +52,12 @@ def busiest(totals: Totals, width: int, kind: str) -> Iterator[str]:
 
 
 def groups(groups: Groups, width: int) -> Iterator[str]:
-    """A table of the senders, logins or clients that were limited most."""
-    rows = [(f"{group.endpoint}: {group.text}", group) for group in groups.top(TOP_GROUPS)]
+    """A table of the senders, logins, clients or endpoints that were limited most."""
+    is_of_endpoint = groups.kind == ENDPOINT
+    rows = [
+        (group.endpoint if is_of_endpoint else f"{group.endpoint}: {group.text}", group)
+        for group in groups.top(TOP_GROUPS)
+    ]
     first = name_width([name for name, _ in rows], width - 4 * COLUMN)
     names = columns("requests", "refused", "deferred", "failed")
     yield painted(f"{groups.kind + 's':{first}}{names}", LABEL)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from postfix_rest_inetd.admin.statistics import charts, rankings, tables
+from postfix_rest_inetd.admin.statistics import charts, comparison, rankings, tables
 from postfix_rest_inetd.admin.statistics.layout import moment
 from postfix_rest_inetd.admin.statistics.totals import KINDS
 from postfix_rest_inetd.admin.ui.draw import length, share
@@ -20,6 +20,7 @@ from postfix_rest_inetd.model import BROKEN_REQUEST, INTERNAL_ERROR, UNUSABLE_CO
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from postfix_rest_inetd.admin.statistics.comparison import Before
     from postfix_rest_inetd.admin.statistics.sources import Sources
     from postfix_rest_inetd.admin.statistics.totals import Totals
 
@@ -40,6 +41,15 @@ class Section(NamedTuple):
 def report(totals: Totals, since: float | None, until: float | None, width: int = WIDTH) -> str:
     """The whole report."""
     return text_of(sections(totals, since, until, width))
+
+
+def compared(
+    totals: Totals, since: float | None, until: float | None, before: Before, width: int = WIDTH
+) -> str:
+    """The comparison with the period before, and no other section."""
+    summary, *_ = sections(totals, since, until, width)
+    lines = list(comparison.section(totals, before, width))
+    return text_of([summary, Section("comparison", lines)])
 
 
 def text_of(found: Iterable[Section]) -> str:

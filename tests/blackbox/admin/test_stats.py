@@ -259,6 +259,29 @@ def test_times(stats, ask):
     assert requests("--since=-2d", "--until=-1d") == 0
 
 
+def test_compare(stats, ask):
+    """The period before is as long as the one that is asked for, and ends where that begins."""
+    begin = time.time()
+    ask(TCP, "changing", FOUND, BROKEN)
+    between = time.time()
+    ask(TCP, "changing", FOUND, FOUND, FOUND, FOUND)
+    end = max(time.time(), 2 * between - begin + 1)
+    period = (f"--since=@{between:.6f}", f"--until=@{end:.6f}", "--endpoint=changing", "--compare")
+    done = stats(*period)
+    assert (done.status, done.errors) == (0, "")
+    now, before, difference = done.output.splitlines()[5:8]
+    assert now.split()[:4] == ["changing", "4", "0.0", "%"]
+    assert before.split()[:4] == ["before", "2", "50.0", "%"]
+    assert difference.split()[:4] == ["difference", "+100.0", "%", "-50.0"]
+    document = json.loads(stats("--json", *period).output)
+    assert (document["requests"], document["before"]["requests"]) == (4, 2)
+    assert document["before"]["until"] == document["since"]
+    assert document["before"]["since"] == pytest.approx(2 * between - end, abs=0.01)
+    whole = json.loads(stats("--json", *period[:3]).output)
+    assert whole["requests"] == 4
+    assert "before" not in whole
+
+
 def test_follow(command, ask, journald):
     """--follow tells what there is, and again when there is more."""
     ask(TCP, "followed", FOUND)
@@ -423,6 +446,8 @@ def test_an_unusable_state(without_journal, tmp_path, content):
         (["--prometheus", "--state=x", "--endpoint=a"], "--state cannot be combined with"),
         (["--follow", "--until=now"], "--follow cannot be combined with"),
         (["--by=login", "--prometheus"], "--by cannot be combined with"),
+        (["--compare", "--by=login"], "--compare cannot be combined with"),
+        (["--compare", "--follow"], "--compare cannot be combined with"),
         (["--by=key"], "invalid choice"),
         (["--fail-above=1"], "'1' is not a percentage such as 1%"),
         (["--fail-above=1%", "--prometheus"], "--fail-above cannot be combined with"),
