@@ -309,6 +309,59 @@ def test_token_files(machine: Machine) -> None:
     assert len(errors) == 3
 
 
+HOME = "/home/operator"
+HIDDEN = "is below /home, which the sandbox hides from handlers"
+PLACES = {
+    "a link to a home": (
+        "",
+        "/etc/postfix-rest-inetd/linked",
+        f"leads to {HOME}/token, which {HIDDEN}",
+    ),
+    "a file that is bound": (f"BindReadOnlyPaths={HOME}/token", f"{HOME}/token", ""),
+    "a link to what is bound": (f"BindPaths=-{HOME}", "/etc/postfix-rest-inetd/linked", ""),
+    "a credential": (f"LoadCredential=secret:{HOME}/token", "secret", ""),
+    "a path that must be there": (
+        f"ReadWritePaths={HOME}",
+        "",
+        f"{HIDDEN}, so systemd cannot make",
+    ),
+    "a read-only one": (f"ReadOnlyPaths={HOME}", "", f"{HIDDEN}, so systemd cannot make"),
+    "a read-only one that is not there": ("ReadOnlyPaths=/nowhere", "", ""),
+    "a path that may be missing": (f"ReadWritePaths=-{HOME}", "", ""),
+    "a path that is not there": (
+        "ReadWritePaths=/nowhere",
+        "",
+        "does not exist, so systemd cannot",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_what_the_sandbox_hides(machine: Machine, name: str) -> None:
+    """What check says of a path fits to what handlers do with it."""
+    directive, token, said = PLACES[name]
+    container, linked = machine.container, "/etc/postfix-rest-inetd/linked"
+    container.write(f"{HOME}/token", "secret-token\n", mode=0o640, owner=f"root:{USER}")
+    container.run("ln", "-sfn", f"{HOME}/token", linked)
+    entries = machine.endpoints(domains={"auth-token-file": token} if token else {})
+    if token:
+        del entries[0]["auth-token"]
+    write_config(container, {"endpoints": entries})
+    drop_in(container, "postfix-rest-tcp@.service", f"[Service]\n{directive}\n")
+    machine.backend.set_routes({"/lookup": lookup({"x": ["y"]}), "/policy": answer("DUNNO")})
+    found = [each.what for each in machine.troubles() if each.severity == "error"]
+    try:
+        reply = ask(container, 9001, b"get x\n")
+    except ConnectionResetError:
+        reply = b""
+    container.run("rm", "-r", HOME, linked)
+    machine.forget_failures()
+    assert ([said in what for what in found], reply == b"200 y\n") == (
+        [True] * bool(said),
+        not said,
+    )
+
+
 CACHE_CASES = {
     "no directory": ("Environment=CACHE_DIRECTORY=", ["domains"], "cache has no effect"),
     "of systemd": (
@@ -317,6 +370,7 @@ CACHE_CASES = {
         "",
     ),
     "of tmpfiles": ("", [CACHE], "does not exist"),
+    "in a home": (f"Environment=CACHE_DIRECTORY={HOME}", [HOME], f"{HIDDEN}, so no answers"),
 }
 
 

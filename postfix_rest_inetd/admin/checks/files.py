@@ -2,8 +2,8 @@
 """config.json and the files that it names: can the handlers read them, and can other users?
 
 `usable` reads them as the handler does. `installed` is for the configuration that systemd's
-handlers use: their user must be able to read everything, their sandbox must not hide it, and
-other users must not read a secret or change anything.
+handlers use: their user must be able to read everything, systemd must be able to make their
+sandbox, which must not hide anything, and other users must not read a secret or change anything.
 """
 
 from __future__ import annotations
@@ -68,12 +68,26 @@ def installed(path: str, loaded: Config | None, settings: HandlerSettings) -> It
     endpoints = loaded.endpoints if loaded is not None else []
     has_secret = loaded is None or any(_has_secret(endpoint) for endpoint in endpoints)
     files = [_File(path, path, has_secret), *_named(endpoints)]
+    yield from _missing(settings)
     if access.may(settings.user, "r", "/") is None:
         yield _unseen(settings.user, path)
         return
     for file in dict.fromkeys(files):
         if os.path.exists(file.path):
             yield from _of_file(file, settings)
+
+
+def _missing(settings: HandlerSettings) -> Iterator[Finding]:
+    """Paths that the sandbox is to have and does not."""
+    for path in settings.required:
+        hidden = settings.hides(path)
+        if hidden is None and os.path.lexists(path):
+            continue
+        why = "does not exist" if hidden is None else hidden.said_of(path)
+        what = f"{why}, so systemd cannot make the sandbox and starts no handler"
+        advice = f"Write -{path} in the drop-in that names it"
+        advice += "." if hidden is None else f", or also BindPaths={path} if handlers need it."
+        yield Finding(ERROR, path, what, advice)
 
 
 def _unseen(user: str, path: str) -> Finding:
@@ -113,10 +127,10 @@ def _of_file(file: _File, settings: HandlerSettings) -> Iterator[Finding]:
     name = "" if file.where == path else f"{path} "
     quoted = shlex.quote(path)
     right = commands(f"chown root:{user} {quoted}", f"chmod 0640 {quoted}")
-    hidden = next((top for top in settings.hidden if path.startswith(f"{top}/")), None)
+    hidden = None if settings.reads_as_root(path) else settings.hides(path)
     if hidden is not None:
-        what = f"{name}is below {hidden}, which the sandbox hides from handlers"
-        yield Finding(ERROR, file.where, what, "Keep it in /etc/postfix-rest-inetd.")
+        what, advice = f"{name}{hidden.said_of(path)}", "Keep it in /etc/postfix-rest-inetd."
+        yield Finding(ERROR, file.where, what, advice)
         return
     if not settings.reads_as_root(path) and not access.may(user, "r", path):
         blocked = access.obstacle(user, path)

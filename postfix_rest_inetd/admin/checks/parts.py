@@ -130,6 +130,10 @@ def _stored_answers(path: str, endpoints: list[Endpoint], directory: str) -> Ite
         return
     directory = own if is_standard else directory
     is_made = settings.is_cache_made and directory == own
+    hidden = settings.hides(directory)
+    if hidden is not None:
+        yield from stored_answers.hidden(endpoints, directory, hidden)
+        return
     yield from stored_answers.usable(endpoints, directory, settings.user, is_made=is_made)
 
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Stored answers: whether handlers can store any, and what the values of `cache` come to.
 
-`usable` looks at the cache directory of the handlers, and at what is directly in it. Handlers that
-cannot use it ask the backend every time. So none of its findings stops mail, but in an outage mail
-waits that a stored answer would have let through. `terms` and `permitted` are about an answer that
-a backend has just given.
+`usable` looks at the cache directory of the handlers, and at what is directly in it. `hidden` is
+for one that they do not see. Handlers that cannot use it ask the backend every time. So none of
+these findings stops mail, but in an outage mail waits that a stored answer would have let through.
+`terms` and `permitted` are about an answer that a backend has just given.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from postfix_rest_inetd.units.advice import command, listed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from postfix_rest_inetd.admin.host.hidden_paths import Hidden
     from postfix_rest_inetd.answering import Answer
     from postfix_rest_inetd.config.endpoint import Endpoint
 
@@ -68,6 +69,13 @@ def _permits(endpoint: Endpoint) -> bool:
     )
 
 
+def hidden(endpoints: list[Endpoint], directory: str, what: Hidden) -> Iterator[Finding]:
+    """For handlers whose sandbox has something else in the place of their cache directory."""
+    if _are_stored(endpoints):
+        text = f"{what.said_of(directory)}, so no answers are stored"
+        yield Finding(WARNING, directory, text, "Keep it in /var/cache, or on a disk of its own.")
+
+
 def usable(
     endpoints: list[Endpoint], directory: str, user: str | None, *, is_made: bool
 ) -> Iterator[Finding]:
@@ -79,7 +87,7 @@ def usable(
         user: the user of the handlers; None if that is not known.
         is_made: does systemd make it when a handler starts?
     """
-    if not any(endpoint.is_lookup and endpoint.cache is not None for endpoint in endpoints):
+    if not _are_stored(endpoints):
         return
     if user is not None and not access.exists(user):
         return  # checks.files says so, and the steps that make the user make the directory
@@ -101,6 +109,11 @@ def usable(
         return
     full = list(_space(directory))
     yield from full or _rights(directory, user)
+
+
+def _are_stored(endpoints: list[Endpoint]) -> bool:
+    """Are there answers that handlers would store?"""
+    return any(endpoint.is_lookup and endpoint.cache is not None for endpoint in endpoints)
 
 
 def _making(directory: str, user: str | None) -> str:

@@ -16,6 +16,7 @@ import stat
 import subprocess
 from typing import NamedTuple
 
+from postfix_rest_inetd.admin.host import hidden_paths
 from postfix_rest_inetd.model import MODES
 from postfix_rest_inetd.units.names import unit_of
 
@@ -46,6 +47,13 @@ _PROPERTIES = (
     "DropInPaths FragmentPath ActiveEnterTimestampMonotonic"
 )
 _HOMES = ("/home", "/root", "/run/user")
+_SETTINGS = ("User", "ProtectHome", "PrivateTmp", "CacheDirectory", "Environment")
+_BINDS = ("BindPaths", "BindReadOnlyPaths")
+# In them, systemd ignores a path that is missing only after a `-`.
+_PATHS = ("ReadWritePaths", "InaccessiblePaths")
+# In this one, it ignores it in a directory that is read-only as well, but not in one that it hides.
+_READ_ONLY = "ReadOnlyPaths"
+_BELOW_HOMES = tuple(f"{home}/" for home in _HOMES)
 _TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - named, not used
 
 
@@ -92,6 +100,8 @@ class HandlerSettings(NamedTuple):
         credentials: the names of LoadCredential= and their files.
         cache_directory: what is passed to them as $CACHE_DIRECTORY; empty if nothing is.
         is_cache_made: does systemd make that directory when a handler starts?
+        bound: paths below `hidden` that it shows (BindPaths=, BindReadOnlyPaths=).
+        required: paths without which systemd does not start a handler (ReadWritePaths= and others).
     """
 
     user: str
@@ -99,6 +109,12 @@ class HandlerSettings(NamedTuple):
     credentials: dict[str, str]
     cache_directory: str = ""
     is_cache_made: bool = False
+    bound: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+
+    def hides(self, path: str) -> hidden_paths.Hidden | None:
+        """What of a path handlers do not see; None if they see it all."""
+        return hidden_paths.find(path, self.hidden, self.bound)
 
     def reads_as_root(self, path: str) -> bool:
         """Does systemd read a file on behalf of the handler?"""
@@ -164,12 +180,15 @@ def _has_drop_ins(name: str) -> bool:
 def handler_settings() -> HandlerSettings:
     """How handlers are started; the units must be installed."""
     unit = f"{KINDS[0]}@check.service"
-    names = "--property=User,ProtectHome,PrivateTmp,CacheDirectory,Environment"
-    text = _output("systemctl", "show", names, "--", unit)
+    names = (*_SETTINGS, *_BINDS, *_PATHS, _READ_ONLY)
+    text = _output("systemctl", "show", f"--property={','.join(names)}", "--", unit)
     values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     hidden: tuple[str, ...] = ()
+    bound = _bound(" ".join(values.get(name, "") for name in _BINDS))
     if values.get("ProtectHome") in ("yes", "tmpfs"):
         hidden += _HOMES
+    if values.get("ProtectHome") == "yes":  # there, systemd drops what is below
+        bound = tuple(path for path in bound if not path.startswith(_BELOW_HOMES))
     if values.get("PrivateTmp") in ("yes", "disconnected"):
         hidden += _TEMPORARY
     credentials = {}
@@ -187,6 +206,8 @@ def handler_settings() -> HandlerSettings:
         credentials,
         made if passed is None else passed,
         made != "" and passed in (None, made),
+        bound,
+        _required(values, hidden),
     )
 
 
@@ -219,6 +240,22 @@ def programs() -> dict[str, str]:
             found[values["Id"].replace("@check.", "@.")] = path[1]
     # An instance of it cannot be asked about: systemd would load the socket unit that it names.
     return {**found, _REVIVE: "/usr/bin/sh"}
+
+
+def _bound(entries: str) -> tuple[str, ...]:
+    """The places of BindPaths=, as `systemctl show` gives it: [-]SOURCE:PLACE[:OPTION]."""
+    return tuple(parts[1] for parts in (each.split(":") for each in entries.split()) if parts[1:])
+
+
+def _required(values: dict[str, str], hidden: tuple[str, ...]) -> tuple[str, ...]:
+    """The paths without which systemd does not start a handler."""
+    named = " ".join(values.get(name, "") for name in _PATHS).split()
+    named += [
+        path
+        for path in values.get(_READ_ONLY, "").split()
+        if hidden_paths.find(path, hidden, ()) is not None
+    ]
+    return tuple(path for path in dict.fromkeys(named) if path.startswith("/"))
 
 
 def _passed_directory(environment: str) -> str | None:
