@@ -93,6 +93,7 @@ def test_boot(probe: Probe) -> None:
         f"rm -rf {CACHE}; touch {CACHE}",
         f"rm -rf {CACHE}; ln -s /nonexistent/x {CACHE}",
         f"rm -rf {CACHE}; mkfifo {CACHE}",
+        f"mv {CACHE} /home/answers; ln -s /home/answers {CACHE}",
         f"chown -R root: {CACHE}",
         f"chown -R nobody: {CACHE}",
         f"chmod 000 {CACHE}",
@@ -107,6 +108,7 @@ def test_an_unusable_directory(probe: Probe, breaking: str) -> None:
     said = probe("put")
     assert said.startswith(f"not stored {CACHE}")
     assert probe("look").startswith("nothing")
+    probe.shell("rm -rf /home/answers")
 
 
 def test_a_link_to_another_disk(probe: Probe) -> None:
