@@ -41,7 +41,8 @@ def states(roots: Roots, built: Build, program: str) -> list[str]:
 def test_rights_of_the_administrator(roots: Roots, built: Build) -> None:
     """They survive an upgrade, a boot and a removal, which needs no systemd.
 
-    An installation obeys dpkg-statoverride(1), and leaves files that were there before.
+    An installation obeys dpkg-statoverride(1), and leaves files that were there before. What was
+    deleted meanwhile is as at the first installation, and a disk of its own does not fail a purge.
     """
     program = f"""
         dpkg --install *.deb; state
@@ -52,7 +53,16 @@ def test_rights_of_the_administrator(roots: Roots, built: Build) -> None:
         systemd-tmpfiles --create; state
         dpkg --remove postfix-rest-inetd
         dpkg --install *.deb; state
+        rm -r {DIRECTORY}
+        dpkg --force-confmiss --install *.deb; state
+        mkdir -p /var/lib/postfix-rest-inetd-metrics
+        mount -t tmpfs tmpfs {DIRECTORY}
+        mount -t tmpfs tmpfs /var/lib/postfix-rest-inetd-metrics
+        touch {DIRECTORY}/token
         dpkg --purge postfix-rest-inetd
+        [ ! -e {DIRECTORY}/token ]
+        umount {DIRECTORY} /var/lib/postfix-rest-inetd-metrics
+        rm -r {DIRECTORY}
 
         dpkg-statoverride --add root root 0700 {DIRECTORY}
         dpkg-statoverride --add root mail 0660 {CONFIG}
@@ -71,7 +81,7 @@ def test_rights_of_the_administrator(roots: Roots, built: Build) -> None:
     chosen = [f"710 root:{USER}", "600 root:root"]
     overridden = ["700 root:root", "660 root:mail"]
     before = [f"755 root:{USER}", "600 daemon:daemon"]
-    expected = [*installed, *chosen, *chosen, *overridden, *before]
+    expected = [*installed, *chosen, *chosen, *installed, *overridden, *before]
     assert states(roots, built, program) == expected
 
 
