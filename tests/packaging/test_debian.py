@@ -23,7 +23,7 @@ from harness.debian_build import Build, Roots, build, checkout_copy, lintian, ru
 from harness.programs import program
 
 # The first test to use a release waits for it to be prepared, which is bounded by itself.
-pytestmark = pytest.mark.timeout(1000, func_only=True)
+pytestmark = pytest.mark.timeout(2500, func_only=True)
 
 TESTBED = Path(__file__).parents[1] / "harness/autopkgtest_testbed.py"
 AUTOPKGTEST_SEC = 600

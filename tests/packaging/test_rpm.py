@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from functools import partial
@@ -17,9 +18,10 @@ from pathlib import Path
 import pytest
 from integration.product import CACHE, CONFIG, TCP, connect, read_line
 
+from harness import first_release
 from harness.container import Container
 from harness.container_backend import Backend
-from harness.debian_build import OLDER, Roots, checkout_copy, prepare, run
+from harness.debian_build import Roots, checkout_copy, prepare, run
 from harness.packaged import (
     KEY,
     OURS,
@@ -64,9 +66,11 @@ def built(roots: Roots, tree: Path) -> Rpms:
 
 
 @pytest.fixture(scope="session")
-def older(roots: Roots, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Rpms:
-    """Packages of the same tree with a lower version, with which modules cannot be mixed."""
-    copy = checkout_copy(checkout, tmp_path_factory.mktemp("older-rpm") / "copy", OLDER)
+def first(roots: Roots, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Rpms:
+    """Packages of the first release, with the macros of this checkout."""
+    copy = first_release.unpack(checkout, tmp_path_factory.mktemp("first-rpm") / "copy")
+    macros = "tests/packaging/rpm"
+    shutil.copytree(checkout / macros, copy / macros, dirs_exist_ok=True)
     return build_rpm(roots, copy, "--nocheck")
 
 
@@ -79,6 +83,7 @@ def query(roots: Roots, package: Path, *options: str) -> list[str]:
 # -- building
 
 
+@pytest.mark.timeout(2500, func_only=True)
 def test_reproducible(roots: Roots, checkout: Path, built: Rpms, tmp_path: Path) -> None:
     """Another user, umask, place, time zone and language make the same package; tests pass."""
     copy = checkout_copy(checkout, tmp_path / "elsewhere")
@@ -190,12 +195,12 @@ def test_on_rhel(roots: Roots, tree: Path) -> None:
 
 
 @pytest.fixture
-def machine(roots: Roots, tree: Path, built: Rpms, older: Rpms) -> Iterator[Container]:
+def machine(roots: Roots, tree: Path, built: Rpms, first: Rpms) -> Iterator[Container]:
     """A machine with Postfix and the dependencies; the packages are in /srv."""
     with Container(roots.machine) as booted:
         booted.copy_in(build_fedora_like(roots, tree), "/srv/fedora-like.rpm")
         booted.copy_in(built.binary, "/srv/new.rpm")
-        booted.copy_in(older.binary, "/srv/old.rpm")
+        booted.copy_in(first.binary, "/srv/old.rpm")
         rpm(booted, "--install", "/srv/fedora-like.rpm")
         yield booted
 
@@ -223,7 +228,7 @@ def test_life(machine: Container, backend: Backend) -> None:
     before, ports = files(machine), listening(machine)
     since = machine.journal.cursor()
     rpm(machine, "--install", "/srv/old.rpm")
-    assert version(machine) == OLDER
+    assert version(machine) == first_release.VERSION
     assert units(machine) == []
     assert listening(machine) == ports
     assert owners(machine, *OURS) == OWNERS
@@ -237,12 +242,13 @@ def test_life(machine: Container, backend: Backend) -> None:
     for package in ("new", "old"):
         upgrade = ("--upgrade", "--oldpackage", f"/srv/{package}.rpm")
         check_under_load(machine, partial(rpm, machine, *upgrade))
-        assert (version(machine) == OLDER) == (package == "old")
+        assert (version(machine) == first_release.VERSION) == (package == "old")
         assert machine.read(CONFIG) == config
         assert machine.read(STORED) == "an answer"
         assert owners(machine, *OURS) == OWNERS
         assert enabled(machine) == ["enabled"] * 4
 
+    rpm(machine, "--upgrade", "/srv/new.rpm")
     with connect(machine, PORTS[TCP]) as held:
         held.sendall(f"get {KEY}\n".encode())
         assert read_line(held).startswith(b"200 ")
