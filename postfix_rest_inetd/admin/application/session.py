@@ -2,12 +2,15 @@
 """Looks at the socket units, shows what there is to do, does it if that is wanted, and looks again.
 
 Nothing is remembered: a run that fails or is interrupted leaves steps, and the next run finds
-exactly these.
+exactly these. Between two steps, sockets may be closed; so the end of a terminal or of a pipe does
+not stop the steps.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -21,6 +24,8 @@ from postfix_rest_inetd.admin.host.listeners import Listeners
 from postfix_rest_inetd.config import loading
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from postfix_rest_inetd.admin.application.plan import Plan
     from postfix_rest_inetd.admin.checks.steps import Command
     from postfix_rest_inetd.config.endpoint import Endpoint
@@ -34,7 +39,7 @@ def require() -> None:
     """Can anything be applied here?
 
     Raises:
-        CommandError: not by this user, or not on this machine.
+        CommandError: not by this user, or not on this machine, or systemd does not answer.
     """
     if os.geteuid() != 0:
         raise CommandError("only root can start sockets; run this as root")
@@ -110,30 +115,38 @@ def _look() -> tuple[list[Endpoint], Plan]:
 
 def _agreed() -> bool:
     print(_QUESTION, end="", flush=True)
-    answer = sys.stdin.readline()
+    answer = sys.stdin.buffer.readline()
     if not answer:
         print()
-    return answer.strip().lower() in ("y", "yes")
+    return answer.strip().lower() in (b"y", b"yes")
 
 
 def _run(commands: list[Command]) -> bool:
-    """Run commands; after a failure, only those that do not depend on the failed one."""
+    """Run commands; after a failure, only those that do not depend on the failed one.
+
+    Raises:
+        OSError: the output could not be written; the commands were run nevertheless.
+    """
     left = list(commands)
     failed: list[Command] = []
+    told = _Told()
     try:
-        while left:
-            screen.begin(left[0])
-            failure = systemctl.run(left[0].argv)
-            screen.end(failure)
-            command = left.pop(0)
-            if failure is not None:
-                failed.append(command)
-                if not command.opens:
-                    break
+        with _without_hangups():
+            while left:
+                told.show(screen.begin, left[0])
+                failure = systemctl.run(left[0].argv)
+                told.show(screen.end, failure)
+                command = left.pop(0)
+                if failure is not None:
+                    failed.append(command)
+                    if not command.opens:
+                        break
     except KeyboardInterrupt:
         print()
         screen.show_commands("Interrupted. Not done", [*failed, *left])
         raise
+    if told.error is not None:
+        raise told.error
     if failed:
         _, now = _look()
         screen.show_obstacles([*now.obstacles, *now.reasons])
@@ -141,6 +154,35 @@ def _run(commands: list[Command]) -> bool:
             screen.show_commands("Not done", now.commands)
         print("\nWhen the cause is removed, run postfix-rest-inetd apply again.")
     return not failed
+
+
+class _Told:
+    """Output that nobody may read any more.
+
+    Attributes:
+        error: the first error of writing; nothing is shown after it.
+    """
+
+    def __init__(self) -> None:
+        self.error: OSError | None = None
+
+    def show(self, function: Callable[..., None], *arguments: object) -> None:
+        """Call a function that prints."""
+        if self.error is None:
+            try:
+                function(*arguments)
+            except OSError as error:
+                self.error = error
+
+
+@contextlib.contextmanager
+def _without_hangups() -> Iterator[None]:
+    """Let the end of the terminal (SIGHUP) stop neither this process nor what it runs."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def _is_complete(before: Plan) -> bool:
