@@ -7,6 +7,7 @@ nothing listens, and that no endpoint has, is reported as a wrong port.
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.config.endpoint import Endpoint
 
 START_MS = 1000  # that a handler may need before its request-timeout begins
+_TIMEOUT = "smtpd_policy_service_timeout"
+_URL = re.compile("https?:", re.IGNORECASE)
 _REFUSING = {"local": ("alias_maps", "local"), "virtual": ("virtual_mailbox_maps", "virtual")}
 
 
@@ -101,6 +104,9 @@ def _strays(
     ours: frozenset[str],
 ) -> Iterator[Finding]:
     """References that do not lead to an endpoint, although they seem to be meant for one."""
+    if not is_lookup(reference.mode) and _URL.match(reference.text):
+        yield _url(endpoints, reference, settings)
+        return
     for problem, meant in typos.readings(reference, settings):
         target = endpoint_of(meant, endpoints, settings)
         if target is not None:
@@ -171,6 +177,16 @@ def _of_reference(
     yield from _refusing(reference, settings)
 
 
+def _url(endpoints: list[Endpoint], reference: Reference, settings: Settings) -> Finding:
+    """A URL as a policy service; it may have a password, so it is not shown."""
+    what = "check_policy_service has a URL, but Postfix can only ask an endpoint"
+    own = [endpoint for endpoint in endpoints if not endpoint.is_lookup]
+    advice = "Make the URL the target of a policy endpoint, and use the address of that."
+    if len(own) == 1:
+        advice = _right(own[0], settings)
+    return Finding(ERROR, _where(reference, settings), what, advice)
+
+
 def _right(endpoint: Endpoint, settings: Settings) -> str:
     """The advice for a reference that asks an endpoint in the wrong way."""
     if obstacle := asking.obstacle(endpoint):
@@ -227,7 +243,8 @@ def _timeout(reference: Reference, endpoint: Endpoint, settings: Settings) -> It
         what = f"Postfix waits {timeout} s for {reference.text}, but the request-timeout of "
         what += f"{endpoint.name} is {endpoint.request_timeout} ms"
         enough = -(-(endpoint.request_timeout + START_MS) // 1000)
-        advice = f"Set smtpd_policy_service_timeout to {enough} s or more, because the start of a "
+        where = "timeout= in its braces" if reference.has_own_timeout else _TIMEOUT
+        advice = f"Set {where} to {enough} s or more, because the start of a "
         advice += "handler takes time as well; or lower request-timeout."
         yield Finding(WARNING, _where(reference, settings), what, advice)
 

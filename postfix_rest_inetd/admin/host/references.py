@@ -64,6 +64,7 @@ class Reference(NamedTuple):
         path: the unix socket, as written.
         map_name: of a socketmap; None if it is missing.
         timeout_sec: of a policy service.
+        has_own_timeout: is it an option in the braces of the policy service?
         default_action: of a policy service.
         parameters: where it appears: `virtual_alias_maps`, or `smtp/inet: smtpd_…` for an override;
             without those that only have the value of another by default.
@@ -77,6 +78,7 @@ class Reference(NamedTuple):
     path: str | None
     map_name: str | None
     timeout_sec: int = 100
+    has_own_timeout: bool = False
     default_action: str = ""
     parameters: tuple[str, ...] = ()
     askers: tuple[Service, ...] = ()
@@ -168,6 +170,7 @@ def policy(specification: str, settings: Settings, service: str) -> Reference:
     action = settings.value("smtpd_policy_service_default_action", service)
     return _reference(server, model.POLICY, transport, place)._replace(
         timeout_sec=postconf.seconds(options.get("timeout", ""), default),
+        has_own_timeout="timeout" in options,
         default_action=options.get("default_action", action),
     )
 

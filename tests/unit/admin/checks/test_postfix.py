@@ -289,6 +289,11 @@ BAD = {
             "smtpd_policy_service_timeout": "2s",
         },
     ),
+    "a URL as a policy service": (
+        "error",
+        "check_policy_service has a URL, but",
+        {"smtpd_data_restrictions": "check_policy_service http://user:word@backend/policy"},
+    ),
     "virtual(8)": (
         "error",
         "virtual(8) refuses",
@@ -309,6 +314,13 @@ def test_bad(served, severity, told, parameters):
     assert found.severity == severity
     assert told in found.what
     assert found.advice
+
+
+def test_advice_for_a_timeout(served):
+    """The one in braces overrides the parameter."""
+    asked = "check_policy_service {{ inet:127.0.0.1:{gate}, timeout=2s }}"
+    (found,) = troubles(served, None, smtpd_data_restrictions=asked)
+    assert found.advice.startswith("Set timeout= in its braces to ")
 
 
 def at_path(mode, path):
