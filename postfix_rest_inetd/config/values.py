@@ -89,6 +89,14 @@ def header_value(value: object) -> str:
     return result.strip(" ")
 
 
+def _name_only(text: str) -> str:
+    """The name of a header; what follows it may be a token (`Authorization: Bearer TOKEN`)."""
+    for at, character in enumerate(text, 1):
+        if character == ":" or character.isspace():
+            return f"{text[:at]}..." if text[at:].strip() else text
+    return text
+
+
 def headers(value: object, most: int) -> dict[str, str]:
     """An object of at most `most` header names and values."""
     if not isinstance(value, dict):
@@ -101,7 +109,7 @@ def headers(value: object, most: int) -> dict[str, str]:
         if not name or any(
             not (c.isascii() and c.isalnum()) and c not in _TOKEN_PUNCTUATION for c in name
         ):
-            raise ValueError(f"{name!r} is not a valid header name")
+            raise ValueError(f"{_name_only(name)!r} is not a valid header name")
         if name.lower() in RESERVED_HEADERS:
             raise ValueError(f"{name} cannot be set here: it belongs to the request itself")
         if name.lower() in folded:
