@@ -36,7 +36,7 @@ class Finding(NamedTuple):
     where: str
     what: str
     advice: str
-    excerpt: str
+    excerpt: str = ""
 
 
 class Machine(NamedTuple):
@@ -105,6 +105,7 @@ chown root:{USER} /etc/postfix-rest-inetd {CONFIG}
 chmod 0750 /etc/postfix-rest-inetd
 chmod 0755 {GENERATOR}
 rm -rf /etc/systemd/system-generators /run/systemd/system/postfix-rest-*
+rm -rf /run/systemd/system/sockets.target.wants
 rm -rf /etc/postfix-out /var/spool/postfix-out /var/lib/postfix-out
 if ! diff -r {KEPT}/system /etc/systemd/system ||
     [ "$(systemctl is-active {UNITS} | sort -u)" != active ] ||

@@ -216,6 +216,41 @@ def test_a_held_address(machine: Machine) -> None:
 
 
 @pytest.mark.one_release
+def test_a_unit_of_others_holds_the_address(machine: Machine) -> None:
+    """PID 1 listens there, but not for us: the open addresses of the mode stay open."""
+    machine.shell(
+        "systemd-run --quiet --unit=other --socket-property=ListenStream=127.0.0.1:9011"
+        " --socket-property=Accept=yes true"
+    )
+    machine.write(domains={"bind-port": 9011})
+    done = apply(machine, "-y")
+    machine.shell("systemctl stop other.socket")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "does not listen at 127.0.0.1:9011, which is held by other.socket" in done.stdout
+    assert done.stdout.endswith("Nothing was done.\n")
+    connect(machine.container, 9001).close()
+
+
+@pytest.mark.one_release
+def test_a_directory_in_place_of_a_socket(machine: Machine) -> None:
+    """A restart would fail, and close the other addresses of the mode."""
+    machine.write(local={"bind-path": "/run/systemd"})
+    before = started(machine, SOCKETMAP)
+    done = apply(machine, "-y")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f"{SOCKETMAP}: cannot listen at /run/systemd, which is a directory" in done.stdout
+    assert started(machine, SOCKETMAP) == before
+
+
+@pytest.mark.one_release
+def test_a_path_that_systemctl_escapes(machine: Machine) -> None:
+    """It is the same path: the socket is restarted once."""
+    machine.write(local={"bind-path": """/run/rest/q"u\\o'd \u00e9"""})
+    assert f"systemctl restart {SOCKETMAP}: done\n" in applied(machine)
+    assert "Nothing to do" in applied(machine)
+
+
+@pytest.mark.one_release
 def test_a_start_fails(machine: Machine) -> None:
     """Why, and what is left; the others are open. A second run does it."""
     drop_in(machine.container, "postfix-rest-tcp@.socket", "[Socket]\nExecStartPre=false\n")

@@ -10,10 +10,11 @@ import os
 from typing import NamedTuple
 
 import pytest
-from integration.good_machine import GENERATOR, Machine
+from integration.good_machine import GENERATOR, SPOOL, Machine
 from integration.product import (
     CONFIG,
     NOT_FOUND,
+    SOCKETMAP,
     TCP,
     USER,
     ask,
@@ -29,6 +30,7 @@ from integration.product import (
 pytestmark = pytest.mark.one_release
 
 TEMPLATE = "postfix-rest-tcp@.socket"
+HANDLERS = "postfix-rest-tcp@.service"
 NAMED = "postfix-rest-tcp@domains.socket"
 REFUSED = "postfix-rest-socketmap@local.socket"
 REPORT = "postfix-rest-inetd-config.service"
@@ -54,6 +56,16 @@ CASES = {
     "masked and stopped": Case(f"systemctl mask --now {TCP}", TCP),
     "masked until the next boot": Case(f"systemctl mask --runtime --now {TCP}", TCP),
     "the template is masked": Case(f"systemctl stop {TCP}; systemctl mask {TEMPLATE}", TCP),
+    "enabled until the next boot": Case(
+        f"systemctl disable {TCP}; systemctl enable --runtime {TCP}", TCP
+    ),
+    "handlers are masked": Case(f"systemctl mask {HANDLERS}", HANDLERS),
+    "the file of a unix socket is gone": Case(f"rm {SPOOL}/private/rest", SOCKETMAP),
+    "a drop-in that systemd has not read": Case(
+        f"mkdir /etc/systemd/system/{TEMPLATE}.d;"
+        f" printf '[Socket]\\nMaxConnections=1100\\n' >/etc/systemd/system/{TEMPLATE}.d/1.conf",
+        TCP,
+    ),
     "both are enabled": Case(f"systemctl enable {NAMED}", TCP),
     "both are enabled, and the other one runs": Case(f"systemctl enable --now {NAMED}", TCP),
     "a unix socket under @NAME": Case(f"systemctl enable --now {REFUSED} || :", REFUSED),

@@ -53,7 +53,7 @@ def between(path: str, before: bytes, after: bytes) -> Change | None:
 
 
 def _has_units() -> bool:
-    return systemd.is_running() and systemd.are_installed()
+    return not systemd.obstacle()
 
 
 def _config(content: bytes) -> Config | None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from postfix_rest_inetd.admin.checks.finding import ERROR, WARNING
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class _Held(NamedTuple):
-    """An address that another process than systemd holds."""
+    """An address that another process holds, or systemd for a unit that is not ours."""
 
     place: LocalAddress
     who: str
@@ -62,6 +63,16 @@ def stolen(unit: Unit, endpoints: list[Endpoint], listeners: Listeners) -> Itera
             yield blocking(ERROR, unit.name, what, *reopening(unit), advice=found.moving)
 
 
+def obstructed(unit: Unit, endpoints: list[Endpoint]) -> Iterator[Trouble]:
+    """Directories in place of unix sockets: systemd cannot make room for a socket there."""
+    for endpoint in endpoints:
+        path = endpoint.address.path
+        if path is not None and os.path.isdir(path):
+            what = f"cannot listen at {path}, which is a directory"
+            advice = f"Choose another bind-path for {endpoint.name}."
+            yield blocking(ERROR, unit.name, what, advice=advice)
+
+
 def replaced(unit: str, endpoint: Endpoint, listeners: Listeners) -> Trouble | None:
     """The process that listens in place of a socket unit, if there is one."""
     found = _held(endpoint, listeners)
@@ -76,8 +87,14 @@ def replaced(unit: str, endpoint: Endpoint, listeners: Listeners) -> Trouble | N
 def _held(endpoint: Endpoint, listeners: Listeners) -> _Held | None:
     place = listeners.in_the_way_of(endpoint.address)
     holder = None if place is None else listeners.holder(place)
-    if place is None or (holder is not None and holder.pid == 1):
+    if place is None:
         return None
+    if holder is not None and holder.pid == 1:
+        unit = systemd.foreign_sockets().get(str(place))
+        if unit is None:
+            return None
+        moving = f"Stop {unit}, or choose another address for {endpoint.name}."
+        return _Held(place, unit, True, moving)  # noqa: FBT003
     moving = f"Stop {holder.name if holder else 'it'}, or choose another address for "
     who = str(holder or "a process that only root can see")
     return _Held(place, who, holder is not None, f"{moving}{endpoint.name}.")

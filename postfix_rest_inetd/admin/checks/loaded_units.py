@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.checks import failed_units
-from postfix_rest_inetd.admin.checks.finding import WARNING, Finding
+from postfix_rest_inetd.admin.checks.finding import ERROR, WARNING, Finding
 from postfix_rest_inetd.admin.checks.finding import commands as indented
 from postfix_rest_inetd.admin.checks.steps import RELOAD, RELOAD_SCRIPT, START, STOP, Step, commands
 from postfix_rest_inetd.admin.checks.trouble import Trouble, reopening, solvable
@@ -43,6 +43,9 @@ def stale(
     elif silent and not found:
         what = f"does not listen yet at {', '.join(silent)}, which is new"
         yield solvable(WARNING, unit.name, what, *reopening(unit))
+    elif gone := _gone(endpoints):
+        what = f"listens, but nobody can connect, because the file {gone} was removed"
+        yield solvable(ERROR, unit.name, what, *reopening(unit))
     elif _is_outdated(unit):
         what = "has a file that was changed after the last daemon-reload"
         advice = "This restarts only the sockets for which that is necessary:"
@@ -79,6 +82,20 @@ def _is_extra(address: str, wanted: set[str]) -> bool:
     return address.startswith("0.0.0.0:") and f"[::]:{address[8:]}" in wanted - {address}
 
 
+def _gone(endpoints: list[Endpoint]) -> str:
+    """The path of a unix socket that is not there; empty if there is none, or nobody can tell."""
+    for endpoint in endpoints:
+        path = endpoint.address.path
+        if path is not None:
+            try:
+                os.lstat(path)
+            except FileNotFoundError:
+                return path
+            except OSError:
+                continue
+    return ""
+
+
 def _difference(missing: set[str], surplus: set[str]) -> str:
     parts = []
     if missing:
@@ -94,7 +111,9 @@ def _is_outdated(unit: Unit) -> bool:
         return False
     own = [file for file in unit.files if not file.startswith(systemd.GENERATED)]
     last_reload = _changed_at(f"{systemd.GENERATED}/{unit.name}.d")
-    return any(not os.path.exists(file) or _changed_at(file) > last_reload for file in own if file)
+    return bool(systemd.new_drop_ins(unit)) or any(
+        not os.path.exists(file) or _changed_at(file) > last_reload for file in own if file
+    )
 
 
 def _changed_at(path: str) -> float:

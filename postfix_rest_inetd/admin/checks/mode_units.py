@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.checks import failed_units, loaded_units
-from postfix_rest_inetd.admin.checks.finding import WARNING
+from postfix_rest_inetd.admin.checks.finding import ERROR, WARNING
 from postfix_rest_inetd.admin.checks.steps import (
     DISABLE,
     DISABLE_NOW,
@@ -48,12 +48,14 @@ class ModeUnits:
     ) -> None:
         """`units` are those of the mode, `instances` those of all modes."""
         self._units, self._instances, self._listeners = units, instances, listeners
-        self._every = f"{kind}@all.socket"
+        self._kind, self._every = kind, f"{kind}@all.socket"
         names = wanted(kind, units, instances)
         self._wanted = [unit for unit in units if unit.name in names]
 
     def troubles(self) -> Iterator[Trouble]:
         """What is wrong with them."""
+        yield from self._without_handlers()
+        yield from self._obstructed()
         yield from self._failed()
         yield from self._rivals()
         for unit in self._units:
@@ -62,6 +64,18 @@ class ModeUnits:
         yield from self._stale()
         yield from self._idle()
         yield from self._lost_at_boot()
+
+    def _without_handlers(self) -> Iterator[Trouble]:
+        """A template of handlers that is masked: systemd closes each connection."""
+        service = f"{self._kind}@.service"
+        steps = unmasking(service) if self._wanted else ()
+        if steps:
+            what = "is masked, so no handler can start, and connections are closed"
+            yield solvable(ERROR, service, what, *steps)
+
+    def _obstructed(self) -> Iterator[Trouble]:
+        for unit in self._wanted:
+            yield from failed_units.obstructed(unit, self._instances[unit.name])
 
     def _failed(self) -> Iterator[Trouble]:
         for unit in self._units:

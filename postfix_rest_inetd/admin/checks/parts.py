@@ -102,7 +102,7 @@ def _config(
 
 
 def _has_units() -> bool:
-    return systemd.is_running() and systemd.are_installed()
+    return not systemd.obstacle()
 
 
 def _files(path: str, loaded: loading.Config | None, cache_directory: str) -> Iterator[Finding]:
@@ -139,12 +139,12 @@ def _stored_answers(path: str, endpoints: list[Endpoint], directory: str) -> Ite
 
 def _sockets(loaded: loading.Config | None, listeners: Listeners) -> Iterator[Finding]:
     endpoints = None if loaded is None else loaded.endpoints
-    if _has_units():
+    obstacle = systemd.obstacle()
+    if not obstacle:
         yield from units.findings(endpoints, listeners)
         yield from _selinux(endpoints or [])
         return
-    missing = "the units are not installed" if systemd.is_running() else "systemd is not running"
-    yield Finding(NOTE, "sockets", f"{missing}, so socket units were not checked")
+    yield Finding(NOTE, "sockets", f"{obstacle}, so socket units were not checked")
     yield from units.without_units(endpoints or [], listeners)
 
 

@@ -16,6 +16,7 @@ import stat
 import subprocess
 from typing import NamedTuple
 
+from postfix_rest_inetd.admin.command_error import CommandError
 from postfix_rest_inetd.admin.host import hidden_paths
 from postfix_rest_inetd.model import MODES
 from postfix_rest_inetd.units.names import unit_of
@@ -41,6 +42,17 @@ _SERVICES = (
 )
 _EXEC_START = re.compile(r"\{ path=(.*?) ; argv\[\]=")
 _MONOTONIC = re.compile(r"\[\s*([0-9]+\.[0-9]+)\]")
+_ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
+_ESCAPED = {
+    b"a": b"\a",
+    b"b": b"\b",
+    b"f": b"\f",
+    b"n": b"\n",
+    b"r": b"\r",
+    b"t": b"\t",
+    b"v": b"\v",
+}
+_LISTED_SOCKET = re.compile(r"(\S.*?)\s+(\S+\.socket)\s")
 _WANTS = "/etc/systemd/system/*.wants/postfix-rest-*@?*.socket"
 _PROPERTIES = (
     "Id ActiveState UnitFileState Listen NeedDaemonReload NRefused MaxConnections "
@@ -82,8 +94,8 @@ class Unit(NamedTuple):
 
     @property
     def is_enabled(self) -> bool:
-        """Will it be started at the next boot?"""
-        return self.file_state in ("enabled", "enabled-runtime")
+        """Will it be started at the next boot? One that is enabled-runtime will not."""
+        return self.file_state == "enabled"
 
     @property
     def is_active(self) -> bool:
@@ -133,9 +145,23 @@ def version() -> str:
 
 
 def are_installed() -> bool:
-    """Are the units of postfix-rest-inetd there?"""
-    listed = _output("systemctl", "list-unit-files", "--no-legend", "--full", _SOCKETS).split()
+    """Are the units of postfix-rest-inetd there?
+
+    Raises:
+        CommandError: systemd does not answer.
+    """
+    listed = _answer("systemctl", "list-unit-files", "--no-legend", "--full", _SOCKETS).split()
     return all(f"{kind}@.socket" in listed for kind in KINDS)
+
+
+def obstacle() -> str:
+    """Why the socket units cannot be looked at; empty if they can."""
+    if not is_running():
+        return "systemd is not running"
+    try:
+        return "" if are_installed() else "the units are not installed"
+    except CommandError as error:
+        return str(error)
 
 
 def known_sockets() -> list[str]:
@@ -144,13 +170,17 @@ def known_sockets() -> list[str]:
 
 
 def units(names: list[str]) -> list[Unit]:
-    """The units of these names, which need not exist."""
+    """The units of these names, which need not exist.
+
+    Raises:
+        CommandError: systemd does not answer.
+    """
     loaded, enabled = _loaded_sockets(), _enabled_sockets()
     asked = [name for name in names if name in loaded or _has_drop_ins(name)]
     found = {}
     if asked:
         properties = f"--property={','.join(_PROPERTIES.split())}"
-        text = _output("systemctl", "show", properties, "--", *asked)
+        text = _answer("systemctl", "show", properties, "--", *asked)
         answers = [_unit(block) for block in text.strip().split("\n\n") if block]
         found = {unit.name: unit for unit in answers}
     silent = {
@@ -162,7 +192,7 @@ def units(names: list[str]) -> list[Unit]:
 
 
 def _loaded_sockets() -> set[str]:
-    listed = _output(
+    listed = _answer(
         "systemctl", "list-units", "--all", "--plain", "--no-legend", "--full", _SOCKETS
     )
     return {line.split()[0] for line in listed.splitlines() if line.strip()}
@@ -272,6 +302,33 @@ def _made_directory(names: str) -> str:
     return f"/var/cache/{name}" if name else ""
 
 
+def foreign_sockets() -> dict[str, str]:
+    """The socket units of others, by the addresses where systemd listens for them."""
+    listed = _output("systemctl", "list-sockets", "--no-legend", "--full")
+    found = {}
+    for line in listed.splitlines():
+        match = _LISTED_SOCKET.match(line)
+        if match and not match[2].startswith(tuple(f"{kind}@" for kind in KINDS)):
+            found[_unescaped(match[1])] = match[2]
+    return found
+
+
+def new_drop_ins(unit: Unit) -> list[str]:
+    """Drop-ins of the administrator's that systemd has not loaded for a unit.
+
+    systemd.unit(5): of those with the same name, only one is loaded.
+    """
+    names = (unit.name, f"{unit.kind}@.socket", "postfix-rest-@.socket", "socket")
+    loaded = {os.path.basename(path) for path in unit.files}
+    return [
+        path
+        for directory in _UNIT_PATH
+        for name in names
+        for path in glob.glob(f"{glob.escape(f'{directory}/{name}.d')}/*.conf")
+        if os.path.basename(path) not in loaded
+    ]
+
+
 def last_failure(unit: str) -> str:
     """The last line of the journal that says why a unit has failed, or nothing."""
     text = _output(
@@ -304,7 +361,7 @@ def is_refusing(unit: Unit) -> bool:
 
 def masked(unit: str) -> list[tuple[str, bool]]:
     """Which of a unit and its template are masked, and whether only until the next boot."""
-    names = dict.fromkeys((re.sub("@.*", "@.socket", unit), unit))
+    names = dict.fromkeys((re.sub("@.*\\.", "@.", unit), unit))
     return [
         (name, directory == "/run")
         for directory in ("/etc", "/run")
@@ -341,7 +398,7 @@ def _unit(block: str) -> Unit:
         key, _, value = line.partition("=")
         values[key] = value
         if key == "Listen":
-            listen.append(value.rpartition(" (")[0])
+            listen.append(_unescaped(value.rpartition(" (")[0]))
     return Unit(
         name=values.get("Id", ""),
         active=values.get("ActiveState", ""),
@@ -355,6 +412,15 @@ def _unit(block: str) -> Unit:
     )
 
 
+def _unescaped(text: str) -> str:
+    """An address as systemctl shows it: cescape() in escape.c of systemd."""
+    parts = _ESCAPE.split(os.fsencode(text))
+    for at in range(1, len(parts), 2):
+        is_octal = parts[at].isdigit()
+        parts[at] = bytes((int(parts[at], 8),)) if is_octal else _ESCAPED.get(parts[at], parts[at])
+    return os.fsdecode(b"".join(parts))
+
+
 def _number(text: str) -> int:
     return int(text) if text.isdecimal() else 0
 
@@ -362,14 +428,38 @@ def _number(text: str) -> int:
 def _output(*command: str) -> str:
     """The output of a command; empty if it cannot be run."""
     try:
-        done = subprocess.run(  # noqa: S603 - no shell
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            timeout=_SEC,
-            env={**os.environ, "LC_ALL": "C.UTF-8"},
-        )
+        done = _run(command)
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.decode(errors="backslashreplace")
+
+
+def _answer(*command: str) -> str:
+    """The output of a command that must not be taken for an answer if it fails.
+
+    A failure with an output is an answer: systemctl leaves out names that cannot be those of units.
+
+    Raises:
+        CommandError: the command says nothing, and fails.
+    """
+    try:
+        done = _run(command)
+    except subprocess.TimeoutExpired:
+        raise CommandError(f"systemd does not answer within {_SEC} s") from None
+    except OSError as error:
+        raise CommandError(f"systemd cannot be asked: {error.strerror}") from None
+    if done.returncode != 0 and not done.stdout:
+        said = done.stderr.decode(errors="backslashreplace").strip()
+        raise CommandError(f"systemd does not answer: {said.partition(chr(10))[0]}")
+    return done.stdout.decode(errors="backslashreplace")
+
+
+def _run(command: tuple[str, ...]) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(  # noqa: S603 - no shell
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        timeout=_SEC,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+    )

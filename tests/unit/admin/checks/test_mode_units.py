@@ -49,6 +49,14 @@ CASES = {
     "nothing is there": ({}, [RELOAD, f"systemctl enable --now {ALL}"]),
     "not started": ({ALL: ENABLED}, [f"systemctl start {ALL}"]),
     "not enabled": ({ALL: At("active", "disabled", (9001, 9002))}, [f"systemctl enable {ALL}"]),
+    "enabled until the next boot": (
+        {ALL: At("active", "enabled-runtime", (9001, 9002))},
+        [f"systemctl enable {ALL}"],
+    ),
+    "both are enabled, one of them until the next boot": (
+        {ALL: on(9001, 9002), ONE: At("inactive", "enabled-runtime", (9001,))},
+        [],
+    ),
     "another address": ({ALL: on(9001, 9009)}, [RELOAD, f"systemctl restart {ALL}"]),
     "one of two": ({ONE: on(9001)}, [RELOAD, f"systemctl enable --now {TWO}"]),
     "all is started by hand, and one is enabled": (
