@@ -68,6 +68,9 @@ def findings(endpoints: list[Endpoint], used: Used, policy: Policy) -> Iterator[
     except OSError as error:
         what = f"SELinux cannot be asked what it denies: {error.strerror}"
         yield Finding(NOTE, "SELinux", what, "Run this as root to check that.")
+    except ValueError:
+        what = "SELinux was not checked, because an answer of the kernel was not understood"
+        yield Finding(NOTE, "SELinux", what)
 
 
 def _denied(

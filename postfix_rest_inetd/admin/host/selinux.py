@@ -129,4 +129,7 @@ def loaded(directory: str = "/sys/fs/selinux", proc: str = "/proc") -> Policy | 
     is_here = os.path.exists(f"{directory}/class/process/index")  # a policy has been loaded
     if not is_here or os.statvfs(directory).f_flag & os.ST_RDONLY:
         return None
-    return Policy(directory, proc)
+    try:
+        return Policy(directory, proc)
+    except (OSError, ValueError):  # only a part of selinuxfs is there
+        return None

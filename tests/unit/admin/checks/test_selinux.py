@@ -178,3 +178,13 @@ def test_without_rights(tmp_path: Path, python: str) -> None:
     (found,) = of_program(policy, python)
     assert (found.severity, found.where) == (NOTE, "SELinux")
     assert found.advice == "Run this as root to check that."
+
+
+@pytest.mark.parametrize("domain", ["unconfined", "système", ""])
+def test_an_odd_context(tmp_path: Path, python: str, domain: str) -> None:
+    """What is no context is not taken for one, and ends nothing else."""
+    policy = Stated(tmp_path, ALLOWED)
+    (tmp_path / "proc/1/attr/current").write_text(domain)
+    used = selinux.Used({HANDLER: python}, "", "/nonexistent")
+    unix = [endpoint(mode=SOCKETMAP, bind_path="/run/x", bind_port=...)]
+    assert {found.severity for found in selinux.findings(unix, used, policy)} <= {NOTE, WARNING}

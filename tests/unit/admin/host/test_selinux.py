@@ -152,3 +152,13 @@ def test_label(tmp_path: Path) -> None:
     assert selinux.label(str(link)) == context("bin_t")
     with pytest.raises(FileNotFoundError):
         selinux.label(str(tmp_path / "missing"))
+
+
+@pytest.mark.parametrize("mode", [None, "", "on"])
+def test_a_part_of_selinuxfs(directory: Path, tmp_path: Path, mode: str | None) -> None:
+    """Where the mode cannot be read, SELinux is left alone."""
+    path = directory / "enforce"
+    path.unlink()
+    if mode is not None:
+        path.write_text(mode)
+    assert selinux.loaded(str(directory), str(tmp_path / "proc")) is None
