@@ -15,6 +15,7 @@ _postfix_rest_inetd() {
         [query]='--map --attribute --direct --fresh --cache-directory -v --verbose --config'
         [status]='--config --cache-directory --directory --watch --json'
         [stats]='--since --until --endpoint --by --compare --fail-above --follow --json --prometheus --state --known --output --directory'
+        [trace]='--since --until --json --directory --config'
     )
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     # bash splits --option=VALUE into three words: the second is "=".

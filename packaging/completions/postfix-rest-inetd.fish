@@ -46,6 +46,7 @@ $command -n __fish_use_subcommand -a migrate -d 'show how to take over from post
 $command -n __fish_use_subcommand -a query -d 'ask an endpoint and show what Postfix does with the reply'
 $command -n __fish_use_subcommand -a status -d 'show endpoints, requests, backends and versions on one screen'
 $command -n __fish_use_subcommand -a stats -d 'count requests, failures and latencies in the journal'
+$command -n __fish_use_subcommand -a trace -d 'show why a mail was deferred or refused'
 
 set -l apply '__fish_seen_subcommand_from apply'
 $command -n "$apply" -s y -l yes -d 'do not ask'
@@ -73,7 +74,7 @@ $command -n "$demo" -l once -d 'exit after the questions'
 $command -n "$demo" -l port -x -d 'the first of three ports'
 
 $command -n '__fish_seen_subcommand_from cache check query status' -l cache-directory -x -a '(__fish_complete_directories)' -d 'where handlers store answers'
-$command -n '__fish_seen_subcommand_from cache check edit endpoints query status' -l config -r -F -d 'use this configuration'
+$command -n '__fish_seen_subcommand_from cache check edit endpoints query status trace' -l config -r -F -d 'use this configuration'
 
 $command -n '__postfix_rest_inetd_argument migrate' -F
 
@@ -106,3 +107,9 @@ $command -n "$stats" -l state -r -F -d 'continue the counters in a file'
 $command -n "$stats" -l known -r -F -d 'include all endpoints in a file'
 $command -n "$stats" -l output -r -F -d 'replace a file'
 $command -n "$stats" -l directory -x -a '(__fish_complete_directories)' -d 'read the journal files in a directory'
+
+set -l trace '__fish_seen_subcommand_from trace'
+$command -n "$trace" -l since -x -a 'today yesterday' -d 'begin at this time'
+$command -n "$trace" -l until -x -a 'today yesterday' -d 'end at this time'
+$command -n "$trace" -l json -d 'print JSON'
+$command -n "$trace" -l directory -x -a '(__fish_complete_directories)' -d 'read the journal files in a directory'

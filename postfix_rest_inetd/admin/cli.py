@@ -54,6 +54,7 @@ COMMANDS = {
     "query": ("query", "ask an endpoint and show what Postfix does with the reply"),
     "status": ("status", "show endpoints, requests, backends and versions on one screen"),
     "stats": ("stats", "count requests, failures and latencies in the journal"),
+    "trace": ("trace", "show why a mail was deferred or refused"),
 }
 
 # Modules of other projects, and the Debian and Fedora packages that contain them.

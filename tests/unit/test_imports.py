@@ -289,13 +289,14 @@ def test_users_of_the_journal(name):
 
 ABOVE = {
     "admin.commands": (
-        "application migration overview checks stored ask statistics demo schema host ui"
+        "application migration overview checks stored trace ask statistics demo schema host ui"
     ),
     "admin.application": "checks host ui",
     "admin.migration": "checks host protocols ui",
     "admin.overview": "checks stored statistics host ui",
     "admin.checks": "stored ask statistics host protocols ui",
     "admin.stored": "statistics host ui",
+    "admin.trace": "statistics ui",
     "admin.ask": "host protocols ui",
     "admin.statistics": "host ui",
     "admin.demo": "ui",

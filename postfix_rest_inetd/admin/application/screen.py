@@ -51,7 +51,7 @@ def show_commands(title: str, commands: Iterable[Command]) -> None:
 def _copyable(command: Command, margin: str = "") -> str:
     """A command; if it is too long, each unit has a line."""
     text = printable(command.text)
-    width = report.line_width()
+    width = terminal.line_width()
     if not width or len(margin + text) < width:
         return text
     return f" \\\n{margin}{_MARGIN}".join(map(printable, command.words))
@@ -84,7 +84,7 @@ def conclude(word: str, endpoints: Sequence[Endpoint]) -> None:
 
 
 def _paragraph(text: str, first: str = "", others: str = "") -> None:
-    width = report.line_width()
+    width = terminal.line_width()
     shown = printable(text)
     lines = wrapped(shown, width, first, others, breaks_words=False) if width else [shown]
     print("\n".join(lines))

@@ -8,14 +8,12 @@ one line, and each part of its advice is one line.
 from __future__ import annotations
 
 import json
-import shutil
-import sys
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.checks import condensing
 from postfix_rest_inetd.admin.checks.finding import ERROR, GOOD, NOTE, SEVERITIES, WARNING
 from postfix_rest_inetd.admin.ui import terminal
-from postfix_rest_inetd.admin.ui.wrap import WIDTH, wrapped
+from postfix_rest_inetd.admin.ui.wrap import wrapped
 from postfix_rest_inetd.log_entry import printable
 
 if TYPE_CHECKING:
@@ -30,7 +28,6 @@ _STYLES = {
     GOOD: terminal.GOOD,
 }
 _MARGIN = 9
-_MIN_WIDTH = 40
 
 
 def as_text(*parts: tuple[str, list[Finding]]) -> None:
@@ -60,15 +57,7 @@ def problems(findings: list[Finding]) -> None:
 def listed(findings: Iterable[Finding]) -> None:
     """Print findings in their order."""
     for finding in findings:
-        _one(finding, line_width())
-
-
-def line_width() -> int:
-    """The columns of a line on a terminal; 0 where lines are not wrapped."""
-    if not sys.stdout.isatty():
-        return 0
-    columns = shutil.get_terminal_size((WIDTH, 24)).columns
-    return max(_MIN_WIDTH, min(columns, WIDTH))
+        _one(finding, terminal.line_width())
 
 
 def as_json(config: str, findings: list[Finding]) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
-import os
 import re
 import sys
 import time
@@ -19,7 +18,14 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.command_error import EXIT_FAILED, EXIT_INTERRUPTED, UsageError
 from postfix_rest_inetd.admin.host import atomic_file
-from postfix_rest_inetd.admin.statistics import groups, selection, state, threshold, times
+from postfix_rest_inetd.admin.statistics import (
+    groups,
+    permission,
+    selection,
+    state,
+    threshold,
+    times,
+)
 from postfix_rest_inetd.admin.statistics.comparison import Before
 from postfix_rest_inetd.admin.statistics.counters import Counters
 from postfix_rest_inetd.admin.statistics.following import follow
@@ -30,6 +36,7 @@ from postfix_rest_inetd.admin.ui import terminal
 from postfix_rest_inetd.admin.ui.wrap import WIDTH
 
 if TYPE_CHECKING:
+    import os
     from fractions import Fraction
 
 EXIT_OK = 0
@@ -221,7 +228,7 @@ def _report(
         text = report_screen.compared(totals, since, until, before, width)
     _write(arguments.output, text, atomic_file.PRIVATE_MODE)
     if not totals.requests and not totals.others:
-        _hint(arguments)
+        permission.hint(arguments.directory)
     return totals
 
 
@@ -273,12 +280,3 @@ def _write(path: str | None, text: str, mode: int) -> None:
         sys.stdout.flush()
     else:
         atomic_file.write(path, text, mode)
-
-
-def _hint(arguments: argparse.Namespace) -> None:
-    """Say that entries may be missing, unless this user can read the whole journal."""
-    if os.geteuid() != 0 and arguments.directory is None:
-        terminal.complain(
-            "only root and members of the groups systemd-journal and adm can read the whole "
-            "journal; run this as root if entries are missing"
-        )

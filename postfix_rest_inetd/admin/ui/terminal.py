@@ -9,9 +9,13 @@ from __future__ import annotations
 import functools
 import io
 import os
+import shutil
 import sys
 
+from postfix_rest_inetd.admin.ui.wrap import WIDTH
 from postfix_rest_inetd.log_entry import printable
+
+_MIN_WIDTH = 40
 
 # Parameters of SGR (ECMA-48, 8.3.117), by their use.
 TITLE, LABEL, WIRE, GOOD, BAD, DOUBTFUL = "1", "2", "36", "1;32", "1;31", "1;33"
@@ -33,6 +37,14 @@ def cleared() -> str:
     """What clears the screen of standard output and goes to its top; nothing if that cannot."""
     can_clear = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
     return "\x1b[H\x1b[2J" if can_clear else ""
+
+
+def line_width(most: int = WIDTH) -> int:
+    """The columns of a line on a terminal, at most `most`; 0 where lines are not wrapped."""
+    if not sys.stdout.isatty():
+        return 0
+    columns = shutil.get_terminal_size((WIDTH, 24)).columns
+    return max(_MIN_WIDTH, min(columns, most))
 
 
 def tolerate() -> None:

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""Lines of Postfix, as Postfix 3.7 to 3.10 have written them, are parsed."""
+
+from __future__ import annotations
+
+import pytest
+
+from postfix_rest_inetd.admin.trace import line
+from postfix_rest_inetd.admin.trace.line import ACCEPTED, DEFERRED, IDENTIFIERS, REFUSED
+
+REJECT = (
+    "reject: RCPT from localhost[127.0.0.1]: {} <b@c>: Recipient address rejected: no; "
+    "from=<A@x> to=<b@c> proto=ESMTP helo=<mx>"
+)
+
+
+def parse(text: str, identifier: str = "postfix/smtpd") -> line.Line:
+    """The line with a text."""
+    return line.parse(text.encode(), identifier, "12", 1)
+
+
+@pytest.mark.parametrize(
+    "text, queue_id, fate, recipients",
+    [
+        (f"NOQUEUE: {REJECT.format('554 5.7.1')}", "", REFUSED, ("b@c",)),
+        (f"3F2A81C0: {REJECT.format('451 4.3.0')}", "3F2A81C0", DEFERRED, ("b@c",)),
+        (
+            (
+                "4dCkzq1RVQz1y: to=<x@y>, orig_to=<b@c>, relay=none, dsn=4.4.1, "
+                "status=deferred (connect to [::1]:1: Connection refused)"
+            ),
+            "4dCkzq1RVQz1y",
+            DEFERRED,
+            ("x@y", "b@c"),
+        ),
+        ("3F2A81C0: to=<b@c>, relay=x, status=sent (250 OK)", "3F2A81C0", ACCEPTED, ("b@c",)),
+        ("3F2A81C0: to=<b@c>, relay=x, status=bounced (no)", "3F2A81C0", REFUSED, ("b@c",)),
+        ("3F2A81C0: from=<a@x>, status=expired, returned", "3F2A81C0", REFUSED, ()),
+        ("3F2A81C0: client=localhost[127.0.0.1]", "3F2A81C0", "", ()),
+        ("statistics: max connection rate 1/60s", "", "", ()),
+        ("connect from localhost[127.0.0.1]", "", "", ()),
+        ("warning: 3F2A81C0: virtual_alias_maps map lookup problem for b@c", "3F2A81C0", "", ()),
+        ("disconnect: status=sent", "", "", ()),
+    ],
+)
+def test_parse(text, queue_id, fate, recipients):
+    """The mail, what became of it, and for whom."""
+    found = parse(text)
+    assert (found.queue_id, found.fate, found.recipients) == (queue_id, fate, recipients)
+    assert found.is_trouble == text.startswith("warning")
+
+
+def test_senders():
+    """The null sender is a sender; a line without one has none."""
+    assert parse("3F2A81C0: from=<>, size=1").sender == ""
+    assert parse("3F2A81C0: removed").sender is None
+    assert parse(f"NOQUEUE: {REJECT.format('550 5.1.1')}").addresses == {"A@x", "a@x", "b@c"}
+
+
+def test_message_id():
+    """With brackets or, from a poor mailer, without."""
+    assert parse("3F2A81C0: message-id=<1@x>").message_id == "1@x"
+    assert parse("3F2A81C0: message-id=1@x").message_id == "1@x"
+
+
+def test_control_characters():
+    """What a client made Postfix log cannot control a terminal."""
+    assert parse("NOQUEUE: \x1b[2J\u202e\nx").text == r"NOQUEUE: \x1b[2J\u202e\nx"
+    assert line.parse(b"\xff" * 9000, "postfix/smtpd", "", 1).text.startswith(r"\xff")
+    assert len(line.parse(b"x" * 9000, "postfix/smtpd", "", 1).text) == line.MAX_CHARACTERS + 1
+
+
+@pytest.mark.parametrize(
+    "identifier, program",
+    [
+        ("postfix/smtpd", "smtpd"),
+        ("postfix-out/qmgr", "qmgr"),
+        ("postfix/submission/smtpd", "smtpd"),
+    ],
+)
+def test_identifier(identifier, program):
+    """Postfix's services and instances."""
+    assert IDENTIFIERS.fullmatch(identifier)
+    assert parse("x", identifier).program == program
+
+
+@pytest.mark.parametrize("identifier", ["postfix-rest-inetd", "dovecot", "xpostfix/smtpd"])
+def test_other_identifier(identifier):
+    """Other programs."""
+    assert not IDENTIFIERS.fullmatch(identifier)
