@@ -14,7 +14,7 @@ from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.statistics import journal_entry
 from postfix_rest_inetd.admin.trace.line import ACCEPTED, DEFERRED, REFUSED, Line
 from postfix_rest_inetd.admin.trace.mails import ANONYMOUS, NAMED, is_near
-from postfix_rest_inetd.log_entry import printable
+from postfix_rest_inetd.log_entry import advice, printable
 
 if TYPE_CHECKING:
     from postfix_rest_inetd.admin.trace.mails import Mail, Related
@@ -220,5 +220,11 @@ def _value(line: Line, _mail: Mail, near: list[Related]) -> _Cause | None:
 
 
 def _why(each: Related) -> str:
+    """The outcome and the cause; where the status explains it, with the advice of the entry."""
     entry = each.request.entry
-    return entry.cause or entry.outcome.replace("-", " ")
+    what = entry.outcome.replace("-", " ") + (
+        f" with status {entry.status}" if entry.status else ""
+    )
+    advised = advice(entry.outcome, entry.status, each.request.request_id)
+    is_advice = entry.cause == advice(entry.outcome, entry.status, "...")
+    return ": ".join(filter(None, (what, advised if is_advice else entry.cause)))

@@ -73,8 +73,11 @@ def _mail(mail: Mail, address: str, width: int) -> Iterator[str]:
     ours = [_of_request(each.request, _MARKS[each.relation]) for each in mail.requests]
     lines = [_of_line(line, mail) for line in mail.lines]
     yield from _table(list(heapq.merge(lines, ours, key=lambda event: event.when_usec)), width)
-    for relation in dict.fromkeys(each.relation for each in mail.requests):
-        yield from _wrapped(_LEGEND[relation], width, f"{_MARKS[relation]} ", "  ")
+    relations = {each.relation for each in mail.requests}
+    for relation in [each for each in _LEGEND if each in relations]:
+        for line in _wrapped(_LEGEND[relation], width, f"{_MARKS[relation]} ", "  "):
+            yield terminal.painted(line, terminal.LABEL)
+    yield ""
     judged = cause.judge(mail, address)
     for line in _wrapped(judged.verdict, width):
         yield terminal.painted(line, _STYLES[judged.fate])
@@ -142,6 +145,9 @@ def _remedy(judged: cause.Judgement, width: int) -> Iterator[str]:
     for text in remedy:
         indent = len(text) - len(text.lstrip())
         yield from _wrapped(text.strip(), width, arrow + " " * indent, " " * (3 + indent))
+        arrow = "   "
+    if judged.commands and not judged.remedy:
+        yield f"{arrow}To see what it means and what to do:"
         arrow = "   "
     for command in judged.commands:
         yield f"{arrow}    {command}"

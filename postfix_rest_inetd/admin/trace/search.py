@@ -19,6 +19,7 @@ from postfix_rest_inetd.admin.trace.subject import (
     REQUEST_ID,
     Subject,
 )
+from postfix_rest_inetd.admin.ui.progress import Progress
 from postfix_rest_inetd.journal import ERROR, IDENTIFIER, WARNING
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ MAX_LINES = 100_000
 MAX_REQUESTS = 500
 MAX_MAILS = 5
 MAX_WINDOWS = 20
+_PROGRESS_EVERY = 1000
 
 # The mail of one request: Postfix's lines up to this long after it.
 _AFTER_SEC = 3600.0
@@ -170,9 +172,11 @@ def _lines(journal: Journal, period: _Period, notes: list[str]) -> list[Line]:
     """The newest lines of Postfix, in the order of time."""
     own = {each for each in journal.identifiers() if lines_of_postfix.IDENTIFIERS.fullmatch(each)}
     found: list[Line] = []
-    if own:
+    with Progress("lines of Postfix") as progress:
         journal.select({"SYSLOG_IDENTIFIER": own})
-        for when, fields in journal.newest_first(*period):
+        for when, fields in journal.newest_first(*period) if own else ():
+            if len(found) % _PROGRESS_EVERY == 0:
+                progress.show(len(found), None)
             if len(found) == MAX_LINES:
                 notes.append(
                     f"only the last {MAX_LINES} lines of Postfix, those since {_clock(when)}, were "

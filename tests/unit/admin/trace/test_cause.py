@@ -177,6 +177,14 @@ def test_remedy():
     )
 
 
+def test_request_id():
+    """A status is explained, with the id that the log of the backend has."""
+    failed = asked(TCP, model.SERVER_ERROR)
+    found = judged(REJECT.format("451 4.3.0", "Temporary lookup failure"), failed)
+    why = "server error with status 503: its log may tell why, look for X-Request-Id "
+    assert f" at {TCP} failed: {why}{failed.request_id}." in found.verdict
+
+
 def test_relay_denied():
     """A domain that was not found, not an address."""
     missing = asked(TCP, model.NOT_FOUND, key=b"c.example")
