@@ -24,9 +24,9 @@ belongs to. `cache` is what all handlers of a machine remember together.
 What imports what (tests/unit/test_imports.py):
 
 - the core never imports `admin`;
-- in `admin`: cli -> commands -> application, migration, overview -> checks -> stored, trace -> ask,
-  statistics, demo, schema -> host, ui -> protocols, and each of them imports the core. Commands
-  never import each other;
+- in `admin`: cli -> commands -> setup -> application, migration, overview -> checks -> stored,
+  trace -> ask, statistics, demo, schema -> host, ui -> protocols, and each of them imports the
+  core. Commands never import each other;
 - only `backend.http_connection` imports urllib3. Only `admin.statistics.journal`, which reads the
   entries, imports systemd; `journal_socket` says why they are not written with it.
 

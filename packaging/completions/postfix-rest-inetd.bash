@@ -13,6 +13,7 @@ _postfix_rest_inetd() {
         [endpoints]='--config --output'
         [migrate]=''
         [query]='--map --attribute --direct --fresh --cache-directory -v --verbose --config'
+        [setup]='--mode --for --url --token-file --no-token --address --name --no-probe -y --yes -n --dry-run --config'
         [status]='--config --cache-directory --directory --watch --json'
         [stats]='--since --until --endpoint --by --compare --fail-above --follow --json --prometheus --state --known --output --directory'
         [trace]='--since --until --json --directory --config'
@@ -36,7 +37,7 @@ _postfix_rest_inetd() {
                 ((index + 1 >= COMP_CWORD)) || config=(--config "${COMP_WORDS[index + 1]}")
                 ((index += 1))
                 ;;
-            --attribute | --by | --cache-directory | --directory | --endpoint | --fail-above | --known | --map | --only | --output | --port | --since | --state | --until)
+            --address | --attribute | --by | --cache-directory | --directory | --endpoint | --fail-above | --for | --known | --map | --mode | --name | --only | --output | --port | --since | --state | --token-file | --until | --url)
                 [[ ${COMP_WORDS[index + 1]} != = ]] || ((index += 1))
                 ((index += 1))
                 ;;
@@ -47,13 +48,15 @@ _postfix_rest_inetd() {
 
     COMPREPLY=()
     case $previous in
-        --config | --known | --output | --state) _postfix_rest_inetd_files -f ;;
+        --config | --known | --output | --state | --token-file) _postfix_rest_inetd_files -f ;;
         --cache-directory | --directory) _postfix_rest_inetd_files -d ;;
         --endpoint) _postfix_rest_inetd_endpoints ;;
         --only) _postfix_rest_inetd_words 'config files sockets postfix probe' ;;
         --by) _postfix_rest_inetd_words 'sender login client endpoint' ;;
+        --mode) _postfix_rest_inetd_words 'tcp-lookup socketmap-lookup policy' ;;
+        --for) _postfix_rest_inetd_words 'domain alias mailbox transport relay login' ;;
         --since | --until) _postfix_rest_inetd_words 'today yesterday' ;;
-        --attribute | --fail-above | --map | --port) ;;
+        --address | --attribute | --fail-above | --map | --name | --port | --url) ;;
         *)
             if [[ -z $command ]]; then
                 _postfix_rest_inetd_words "--help --version ${!options[*]}"

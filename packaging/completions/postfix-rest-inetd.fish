@@ -44,6 +44,7 @@ $command -n __fish_use_subcommand -a edit -d 'edit the configuration and check i
 $command -n __fish_use_subcommand -a endpoints -d 'print the name, mode and address of each endpoint'
 $command -n __fish_use_subcommand -a migrate -d 'show how to take over from postfix-rest-connector'
 $command -n __fish_use_subcommand -a query -d 'ask an endpoint and show what Postfix does with the reply'
+$command -n __fish_use_subcommand -a setup -d 'add an endpoint, and put it into service'
 $command -n __fish_use_subcommand -a status -d 'show endpoints, requests, backends and versions on one screen'
 $command -n __fish_use_subcommand -a stats -d 'count requests, failures and latencies in the journal'
 $command -n __fish_use_subcommand -a trace -d 'show why a mail was deferred or refused'
@@ -74,7 +75,7 @@ $command -n "$demo" -l once -d 'exit after the questions'
 $command -n "$demo" -l port -x -d 'the first of three ports'
 
 $command -n '__fish_seen_subcommand_from cache check query status' -l cache-directory -x -a '(__fish_complete_directories)' -d 'where handlers store answers'
-$command -n '__fish_seen_subcommand_from cache check edit endpoints query status trace' -l config -r -F -d 'use this configuration'
+$command -n '__fish_seen_subcommand_from cache check edit endpoints query setup status trace' -l config -r -F -d 'use this configuration'
 
 $command -n '__postfix_rest_inetd_argument migrate' -F
 
@@ -87,6 +88,18 @@ $command -n "$query" -l attribute -x -d 'an attribute of a policy request'
 $command -n "$query" -l fresh -d 'make a stored answer stale first'
 $command -n "$query" -l direct -d 'ask the backend directly'
 $command -n "$query" -s v -l verbose -d 'show the bytes in both directions'
+
+set -l setup '__fish_seen_subcommand_from setup'
+$command -n "$setup" -l mode -x -a 'tcp-lookup socketmap-lookup policy' -d 'what Postfix asks for'
+$command -n "$setup" -l for -x -a 'domain alias mailbox transport relay login' -d 'what a lookup is for'
+$command -n "$setup" -l url -x -d 'the URL of the backend'
+$command -n "$setup" -l token-file -r -F -d 'copy the token from a file'
+$command -n "$setup" -l no-token -d 'the backend wants no token'
+$command -n "$setup" -l address -x -d 'where Postfix asks'
+$command -n "$setup" -l name -x -d 'the name of the endpoint'
+$command -n "$setup" -l no-probe -d 'do not ask the backend first'
+$command -n "$setup" -s y -l yes -d 'do not ask'
+$command -n "$setup" -s n -l dry-run -d 'write nothing'
 
 set -l status_ '__fish_seen_subcommand_from status'
 $command -n "$status_" -l watch -d 'keep updating until interrupted'

@@ -52,8 +52,9 @@ COMMANDS = {
     "endpoints": ("endpoints", "print the name, mode and address of each endpoint"),
     "migrate": ("migrate", "show how to take over from postfix-rest-connector"),
     "query": ("query", "ask an endpoint and show what Postfix does with the reply"),
-    "status": ("status", "show endpoints, requests, backends and versions on one screen"),
+    "setup": ("setup", "add an endpoint, and put it into service"),
     "stats": ("stats", "count requests, failures and latencies in the journal"),
+    "status": ("status", "show endpoints, requests, backends and versions on one screen"),
     "trace": ("trace", "show why a mail was deferred or refused"),
 }
 

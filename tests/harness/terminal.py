@@ -84,9 +84,21 @@ def conversation(
     columns: int = 80,
     environment: dict[str, str] | None = None,
 ) -> tuple[int, str]:
-    """The exit status and the screen of a command on a terminal that asks a QUESTION.
+    """The exit status and the screen of a command on a terminal that asks a QUESTION."""
+    return dialogue(command, [(question, answer)], columns=columns, environment=environment)
 
-    The answer is typed when the question is there; what is typed appears on the screen.
+
+def dialogue(
+    command: Sequence[str],
+    answers: Sequence[tuple[bytes, bytes]],
+    *,
+    columns: int = 80,
+    environment: dict[str, str] | None = None,
+) -> tuple[int, str]:
+    """The exit status and the screen of a command on a terminal, which asks several questions.
+
+    ANSWERS are pairs of a question and its answer, which is typed when the question is there; what
+    is typed appears on the screen, and a Ctrl-C in it interrupts the command.
     """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
@@ -97,13 +109,18 @@ def conversation(
         stderr=theirs,
         env=environment,
         start_new_session=True,
+        preexec_fn=_take_the_terminal,  # noqa: PLW1509
     )
     os.close(theirs)
     try:
-        screen = _read(ours, question)
-        if question in screen:
+        screen = b""
+        for question, answer in answers:
+            part = _read(ours, question)
+            screen += part
+            if question not in part:
+                break
             os.write(ours, answer)
-            screen += _read(ours)
+        screen += _read(ours)
         return process.wait(WAIT_SEC), screen.decode().replace("\r\n", "\n")
     finally:
         os.close(ours)
@@ -135,6 +152,11 @@ def resized(
         os.close(theirs)
         os.close(ours)
         end(process)
+
+
+def _take_the_terminal() -> None:
+    """Standard input becomes the terminal that sends signals, and that /dev/tty is."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def _read(terminal: int, until: bytes | None = None) -> bytes:

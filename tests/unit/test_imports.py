@@ -289,8 +289,10 @@ def test_users_of_the_journal(name):
 
 ABOVE = {
     "admin.commands": (
-        "application migration overview checks stored trace ask statistics demo schema host ui"
+        "setup application migration overview checks stored trace ask statistics demo schema host "
+        "ui"
     ),
+    "admin.setup": "application migration checks host protocols ui",
     "admin.application": "checks host ui",
     "admin.migration": "checks host protocols ui",
     "admin.overview": "checks stored statistics host ui",

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.admin.host.references import Reference
     from postfix_rest_inetd.config.endpoint import Endpoint
 
-# The probable purpose of an endpoint, by a word in its name.
-_PARAMETERS = {
+PURPOSES = {
     "domain": "virtual_mailbox_domains",
     "alias": "virtual_alias_maps",
     "mailbox": "virtual_mailbox_maps",
@@ -32,6 +31,8 @@ _PARAMETERS = {
     "relay": "relay_domains",
     "login": "smtpd_sender_login_maps",
 }
+"""The parameter for each purpose of a lookup, which `migrate` sees in the name of an endpoint."""
+
 _HINTS = {
     "transport_maps": "Postfix also asks a transport table for *: if the backend answers that with "
     "a 4xx instead of [], all mail is deferred.",
@@ -92,17 +93,64 @@ def lines(endpoints: list[Endpoint], settings: Settings | None) -> Iterator[str]
         yield "postfix reload"
 
 
+def commands_for(
+    endpoint: Endpoint, purposes: tuple[str, ...], settings: Settings | None
+) -> Iterator[str]:
+    """Comments, and at most one command, which makes Postfix ask one endpoint.
+
+    Args:
+        endpoint: without an obstacle (asking.py).
+        purposes: words of PURPOSES, for a lookup.
+        settings: of Postfix, if they are known.
+    """
+    queue = "" if settings is None else settings.value("queue_directory")
+    if endpoint.is_lookup and not purposes:
+        yield f"# As a table it is {asking.element(endpoint, 'NAME', queue)}"
+    wanted = {PURPOSES[word]: word for word in purposes}
+    if not endpoint.is_lookup:
+        wanted = {restriction_lists.RECIPIENT: ""}
+    assignments = []
+    for parameter, word in wanted.items():
+        if _asks(parameter, endpoint, word, settings):
+            yield f"# {parameter} asks it already."
+            continue
+        if parameter in _HINTS:
+            yield f"# {_HINTS[parameter]}"
+        addition = _addition(parameter, asking.element(endpoint, word, queue), settings)
+        if addition.startswith("#"):
+            yield addition
+        else:
+            assignments.append(shlex.quote(addition))
+    if assignments:
+        yield " \\\n    ".join((f"postconf -e {assignments[0]}", *assignments[1:])) + " &&"
+        yield "    postfix reload"
+
+
+def _asks(parameter: str, endpoint: Endpoint, word: str, settings: Settings | None) -> bool:
+    """Does a parameter have the table of a purpose, or the policy service, already?"""
+    return settings is not None and any(
+        parameter in reference.parameters and reference.map_name in (None, word)
+        for reference, _ in _used([endpoint], settings)
+    )
+
+
 def _parameter(endpoint: Endpoint) -> str | None:
     """The probable purpose of an endpoint; None if its name suggests none, or several."""
     if not endpoint.is_lookup:
         return restriction_lists.RECIPIENT
-    found = [name for word, name in _PARAMETERS.items() if word in endpoint.name.lower()]
+    found = [name for word, name in PURPOSES.items() if word in endpoint.name.lower()]
     return found[0] if len(found) == 1 else None
 
 
 def _command(parameter: str, endpoints: list[Endpoint], settings: Settings | None) -> str:
     """The command that adds endpoints to a parameter, or a comment."""
     ours = ", ".join(_element(endpoint, settings) for endpoint in endpoints)
+    addition = _addition(parameter, ours, settings)
+    return addition if addition.startswith("#") else f"postconf -e {shlex.quote(addition)}"
+
+
+def _addition(parameter: str, ours: str, settings: Settings | None) -> str:
+    """The parameter with its present value and OURS, for `postconf -e`; or a comment."""
     behind = ""
     if parameter == restriction_lists.RECIPIENT:
         behind = ", after reject_unauth_destination if it is there"
@@ -122,11 +170,11 @@ def _command(parameter: str, endpoints: list[Endpoint], settings: Settings | Non
     if new is None:
         reason = f"the end of {parameter} is never passed"
         return f"# {reason}; put this before it, but after reject_unauth_destination: {ours}"
-    return f"postconf -e {shlex.quote(f'{parameter} = {new}')}"
+    return f"{parameter} = {new}"
 
 
 def _element(endpoint: Endpoint, settings: Settings | None) -> str:
     """The element of a parameter that makes Postfix ask an endpoint."""
-    words = (word for word in _PARAMETERS if word in endpoint.name.lower())
+    words = (word for word in PURPOSES if word in endpoint.name.lower())
     queue = "" if settings is None else settings.value("queue_directory")
     return asking.element(endpoint, next(words, "NAME"), queue)

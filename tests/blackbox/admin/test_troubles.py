@@ -36,7 +36,12 @@ PARSERS = subcommands()
 ARGUMENTS = {"ENDPOINT": "example", "KEY": "x", "FILE": CONFIG}
 """What stands for an argument of a command, by the name that its --help gives to it."""
 
-FURTHER = {"apply": ["--dry-run"], "demo": ["--once"], "cache": ["--cache-directory=."]}
+FURTHER = {
+    "apply": ["--dry-run"],
+    "cache": ["--cache-directory=."],
+    "demo": ["--once"],
+    "setup": "--dry-run --no-probe --mode=policy --url=http://127.0.0.1:1/ --no-token".split(),
+}
 """Without which a command would not end, or would look elsewhere on the machine."""
 
 WITHOUT_ARGUMENTS = ("cache",)
@@ -52,6 +57,7 @@ DO_NOT_NEED_A_CONFIGURATION = {
     "check": "tells the problems of a configuration as findings, with status 1",
     "edit": "is what a configuration is corrected with",
     "status": "shows the problems of a configuration as findings, with status 1",
+    "setup": "makes one where there is none; a broken one is in test_setup.py",
 }
 
 NEED_SYSTEMD = {"apply": "works on the installed configuration only: integration/test_apply.py"}
