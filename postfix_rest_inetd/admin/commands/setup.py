@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     assent = session.ASK
     if arguments.yes or arguments.dry_run:
         assent = session.YES if arguments.yes else session.DRY_RUN
-    path = arguments.config
+    path, setup = arguments.config, None
     try:
         with Draft(path) as draft:
             loaded = loading.parse(draft.content, path)
@@ -81,7 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
             setup = session.Setup(path, wanted, assent)
             endpoint = setup.write(draft, loaded, probes=not arguments.no_probe)
     except KeyboardInterrupt:
-        print("\nInterrupted: nothing was written.")
+        what = "the endpoint" if setup is not None and setup.is_written else "nothing"
+        print(f"\nInterrupted: {what} was written.")
         raise
     if endpoint is None:
         return EXIT_FAILED

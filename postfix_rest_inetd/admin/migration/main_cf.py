@@ -162,7 +162,8 @@ def _addition(parameter: str, ours: str, settings: Settings | None) -> str:
         reason = f"the value of {parameter} cannot be shown here as it is"
         return f"# {reason}; add to its end{behind}: {ours}"
     if parameter == "virtual_mailbox_maps" and settings.value("virtual_transport") == "virtual":
-        return f"# virtual(8) refuses such tables; set another virtual_transport first: {ours}"
+        reason = "virtual(8) refuses such tables; set another virtual_transport first, and then"
+        return f"# {reason} add to {parameter}: {ours}"
     new: str | None = restriction_lists.joined(now, ours)
     if parameter == restriction_lists.RECIPIENT:
         elements = relaying_checks.lists_of(settings)[parameter]

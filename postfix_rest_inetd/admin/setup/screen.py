@@ -35,8 +35,11 @@ def item(label: str, text: str) -> None:
 
 def complain(text: str) -> None:
     """Why an answer is not right."""
-    print(terminal.painted("not right", terminal.BAD), end=": ")
-    paragraph(text)
+    label, width = "not right: ", report.line_width()
+    shown = printable(text)
+    lines = wrapped(shown, width, label, " " * len(label)) if width else [label + shown]
+    lines[0] = lines[0].replace(label, terminal.painted(label, terminal.BAD), 1)
+    print("\n".join(lines))
 
 
 def plan(path: str, entry: dict[str, object], token_path: str) -> None:
@@ -68,5 +71,4 @@ def for_main_cf(lines: Iterable[str], question: str) -> None:
             paragraph(line.removeprefix("# "), "  # ", "  # ")
         else:
             print("\n".join(_MARGIN + part for part in line.split("\n")))
-    if question:
-        print(f"Try it:\n{_MARGIN}{question}")
+    print(f"Try it:\n{_MARGIN}{printable(question)}")

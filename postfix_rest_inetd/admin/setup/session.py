@@ -8,6 +8,7 @@ interruption leaves both or neither. Last come `apply`, and the command for main
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,11 @@ ASK, YES, DRY_RUN = application.ASK, application.YES, application.DRY_RUN
 
 
 class Setup:
-    """Sets up one endpoint."""
+    """Sets up one endpoint.
+
+    Attributes:
+        is_written: is it in the configuration?
+    """
 
     def __init__(self, path: str, wanted: Wanted, assent: str) -> None:
         """Do nothing yet.
@@ -41,6 +46,7 @@ class Setup:
             assent: ASK, YES or DRY_RUN.
         """
         directory = os.path.dirname(os.path.abspath(path))
+        self.is_written = False
         self._path = path
         self._wanted = wanted
         self._assent = assent
@@ -99,9 +105,11 @@ class Setup:
                 token_file.write(self._token_path, self._wanted.token)
             draft.replace(content)
         except BaseException:
-            if is_new and not draft.is_outdated():
+            self.is_written = draft.is_outdated()
+            if is_new and not self.is_written:
                 token_file.remove(self._token_path)
             raise
+        self.is_written = True
 
     def open_socket(self) -> bool:
         """Do what `apply` does, if this is the installed configuration; is all open afterwards?"""
@@ -132,6 +140,10 @@ class Setup:
         lines = main_cf.commands_for(endpoint, purposes, settings)
         queue = "" if settings is None else settings.value("queue_directory")
         table = asking.element(endpoint, next(iter(purposes), "NAME"), queue)
-        screen.for_main_cf(lines, f"postmap -q KEY {table}" if endpoint.is_lookup else "")
+        trial = f"postmap -q KEY {table}"
+        if not endpoint.is_lookup:
+            name = shlex.quote(endpoint.name)
+            trial = f"postfix-rest-inetd query {name} --attribute sender=a@example.org"
+        screen.for_main_cf(lines, trial)
         if self._assent == DRY_RUN:
             print("\nNothing was written.")

@@ -15,6 +15,7 @@ import pytest
 
 from harness.certificates import Authority
 from harness.endpoints import raw_endpoint
+from harness.ports import free_port
 from harness.scripted_backend import ScriptedBackend, Step, answer
 from harness.terminal import dialogue
 
@@ -150,13 +151,13 @@ def test_dialogue(path: Path) -> None:
     """A wrong answer is asked again, the token is not shown, and a no changes nothing."""
     before = path.read_bytes()
     with ScriptedBackend(answer(body=b"DUNNO"), answer(body=b"DUNNO")) as backend:
-        plain = {**os.environ, "TERM": "dumb"}
+        port, plain = free_port(), {**os.environ, "TERM": "dumb"}
         answers = [
             (b"Kind [1]: ", b"4\n"),
             (b"Kind [1]: ", b"3\n"),
             (b"URL of the backend: ", f"{backend.url()}\n".encode()),
             (b"(Enter for none): ", f"{TOKEN}\n".encode()),
-            (b"]: ", b"9013\n"),
+            (b"]: ", f"{port}\n".encode()),
             (b"[policy]: ", b"\n"),
             (b"[y/N] ", b"\n"),
         ]
@@ -171,16 +172,45 @@ def test_dialogue(path: Path) -> None:
         status, other = dialogue(command(), agreed)
     assert status == 0
     assert TOKEN not in screen + other
-    assert json.loads(path.read_text())["endpoints"][1]["bind-port"] == 9013
-    assert "check_policy_service inet:127.0.0.1:9013" in other
+    assert json.loads(path.read_text())["endpoints"][1]["bind-port"] == port
+    assert f"check_policy_service inet:127.0.0.1:{port}" in other
 
 
 def test_interrupted(path: Path) -> None:
     """Ctrl-C at the last question."""
     before = path.read_bytes()
     words = ("--mode=tcp", "--for=alias", "--url=http://127.0.0.1:9/", "--token-file=token")
-    words += ("--no-probe", "--address=9011", "--name=x")
+    words += ("--no-probe", f"--address={free_port()}", "--name=x")
     status, screen = dialogue(command(*words), [(b"[y/N] ", b"\x03")])
     assert status == 130
     assert screen.endswith("Interrupted: nothing was written.\n")
     assert (path.read_bytes(), sorted(os.listdir())) == (before, ["config.json", "token"])
+
+
+RELAY_CHECK = "permit_mynetworks, reject_unauth_destination"
+LISTS = {
+    "at its end": (RELAY_CHECK, f"'smtpd_recipient_restrictions = {RELAY_CHECK}, {{}}' &&"),
+    "before permit": (
+        f"{RELAY_CHECK}, permit",
+        f"'smtpd_recipient_restrictions = {RELAY_CHECK}, {{}}, permit' &&",
+    ),
+    "never reached": ("reject", "  # the end of smtpd_recipient_restrictions is never passed"),
+    "there already": (f"{RELAY_CHECK}, {{}}", "  # smtpd_recipient_restrictions asks it already."),
+}
+
+
+@pytest.mark.parametrize(("value", "told"), LISTS.values(), ids=LISTS)
+def test_main_cf(monkeypatch: pytest.MonkeyPatch, value: str, told: str) -> None:
+    """A policy service is added to what stands there, and never before the relay check."""
+    address = f"127.0.0.1:{free_port()}"
+    service = f"check_policy_service inet:{address}"
+    given = f"smtpd_recipient_restrictions = {value.format(service)}\n"
+    Path("main.cf").write_text(f"compatibility_level = 3.6\n{given}")
+    Path("master.cf").touch()
+    monkeypatch.setenv("MAIL_CONFIG", os.getcwd())
+    words = ("--mode=policy", "--url=http://127.0.0.1:9/", "--no-token", "--no-probe")
+    done = setup("--dry-run", f"--address={address}", *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert told.format(service) in done.stdout
+    assert ("postconf -e" in done.stdout) == told.startswith("'")
+    assert done.stdout.endswith("Nothing was written.\n")
