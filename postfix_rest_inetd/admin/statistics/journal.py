@@ -12,6 +12,7 @@ begins at the next one that is left.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.command_error import CommandError
@@ -97,10 +98,13 @@ class Journal:
                     self._reader.add_match(f"{field}={value}")
             self._reader.add_disjunction()
 
-    def newest_first(self, since: float, until: float | None) -> Iterator[tuple[int, Fields]]:
+    def newest_first(
+        self, since: float, until: float | None, names: tuple[str, ...] = ()
+    ) -> Iterator[tuple[int, Fields]]:
         """Times (microseconds since 1970) and fields of entries, from `until` back to `since`.
 
-        Without `until`, from the end of the journal.
+        Without `until`, from the end of the journal. With `names`, only these fields, which is
+        faster.
 
         Raises:
             JournalError: the journal cannot be read.
@@ -115,9 +119,16 @@ class Journal:
                 when = reader._get_realtime()  # noqa: SLF001
                 if when < begin:
                     return
-                yield when, reader._get_all()  # noqa: SLF001
+                yield when, self._fields(names) if names else reader._get_all()  # noqa: SLF001
         except OSError as error:
             raise JournalError(f"the journal cannot be read: {error.strerror}") from None
+
+    def _fields(self, names: tuple[str, ...]) -> Fields:
+        fields: dict[str, bytes | list[bytes]] = {}
+        for name in names:
+            with contextlib.suppress(KeyError):
+                fields[name] = self._reader._get(name)  # noqa: SLF001
+        return fields
 
     def explanation(self) -> str:
         """The text of the message catalog for the entry read last; empty if there is none."""

@@ -23,7 +23,7 @@ from postfix_rest_inetd.admin.ui.progress import Progress
 from postfix_rest_inetd.journal import ERROR, IDENTIFIER, WARNING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from postfix_rest_inetd.admin.statistics.journal import Journal
     from postfix_rest_inetd.admin.statistics.journal_entry import Fields
@@ -31,11 +31,14 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.admin.trace.mails import Mail
     from postfix_rest_inetd.admin.trace.request import Request
 
+    _Raw = tuple[int, bytes, bytes, bytes]
+
 MAX_LINES = 100_000
 MAX_REQUESTS = 500
 MAX_MAILS = 5
 MAX_WINDOWS = 20
 _PROGRESS_EVERY = 1000
+_FIELDS = ("MESSAGE", "SYSLOG_IDENTIFIER", "_PID")
 
 # The mail of one request: Postfix's lines up to this long after it.
 _AFTER_SEC = 3600.0
@@ -80,10 +83,10 @@ def search(journal: Journal, subject: Subject, since: float, until: float | None
         if not own:
             return Found(subject, [], [], notes)
         subject, period = _mail_of(own[0], subject, period)
-    lines = _lines(journal, period, notes)
     ids = {request.queue_id for request in own if request.queue_id}
     if subject.kind == QUEUE_ID:
         ids = {subject.text}
+    lines = _lines(journal, period, notes, subject, ids)
     found = mails.of(lines, subject, ids)
     if found and (hidden := len(found) - MAX_MAILS) > 0:
         found = found[hidden:]
@@ -168,13 +171,15 @@ def _requests(
     return found[::-1]
 
 
-def _lines(journal: Journal, period: _Period, notes: list[str]) -> list[Line]:
-    """The newest lines of Postfix, in the order of time."""
+def _lines(
+    journal: Journal, period: _Period, notes: list[str], subject: Subject, ids: set[str]
+) -> list[Line]:
+    """Postfix's lines about the subject or the queue ids, and warnings, in the order of time."""
     own = {each for each in journal.identifiers() if lines_of_postfix.IDENTIFIERS.fullmatch(each)}
-    found: list[Line] = []
+    found: list[_Raw] = []
     with Progress("lines of Postfix") as progress:
         journal.select({"SYSLOG_IDENTIFIER": own})
-        for when, fields in journal.newest_first(*period) if own else ():
+        for when, fields in journal.newest_first(*period, _FIELDS) if own else ():
             if len(found) % _PROGRESS_EVERY == 0:
                 progress.show(len(found), None)
             if len(found) == MAX_LINES:
@@ -183,18 +188,37 @@ def _lines(journal: Journal, period: _Period, notes: list[str]) -> list[Line]:
                     "read; choose an earlier time with --until"
                 )
                 break
-            found.append(_line(fields, when))
+            message, identifier, pid = (_value(fields, name) for name in _FIELDS)
+            found.append((when, message, identifier, pid))
     if not found:
         notes.append(_NO_LINES)
-    return found[::-1]
+    return [_parsed(raw) for raw in _relevant(found[::-1], subject, ids)]
 
 
-def _line(fields: Fields, when_usec: int) -> Line:
-    message, identifier, pid = (
-        value[-1] if isinstance(value, list) else value
-        for value in (fields.get(name, b"") for name in ("MESSAGE", "SYSLOG_IDENTIFIER", "_PID"))
+def _relevant(lines: list[_Raw], subject: Subject, ids: set[str]) -> Iterator[_Raw]:
+    """Those that can matter: to parse all of them takes longer than to read them."""
+    heads = {b"warning", b"error", b"fatal", b"panic", *(each.encode() for each in ids)}
+    needle = subject.text.lower().encode()
+    named = [needle in message.lower() for _, message, *_ in lines]
+    heads |= {
+        raw[1].partition(b": ")[0] for raw, is_named in zip(lines, named, strict=True) if is_named
+    }
+    heads.discard(b"NOQUEUE")
+    for raw, is_named in zip(lines, named, strict=True):
+        if is_named or raw[1].partition(b": ")[0] in heads:
+            yield raw
+
+
+def _value(fields: Fields, name: str) -> bytes:
+    value = fields.get(name, b"")
+    return value[-1] if isinstance(value, list) else value
+
+
+def _parsed(raw: _Raw) -> Line:
+    when, message, identifier, pid = raw
+    return lines_of_postfix.parse(
+        message, identifier.decode(errors="replace"), pid.decode(errors="replace"), when
     )
-    return lines_of_postfix.parse(message, identifier.decode(), pid.decode(), when_usec)
 
 
 def _clock(when_usec: int) -> str:

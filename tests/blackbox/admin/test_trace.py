@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""`postfix-rest-inetd trace` reads a real journal, within its bounds, and shows it harmlessly."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from harness import journald as journald_harness
+from harness.activation import package_parent
+
+SEND = """
+import json, socket, sys
+journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+journal.connect("/run/systemd/journal/socket")
+for identifier, message in json.loads(sys.argv[1]):
+    journal.send(f"SYSLOG_IDENTIFIER={identifier}\\nMESSAGE={message}\\n".encode())
+"""
+LINES = [
+    ("postfix/smtpd", "3F2A81C0: client=x[192.0.2.1]"),
+    ("another", "3F2A81C0: to=<b@c.example>, relay=x, status=bounced (forged)"),
+    ("postfix/qmgr", "3F2A81C0: from=<\x1b[2J@x.example>, size=1, nrcpt=1 (queue active)"),
+    ("postfix-out/smtp", "3F2A81C0: to=<B@c.example>, relay=x, status=deferred (\u202eno)"),
+    ("postfix/qmgr", "3F2A81C1: removed"),
+]
+TRACE = """
+import sys
+from postfix_rest_inetd.admin import cli
+from postfix_rest_inetd.admin.trace import search
+search.MAX_LINES = int(sys.argv[1])
+sys.exit(cli.main(["trace", "--directory=/run/log/journal", "--config=/x", *sys.argv[2:]]))
+"""
+
+
+@pytest.fixture(scope="module")
+def journald(tmp_path_factory):
+    """A journald that has the lines."""
+    with journald_harness.start(tmp_path_factory.mktemp("journald")) as running:
+        program = [*running.prefix, sys.executable, "-c", SEND, json.dumps(LINES)]
+        subprocess.run(program, check=True, timeout=60)
+        running.entries()
+        yield running
+
+
+def trace(journald, *arguments: str, most: int = 100) -> subprocess.CompletedProcess[str]:
+    """Run the command, which reads at most so many lines of Postfix."""
+    return subprocess.run(
+        [*journald.prefix, sys.executable, "-c", TRACE, str(most), *arguments],
+        cwd=package_parent(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_screen(journald):
+    """The lines of Postfix's programs and instances are shown, and made printable; no others."""
+    done = trace(journald, "3F2A81C0")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "client=x[192.0.2.1]" in done.stdout
+    assert r"from=<\x1b[2J@x.example>" in done.stdout
+    assert "\nDeferred by smtp for B@c.example: \\u202eno. Postfix decided" in done.stdout
+    assert "forged" not in done.stdout
+    assert "removed" not in done.stdout
+
+
+def test_bound(journald):
+    """The newest lines are read; the output says that there are more."""
+    (mail,) = json.loads(trace(journald, "b@c.example", "--json", most=2).stdout)["mails"]
+    assert [event["program"] for event in mail["events"]] == ["smtp"]
+    done = trace(journald, "b@c.example", most=2)
+    assert "Note: only the last 2 lines of Postfix, those since " in done.stdout
+
+
+def test_nothing(journald):
+    """Without a mail, the exit status is 1; where Postfix's lines may be is said, if none is."""
+    done = trace(journald, "3F2A81C5")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "lines of Postfix" not in done.stderr
+    done = trace(journald, "3F2A81C0", "--until=-1h")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "/var/log/mail.log" in done.stderr
