@@ -18,6 +18,9 @@ from postfix_rest_inetd.admin.checks.finding import ERROR, GOOD, NOTE, WARNING, 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+FEW = 4
+"""So many good findings of a kind are shown as they are."""
+
 _ORDER = (GOOD, NOTE, WARNING, ERROR)
 _POSITION = re.compile(r":\d+:\d+$")
 _NUMBER = re.compile(r"\d")
@@ -34,14 +37,14 @@ def condensed(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _good(findings: list[Finding]) -> list[Finding]:
-    """One finding for several endpoints; one that is alone keeps its words."""
+    """One finding for many endpoints; those of a few keep their words."""
     groups: dict[str, list[Finding]] = {}
     for finding in findings:
         groups.setdefault(_divided(finding.where)[1], []).append(finding)
     found = []
     for suffix, group in groups.items():
         names = list(dict.fromkeys(_divided(finding.where)[0] for finding in group))
-        if len(group) == 1:
+        if len(group) <= FEW:
             found += group
         elif len(names) == 1:
             found.append(Finding(GOOD, group[0].where, f"{len(group)} good answers"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from postfix_rest_inetd.admin.checks.condensing import condensed, problems
+from postfix_rest_inetd.admin.checks.condensing import FEW, condensed, problems
 from postfix_rest_inetd.admin.checks.finding import ERROR, GOOD, NOTE, WARNING, Finding
 
 
@@ -66,24 +66,22 @@ def test_advice() -> None:
 
 
 def test_order() -> None:
-    """Good ones share a line and come first; problems are last, in their order."""
+    """Good ones come first, and share a line if they are many; problems are last, in their order."""
     found = condensed(
         [
             Finding(ERROR, "c", "first"),
-            Finding(GOOD, "a", "listens at 1"),
+            *(Finding(GOOD, f"e{number}", f"listens at {number}") for number in range(FEW + 1)),
             Finding(WARNING, "d", "x"),
-            Finding(GOOD, "a: backend", "not found"),
-            Finding(GOOD, "b", "listens at 2"),
-            Finding(GOOD, "m: socket", "for map a"),
-            Finding(GOOD, "m: socket", "for map b"),
+            *(Finding(GOOD, f"e{number}: backend", "not found") for number in range(FEW)),
+            *(Finding(GOOD, "m: socket", f"for map {number}") for number in range(FEW + 1)),
             Finding(NOTE, "e", "x"),
             Finding(ERROR, "f", "second"),
         ]
     )
     assert [(finding.severity, finding.where, finding.what) for finding in found] == [
-        (GOOD, "2 endpoints", "a, b"),
-        (GOOD, "a: backend", "not found"),
-        (GOOD, "m: socket", "2 good answers"),
+        (GOOD, "5 endpoints", "e0, e1, e2, e3, e4"),
+        *((GOOD, f"e{number}: backend", "not found") for number in range(FEW)),
+        (GOOD, "m: socket", "5 good answers"),
         (NOTE, "e", "x"),
         (WARNING, "d", "x"),
         (ERROR, "c", "first"),
