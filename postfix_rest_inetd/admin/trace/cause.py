@@ -26,8 +26,8 @@ NOT_FOUND, LOOKUP_FAILED, VALUE = "lookup not found", "lookup failed", "lookup v
 NO_ANSWER, POSTFIX, NOTHING = "endpoint not reached", "postfix", ""
 
 # smtpd/smtpd_check.c: check_rcpt_maps(), permit_auth_destination() and check_table_result().
-_UNKNOWN = re.compile("[Uu]ser unknown|[Uu]nknown user|unknown in |Relay access denied")
-_BY_ACCESS_TABLE = re.compile(r"address rejected|[Aa]ccess denied|host rejected|command rejected")
+_UNKNOWN = re.compile("user unknown|unknown user|unknown in |relay access denied", re.IGNORECASE)
+_BY_ACCESS_TABLE = re.compile("(?:address|host|command) rejected|access denied", re.IGNORECASE)
 
 # What Postfix gives as the reason: of a rejection, or of an attempt to deliver.
 _REASON = re.compile(r"reject: .*?: ([45]\d\d .*?); from=|status=\w+ \((.*)\)$")
