@@ -268,7 +268,9 @@ def test_relations():
     well = asked(TCP, model.FOUND, log_keys=False, after=0.4)
     (mail,) = mails.of(QUEUED, Subject(QUEUE_ID, "3F2A81C0"), {"3F2A81C0"})
     first = asked(POLICY, model.ACTION, action="DUNNO", after=-40)
-    mail = mails.related(mail, [lookup, end, silent, far, well, first])
+    stranger = {"recipient": b"z@c.example", "instance": b"4d2.6b49d2ff.0.1"}
+    other = asked(POLICY, model.ACTION, action="DUNNO", after=0.2, **stranger)
+    mail = mails.related(mail, [lookup, end, silent, far, well, first, other])
     assert [(each.request, each.relation) for each in mail.requests] == [
         (first, NAMED),
         (lookup, NEAR),
