@@ -438,9 +438,10 @@ def _answer(*command: str) -> str:
     """The output of a command that must not be taken for an answer if it fails.
 
     A failure with an output is an answer: systemctl leaves out names that cannot be those of units.
+    So is one without a message: `list-unit-files` fails if there are none.
 
     Raises:
-        CommandError: the command says nothing, and fails.
+        CommandError: the command fails, and has only a message.
     """
     try:
         done = _run(command)
@@ -448,9 +449,9 @@ def _answer(*command: str) -> str:
         raise CommandError(f"systemd does not answer within {_SEC} s") from None
     except OSError as error:
         raise CommandError(f"systemd cannot be asked: {error.strerror}") from None
-    if done.returncode != 0 and not done.stdout:
-        said = done.stderr.decode(errors="backslashreplace").strip()
-        raise CommandError(f"systemd does not answer: {said.partition(chr(10))[0]}")
+    said = done.stderr.decode(errors="backslashreplace").strip()
+    if done.returncode != 0 and not done.stdout and said:
+        raise CommandError(f"systemd does not answer: {said.splitlines()[0]}")
     return done.stdout.decode(errors="backslashreplace")
 
 

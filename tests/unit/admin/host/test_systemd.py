@@ -77,6 +77,13 @@ def test_silence(answer, monkeypatch, script, why):
         assert str(told.value) == why
 
 
+def test_no_units(answer):
+    """`systemctl list-unit-files` fails without a word."""
+    answer("exit 1")
+    assert not systemd.are_installed()
+    assert systemd.known_sockets() == []
+
+
 def test_new_drop_ins(tmp_path, monkeypatch):
     """Files that systemd has not loaded; one that another one replaces does not count."""
     monkeypatch.setattr(systemd, "_UNIT_PATH", (str(tmp_path),))
