@@ -336,6 +336,7 @@ PLACES = {
 }
 
 
+@pytest.mark.one_release
 @pytest.mark.parametrize("name", PLACES)
 def test_what_the_sandbox_hides(machine: Machine, name: str) -> None:
     """What check says of a path fits to what handlers do with it."""
