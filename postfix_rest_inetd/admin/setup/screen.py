@@ -35,7 +35,7 @@ def item(label: str, text: str) -> None:
 
 def complain(text: str) -> None:
     """Why an answer is not right."""
-    label, width = "not right: ", report.line_width()
+    label, width = "not right: ", terminal.line_width()
     shown = printable(text)
     lines = wrapped(shown, width, label, " " * len(label)) if width else [label + shown]
     lines[0] = lines[0].replace(label, terminal.painted(label, terminal.BAD), 1)
