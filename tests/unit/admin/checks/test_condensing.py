@@ -66,7 +66,7 @@ def test_advice() -> None:
 
 
 def test_order() -> None:
-    """Good ones come first, and share a line if they are many; problems are last, in their order."""
+    """Good ones come first, in one line if they are many; problems are last, in their order."""
     found = condensed(
         [
             Finding(ERROR, "c", "first"),
