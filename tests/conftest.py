@@ -16,7 +16,9 @@ from harness.postfix_instance import missing_programs
 from harness.requirements import missing
 
 # The machine's own idea of trusted certificates must not decide a TLS test.
-for _name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+# The size of a terminal is what the terminal says; readline, which pytest loads, sets the variables
+# for the workers of pytest-xdist.
+for _name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "COLUMNS", "LINES"):
     os.environ.pop(_name, None)
 
 IN_CI = os.environ.get("CI") == "true"
