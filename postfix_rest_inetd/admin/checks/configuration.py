@@ -39,8 +39,8 @@ def load(path: str, content: bytes | None = None) -> tuple[loading.Config | None
         content = loading.read(path) if content is None else content
         loaded = loading.parse(content, path)
     except ConfigError as error:
-        is_closed = content is None and _is_closed(path)
-        advice = _AS_ROOT if is_closed else _consequence(path, content)
+        is_hidden = content is None and is_closed(path)
+        advice = _AS_ROOT if is_hidden else _consequence(path, content)
         return None, list(problems(path, error, content, advice))
     return loaded, described(path, loaded)
 
@@ -94,7 +94,7 @@ def _consequence(path: str, content: bytes | None) -> str:
     return _PARTLY_USABLE.format(listed(names)) if names else _USABLE
 
 
-def _is_closed(path: str) -> bool:
+def is_closed(path: str) -> bool:
     """Is this user not allowed to read the file? Handlers may still be."""
     try:
         os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))

@@ -124,13 +124,13 @@ def look(places: Places) -> Overview:
         _hour(usable, now, places.journal, notes),
         _down(usable, places.cache_directory, notes),
         versions.all_of_them(),
-        not _is_closed(places.config),
+        not configuration.is_closed(places.config),
     )
 
 
 def _configured(path: str, notes: list[str]) -> tuple[list[Endpoint], list[Finding]]:
     """The endpoints, and what `check` finds wrong with the file and with the sockets."""
-    if _is_closed(path):
+    if configuration.is_closed(path):
         notes.append(f"endpoints are not known: {path}: Permission denied")
         return [], []
     _, found = configuration.load(path)
@@ -143,16 +143,6 @@ def _configured(path: str, notes: list[str]) -> tuple[list[Endpoint], list[Findi
         return loading.load(path, tolerant=True).endpoints, wrong
     except ConfigError:
         return [], wrong
-
-
-def _is_closed(path: str) -> bool:
-    try:
-        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
-    except PermissionError:
-        return True
-    except (OSError, ValueError):
-        pass
-    return False
 
 
 def _hour(

@@ -13,6 +13,7 @@ begins at the next one that is left.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.command_error import CommandError
@@ -199,23 +200,12 @@ class Journal:
         Raises:
             JournalError: the journal cannot be read.
         """
-        reader = self._reader
-        begin = int(since * 1_000_000)
-        try:
-            reader.seek_tail()
-            for _ in range(limit):
-                if not reader._previous():  # noqa: SLF001
-                    return
-                when = reader._get_realtime()  # noqa: SLF001
-                if when < begin:
-                    return
-                entry = journal_entry.parse(reader._get_all(), when)  # noqa: SLF001
-                if entry is None:
-                    self.alien += 1
-                else:
-                    yield entry
-        except OSError as error:
-            raise JournalError(f"the journal cannot be read: {error.strerror}") from None
+        for when, fields in itertools.islice(self.newest_first(since, None), limit):
+            entry = journal_entry.parse(fields, when)
+            if entry is None:
+                self.alien += 1
+            else:
+                yield entry
 
     def wait(self, timeout_sec: float) -> None:
         """Return when there may be new entries, or after `timeout_sec`."""
