@@ -60,8 +60,10 @@ _OTHERS = (
     "/admin/overview",
     "/admin/protocols",
     "/admin/schema",
+    "/admin/setup",
     "/admin/statistics",
     "/admin/stored",
+    "/admin/trace",
     "/admin/ui",
 )
 

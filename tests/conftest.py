@@ -8,6 +8,7 @@ If the tools of the tests are missing, pytest says so in one line instead of a t
 # test that compares with http.client in the same process would miss.
 import http.client  # noqa: F401
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,9 @@ from harness.requirements import missing
 # for the workers of pytest-xdist.
 for _name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "COLUMNS", "LINES"):
     os.environ.pop(_name, None)
+
+# A shell ignores SIGINT for what it starts in the background; what tests start is to obey it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 IN_CI = os.environ.get("CI") == "true"
 SETTINGS = Path(__file__).parents[1] / "pyproject.toml"

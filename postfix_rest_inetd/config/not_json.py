@@ -47,12 +47,12 @@ def mistake(error: JSONDecodeError) -> tuple[int, str]:
     comma = _comma_before_bracket(text, at)
     if not text.strip(_BLANKS):
         return 0, "the file is empty"
-    if "\0" in text:
-        return text.index("\0"), "there is a NUL byte; the file must be UTF-8, and not UTF-16"
     if comma is not None:
         return comma, "nothing follows this comma"
     if said.startswith("Invalid control character"):
         return at, _control(text[at])
+    if text.startswith("\0", at):
+        return at, "this is a NUL byte; the file must be UTF-8, and not UTF-16"
     return at, _by_beginning(text[at:]) or _by_message(said, text[at:])
 
 

@@ -23,7 +23,10 @@ QUESTIONS = {
 }
 
 
-@pytest.mark.parametrize("mode, block", [*zip(QUESTIONS, blocks(PAGE), strict=True)])
+REQUESTS = [block for block in blocks(PAGE) if block.kind == "request"]
+
+
+@pytest.mark.parametrize("mode, block", [*zip(QUESTIONS, REQUESTS, strict=True)])
 def test_request(handler_for, backend, mode, block):
     """Line by line the one of the page, but for the port and the request's id."""
     path, question = QUESTIONS[mode]

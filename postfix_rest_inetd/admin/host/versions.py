@@ -11,7 +11,7 @@ import sys
 from postfix_rest_inetd import __version__
 from postfix_rest_inetd.admin.host import postconf, systemd
 
-_VERSION = "__version__ "  # of two assignments in urllib3/_version.py, and not its annotation
+_VERSION = "__version__ "  # of two assignments in urllib3's _version, not its annotation
 
 
 @functools.cache

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _MODES = {
-    model.SOCKETMAP_LOOKUP: "tables: aliases, mailboxes, domains, … over one socket",
     model.TCP_LOOKUP: "one table, for clients that cannot use a socketmap",
+    model.SOCKETMAP_LOOKUP: "tables: aliases, mailboxes, domains, … over one socket",
     model.POLICY: "decisions about mail: check_policy_service",
 }
 _ENDED = "the input has ended, and nothing was written"
@@ -31,7 +31,7 @@ _ENDED = "the input has ended, and nothing was written"
 def mode(check: Callable[[str], str]) -> str:
     """The mode, by its number or its name."""
     screen.paragraph("What does Postfix ask for?")
-    numbered = list(_MODES)
+    numbered = sorted(_MODES, key=has_maps, reverse=True)  # what most need comes first
     for number, name in enumerate(numbered, 1):
         screen.item(f"{number}  {name:16}", _MODES[name])
 

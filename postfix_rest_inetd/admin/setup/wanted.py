@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 FIRST_PORTS = {model.TCP_LOOKUP: 9001, model.SOCKETMAP_LOOKUP: 9002, model.POLICY: 9003}
 """The ports of the examples in the manual."""
 
-NAMES = {model.SOCKETMAP_LOOKUP: "maps", model.POLICY: "policy"}
-"""How the examples in the manual name an endpoint; tcp-lookup has the name of its purpose."""
+NAMES = {model.TCP_LOOKUP: "", model.SOCKETMAP_LOOKUP: "maps", model.POLICY: "policy"}
+"""How the examples in the manual name an endpoint; empty: by its purpose."""
 
 _LOOPBACK = b"\x7f\0\0\1"
 _MAX_PORT = 65535
@@ -67,7 +67,7 @@ class Wanted(NamedTuple):
         found["target"] = self.url
         found.update({"auth-token-file": token_path} if self.token else {"auth-token": ""})
         found["temporary-statuses"] = _TEMPORARY_STATUSES
-        if self.mode == model.POLICY:
+        if not is_lookup(self.mode):
             found["allowed-actions"] = _ALLOWED_ACTIONS
         return found
 
@@ -145,7 +145,7 @@ def _address(text: str) -> LocalAddress:
 
 def usual_name(mode: str, purposes: tuple[str, ...], taken: Collection[str]) -> str:
     """A name that is free."""
-    stem = NAMES.get(mode) or next(iter(purposes), "lookup")
+    stem = NAMES[mode] or next(iter(purposes), "lookup")
     if stem not in taken:
         return stem
     names = (f"{stem}{number}" for number in range(2, len(taken) + 3))

@@ -15,6 +15,7 @@ from postfix_rest_inetd.admin.statistics import journal_entry
 from postfix_rest_inetd.admin.trace.line import ACCEPTED, DEFERRED, REFUSED, Line
 from postfix_rest_inetd.admin.trace.mails import ANONYMOUS, NAMED, is_near
 from postfix_rest_inetd.log_entry import advice, printable
+from postfix_rest_inetd.protocols import is_lookup
 
 if TYPE_CHECKING:
     from postfix_rest_inetd.admin.trace.mails import Mail, Related
@@ -158,7 +159,8 @@ def _is_asked_for(line: Line, each: Related) -> bool:
     """Is it a policy request, and not about another recipient?"""
     recipient = each.request.recipient.lower()
     is_its = not recipient or recipient in map(str.lower, line.recipients)
-    return each.request.entry.mode == model.POLICY and is_its
+    mode = each.request.entry.mode
+    return bool(mode) and not is_lookup(mode) and is_its
 
 
 def _unreached(line: Line, mail: Mail, _near: list[Related]) -> _Cause | None:
@@ -202,7 +204,8 @@ def _anonymous(line: Line, _mail: Mail, near: list[Related]) -> _Cause | None:
             entry = each.request.entry
             where = f" of {entry.endpoint}" if entry.endpoint else ""
             what = f"Near in time, a request{where} failed that may be about this mail: "
-            kind = POLICY_FAILED if entry.mode == model.POLICY else LOOKUP_FAILED
+            is_policy = entry.mode and not is_lookup(entry.mode)
+            kind = POLICY_FAILED if is_policy else LOOKUP_FAILED
             return _Cause(kind, f"{what}{_why(each)}.", each)
     return None
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 from postfix_rest_inetd.admin.checks import positions
@@ -25,18 +26,35 @@ def run(data: bytes) -> None:
         text = data.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode()
-        assert wrong == (before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1)
+        assert wrong == place_of(before, len(before))
         return
     expected = None
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
-        expected = (error.lineno, error.colno)
+        expected = place_of(text, mistaken(text, error.pos))
     except (ValueError, RecursionError):
         return
     assert wrong == expected
     if expected is None:
         check_places(data, text, document)
+
+
+def mistaken(text: str, at: int) -> int:
+    """Where the mistake is of which json has noticed something AT an offset.
+
+    An empty file has it at its beginning, and a comma with nothing behind it is the mistake itself.
+    """
+    if not text.strip(" \t\r\n"):
+        return 0
+    comma = re.search(r",[ \t\r\n]*\Z", text[:at])
+    return comma.start() if comma and text[at : at + 1] in ("]", "}") else at
+
+
+def place_of(text: str, offset: int) -> tuple[int, int]:
+    """The line and the column of an offset."""
+    before = text[:offset]
+    return before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1
 
 
 def check_problems(data: bytes) -> None:

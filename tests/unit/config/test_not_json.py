@@ -58,7 +58,9 @@ MISTAKES = {
     "a control character": ('["@\1"]', "a control character in a string is written \\u0001"),
     "a backslash": (r'["C:@\dir"]', BACKSLASH),
     "half an escape": (r'["\@u12"]', "\\u takes four hexadecimal digits"),
-    "UTF-16": ("{@\0", "there is a NUL byte; the file must be UTF-8, and not UTF-16"),
+    "a NUL in a string": ('["a@\0"]', "a control character in a string is written \\u0000"),
+    "a mistake before a NUL": ('{"a"@? \0}', "a colon is missing before this"),
+    "UTF-16": ("{@\0", "this is a NUL byte; the file must be UTF-8, and not UTF-16"),
     "a number with a base": ('{"a": 0@x10}', BEFORE),
     "a minus": ("[@-]", VALUE),
 }
