@@ -100,8 +100,18 @@ def put_into_service(machine: Container, backend: Backend) -> None:
     machine.run("systemctl", "enable", "--now", TIMER)
 
 
-def check_under_load(machine: Container, install: Callable[[], object]) -> None:
-    """INSTALL another version while Postfix and others ask; they notice nothing."""
+MOST_LOST = 5
+
+
+def check_under_load(
+    machine: Container, install: Callable[[], object], *, may_lose_new_ones: bool = False
+) -> None:
+    """INSTALL another version while Postfix and others ask; they notice nothing.
+
+    With `may_lose_new_ones`, a few requests on connections that are new just then may fail, for
+    which Postfix tries again: a handler of 0.1.0 that starts while its modules are replaced cannot
+    wait for the end of that, as later versions do.
+    """
     since = opened(machine)
     with connect(machine, PORTS[POLICY]) as held:
         held.sendall(b"request=smtpd_access_policy\n\n")
@@ -111,7 +121,9 @@ def check_under_load(machine: Container, install: Callable[[], object]) -> None:
         with Load(machine, KEY, VALUE, PORTS[TCP], PORTS[SOCKETMAP]) as load:
             install()
             load.go_on()
-        assert load.failures == [], load.failures
+        new_ones = [each for each in load.failures if " _fresh: " in each]
+        allowed = new_ones if may_lose_new_ones and len(new_ones) <= MOST_LOST else []
+        assert load.failures == allowed, load.failures
         assert load.lookups_meanwhile > 0
         assert load.answered_meanwhile > 0
         # The handler of an open connection is the one that it had, and it wakes.

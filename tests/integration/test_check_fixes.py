@@ -38,7 +38,7 @@ REPORT = "postfix-rest-inetd-config.service"
 
 CACHE = "/var/cache/postfix-rest-inetd"
 DROP_IN = "/etc/systemd/system/postfix-rest-tcp@.service.d/my own.conf"
-EXECUTED = "/usr/bin/python3 -IS /usr/libexec/postfix-rest-inetd/handler --mode tcp-lookup"
+EXECUTED = "/usr/bin/python3 -IS /usr/lib/postfix-rest-inetd/handler --mode tcp-lookup"
 
 
 class Case(NamedTuple):

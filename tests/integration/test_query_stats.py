@@ -174,9 +174,11 @@ def test_stats(clean_container: Container, backend: Backend) -> None:
     document = json.loads(container.run(COMMAND, "stats", since, "--json").stdout)
     assert document["outcomes"] == {"found": 2, "not-found": 1, "action": 1}
     assert document["busiest"]["key"][0]["key"] == "hosted.example"
-    starts = document["starts"]["cold"]
-    assert sum(count for _, count in starts["buckets"]) == 2, "one for each connection"
-    assert 1_000 < starts["p50"] <= starts["max"] < 30_000_000
+    # Right after the installation, a handler starts over, since modules may still be replaced.
+    starts = [each for each in document["starts"].values() if each and each["buckets"]]
+    counts = [count for each in starts for _, count in each["buckets"]]
+    assert sum(counts) == 2, "one for each connection"
+    assert all(1_000 < each["p50"] <= each["max"] < 30_000_000 for each in starts)
     report = container.run(COMMAND, "stats", since).stdout
     assert "\n4 requests, " in report
     assert "; 0 failed\n" in report

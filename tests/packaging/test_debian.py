@@ -48,9 +48,9 @@ def digests(built: Build) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+FIRST_UPLOAD = "initial-upload-closes-no-bugs"
+"""It names the bug that announces the package; the package that is built here is a later one."""
 NEEDS_A_PERSON = {
-    # The number of the bug that announces the package.
-    "initial-upload-closes-no-bugs",
     # A public address.
     "no-homepage-field",
     "upstream-metadata-missing-bug-tracking",
@@ -81,7 +81,8 @@ def test_lintian(roots: Roots, built: Build, release: str) -> None:
 def test_needs_a_person(checkout: Path) -> None:
     """What lintian says for want of a person is explained to packagers."""
     text = (checkout / "packaging/README.md").read_text(encoding="utf-8")
-    assert {tag for tag in NEEDS_A_PERSON if f"`{tag}`" not in text} == set()
+    tags = {FIRST_UPLOAD, *NEEDS_A_PERSON}
+    assert {tag for tag in tags if f"`{tag}`" not in text} == set()
 
 
 def test_manual_pages(roots: Roots, checkout: Path, release: str) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -81,7 +82,8 @@ def test_unix(tmp_path: Path) -> None:
         accepted, _ = listening.accept()
         with accepted:
             watched = [endpoint(bind_path=path, bind_port=...)]
-            assert connections.count(watched) == [Count(1, 0)]
+            asleep = 0 if os.geteuid() == 0 else None  # only root sees what a process holds
+            assert connections.count(watched) == [Count(1, asleep)]
 
 
 def test_without_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
