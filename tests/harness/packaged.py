@@ -197,8 +197,13 @@ def opened(machine: Container) -> list[str]:
     ]
 
 
+LOST = re.compile(r"postfix-rest-\w+@\d+-[^ ]*\.service: Failed with result 'exit-code'\.")
+"""What systemd says of a handler of 0.1.0 that started while its modules were replaced."""
+
+
 def check_quiet(machine: Container, since: str) -> None:
-    """No unit has failed, and the journal has had no warning SINCE."""
+    """No unit is failed, and the journal has had no warning SINCE but of a few LOST handlers."""
     assert failed(machine) == ""
     warnings = [entry["MESSAGE"] for entry in machine.journal(*WARNINGS, since=since)]
-    assert warnings == [], warnings
+    lost = [text for text in warnings if LOST.fullmatch(text)]
+    assert warnings == lost[:MOST_LOST], warnings

@@ -501,22 +501,26 @@ def test_all_handlers_know(tmp_path, handler_of, backend, second, mode):
     backend.default = answer(500)
     second.default = good(mode)
     first = handler_of(mode, backend, second, cache=tmp_path, request_timeout=20_000)
+    failed = time.monotonic()
     ask(first, mode)
     assert len(backend.requests) == 1
     for _ in range(2):
         later = handler_of(mode, backend, second, cache=tmp_path, request_timeout=20_000)
         assert ask(later, mode) == FOUND[mode]
-        assert later.log_lines(1)[0].endswith(" ms)")
-    assert len(backend.requests) == 1
+        # A machine that is too busy to start a handler within a second sees an attempt.
+        is_due = time.monotonic() - failed > outages.RETRY_SEC
+        assert later.log_lines(1)[0].endswith(" ms)") or is_due
+    before = len(backend.requests)
+    assert before == 1 or is_due
     (record,) = (tmp_path / "1" / "backends").iterdir()
     backend.default = good(mode)
     began = time.monotonic()
     while record.exists():
         assert ask(first, mode) == FOUND[mode]
         assert time.monotonic() < began + 15
-    assert len(backend.requests) == 2, "one request of one handler has found that it is back"
+    assert len(backend.requests) == before + 1, "one request has found that it is back"
     assert ask(later, mode) == FOUND[mode]
-    assert len(backend.requests) == 3
+    assert len(backend.requests) == before + 2
 
 
 def most_attempts(seconds: float) -> int:
