@@ -164,7 +164,8 @@ def test_an_early_refusal(tmp_path, launch, tls, status):
         if authority:
             context = authority.server("127.0.0.1")
             connection.sock = context.wrap_socket(connection.sock, server_side=True)
-        early(response(status, b"no"))(connection)
+        # Without this, the next request may be on its way before the connection is closed.
+        early(response(status, b"no", b"Connection: close"))(connection)
 
     with ScriptedBackend(on_accept=on_accept, receive_buffer=4096) as backend:
         target = backend.url().replace("http:", "https:") if tls else backend.url()
