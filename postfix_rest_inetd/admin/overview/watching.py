@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import time
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.overview.layout import LEAST, MOST
+from postfix_rest_inetd.admin.ui import terminal
 from postfix_rest_inetd.admin.ui.terminal import LABEL, painted
 from postfix_rest_inetd.admin.ui.wrap import WIDTH
 
@@ -22,9 +22,7 @@ _HOME, _REST_OF_LINE, _REST_OF_SCREEN, _ALL = "\x1b[H", "\x1b[K", "\x1b[J", "\x1
 
 def width() -> int:
     """The columns of a line."""
-    if not sys.stdout.isatty():
-        return WIDTH
-    return max(LEAST, min(MOST, shutil.get_terminal_size((WIDTH, 24)).columns))
+    return terminal.screen_width(LEAST, MOST)
 
 
 def repeat(shown: Callable[[], str]) -> None:
@@ -44,7 +42,7 @@ def watch(shown: Callable[[], list[str]]) -> None:
 
     Elsewhere than on a terminal that can move its cursor, an empty line is between two screens.
     """
-    if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+    if terminal.has_cursor():
         sys.stdout.write(_ALL)
         repeat(lambda: _redrawn(shown()))
     else:

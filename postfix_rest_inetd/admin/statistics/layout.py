@@ -6,12 +6,11 @@ A report fits MIN_WIDTH columns, and uses up to MAX_WIDTH: longer names are show
 
 from __future__ import annotations
 
-import shutil
-import sys
 from datetime import datetime
 
+from postfix_rest_inetd.admin.ui import terminal
 from postfix_rest_inetd.admin.ui.terminal import LABEL, painted
-from postfix_rest_inetd.admin.ui.wrap import WIDTH, wrapped
+from postfix_rest_inetd.admin.ui.wrap import wrapped
 
 NAME_WIDTH = 20
 MIN_WIDTH, MAX_WIDTH = 60, 120
@@ -19,9 +18,7 @@ MIN_WIDTH, MAX_WIDTH = 60, 120
 
 def screen_width() -> int:
     """The columns of a report on standard output: those of the terminal, or WIDTH without one."""
-    if not sys.stdout.isatty():
-        return WIDTH
-    return max(MIN_WIDTH, min(shutil.get_terminal_size((WIDTH, 24)).columns, MAX_WIDTH))
+    return terminal.screen_width(MIN_WIDTH, MAX_WIDTH)
 
 
 def moment(seconds: float) -> str:

@@ -35,8 +35,19 @@ def painted(text: str, style: str) -> str:
 
 def cleared() -> str:
     """What clears the screen of standard output and goes to its top; nothing if that cannot."""
-    can_clear = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-    return "\x1b[H\x1b[2J" if can_clear else ""
+    return "\x1b[H\x1b[2J" if has_cursor() else ""
+
+
+def has_cursor() -> bool:
+    """Is standard output a terminal that can move its cursor?"""
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def screen_width(least: int, most: int) -> int:
+    """The columns of a screen on standard output: the terminal's within bounds; else WIDTH."""
+    if not sys.stdout.isatty():
+        return WIDTH
+    return max(least, min(shutil.get_terminal_size((WIDTH, 24)).columns, most))
 
 
 def line_width(most: int = WIDTH) -> int:
