@@ -35,8 +35,8 @@ CACHE = "/var/cache/postfix-rest-inetd"
 
 # What SELinux is asked about: systemd says what it runs.
 PROGRAMS = """
-from postfix_rest_inetd.admin.host import systemd
-for unit, program in systemd.programs().items():
+from postfix_rest_inetd.admin.host import handler_units
+for unit, program in handler_units.programs().items():
     print(unit, program)
 """
 

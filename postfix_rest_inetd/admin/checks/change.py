@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from postfix_rest_inetd.admin.checks import configuration, files
 from postfix_rest_inetd.admin.checks.finding import ERROR, Finding
-from postfix_rest_inetd.admin.host import systemd
+from postfix_rest_inetd.admin.host import handler_units, systemd
 from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.errors import ConfigError
 
@@ -35,7 +35,7 @@ def errors(path: str, content: bytes) -> list[Finding]:
     loaded, found = configuration.load(path, content)
     if loaded is not None:
         if _has_units():
-            files.use_credentials(loaded, systemd.handler_settings())
+            files.use_credentials(loaded, handler_units.handler_settings())
         found += files.usable(path, loaded, content)
     return [finding._replace(advice="") for finding in found if finding.severity == ERROR]
 

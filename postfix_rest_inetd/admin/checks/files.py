@@ -22,7 +22,7 @@ from postfix_rest_inetd.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from postfix_rest_inetd.admin.host.systemd import HandlerSettings
+    from postfix_rest_inetd.admin.host.handler_units import HandlerSettings
     from postfix_rest_inetd.config.endpoint import Endpoint
     from postfix_rest_inetd.config.loading import Config
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from postfix_rest_inetd.admin.checks.finding import ERROR, WARNING, Finding, commands
 from postfix_rest_inetd.admin.checks.steps import RESET, Step
 from postfix_rest_inetd.admin.checks.trouble import Trouble, solvable
-from postfix_rest_inetd.admin.host import systemd
+from postfix_rest_inetd.admin.host import handler_units, systemd
 from postfix_rest_inetd.admin.host.listeners import is_local
 from postfix_rest_inetd.config.address import WILDCARDS
 
@@ -52,7 +52,7 @@ def _generator() -> Iterator[Finding]:
 
 def _former_programs() -> Iterator[Finding]:
     """Drop-ins that name a program where 0.1.0 had it; this version has copies there."""
-    for path in systemd.files_naming(_FORMER):
+    for path in handler_units.files_naming(_FORMER):
         what = f"names a program in {_FORMER}, which a later version does not have"
         steps = (f"sed -i 's,{_FORMER},{_PROGRAMS},g' {shlex.quote(path)}", _RELOAD)
         yield Finding(WARNING, path, what, commands(*steps))

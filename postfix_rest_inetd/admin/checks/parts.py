@@ -32,7 +32,7 @@ from postfix_rest_inetd.admin.checks import (
     postfix as postfix_checks,
 )
 from postfix_rest_inetd.admin.checks.finding import ERROR, NOTE, Finding
-from postfix_rest_inetd.admin.host import references, systemd
+from postfix_rest_inetd.admin.host import handler_units, references, systemd
 from postfix_rest_inetd.admin.host import selinux as selinux_policy
 from postfix_rest_inetd.admin.host.listeners import Listeners
 from postfix_rest_inetd.admin.ui.options import CACHE_DIRECTORY
@@ -107,7 +107,7 @@ def _has_units() -> bool:
 
 def _files(path: str, loaded: loading.Config | None, cache_directory: str) -> Iterator[Finding]:
     if _is_installed(path) and _has_units():
-        settings = systemd.handler_settings()
+        settings = handler_units.handler_settings()
         if loaded is not None:
             files.use_credentials(loaded, settings)
         yield from files.installed(path, loaded, settings)
@@ -123,7 +123,7 @@ def _stored_answers(path: str, endpoints: list[Endpoint], directory: str) -> Ite
         if not is_standard:
             yield from stored_answers.usable(endpoints, directory, None, is_made=False)
         return
-    settings = systemd.handler_settings()
+    settings = handler_units.handler_settings()
     own = settings.cache_directory
     if is_standard and not own:
         yield from stored_answers.without_directory(endpoints, f"{systemd.KINDS[0]}@.service")
@@ -152,8 +152,8 @@ def _selinux(endpoints: list[Endpoint]) -> Iterator[Finding]:
     policy = selinux_policy.loaded()
     if policy is not None:
         generator, _ = systemd.generator()
-        credentials = tuple(systemd.handler_settings().credentials.values())
-        used = selinux.Used(systemd.programs(), generator, loading.DEFAULT_PATH, credentials)
+        credentials = tuple(handler_units.handler_settings().credentials.values())
+        used = selinux.Used(handler_units.programs(), generator, loading.DEFAULT_PATH, credentials)
         yield from selinux.findings(endpoints, used, policy)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What systemd says about the socket units of postfix-rest-inetd and about their handlers.
+"""What systemd says about the socket units of postfix-rest-inetd; handler_units is about handlers.
 
 `systemctl` and `journalctl` answer every user. They are not asked about a socket that has no
 address yet: systemd would have to load it, and would complain in the journal.
@@ -10,21 +10,19 @@ from __future__ import annotations
 import glob
 import os
 import re
-import shlex
 import shutil
 import stat
 import subprocess
 from typing import NamedTuple
 
 from postfix_rest_inetd.admin.command_error import CommandError
-from postfix_rest_inetd.admin.host import hidden_paths
 from postfix_rest_inetd.model import MODES
 from postfix_rest_inetd.units.names import unit_of
 
 KINDS = tuple(unit_of(mode) for mode in MODES)
 GENERATED = "/run/systemd/generator"
 
-_UNIT_PATH = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system")
+UNIT_PATH = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system")
 _GENERATOR = "postfix-rest-inetd-generator"
 # systemd.generator(7): the first one that is found counts; a link to /dev/null masks it.
 _GENERATOR_PATH = (
@@ -33,14 +31,12 @@ _GENERATOR_PATH = (
 )
 _SEC = 20
 _SOCKETS = "postfix-rest-*.socket"
-_METRICS = "export-postfix-rest-metrics.service"
-_REVIVE = "revive-postfix-rest@.service"
+METRICS = "export-postfix-rest-metrics.service"
 _SERVICES = (
     "postfix-rest-inetd-config.service",
     "revive-postfix-rest@*.service",
-    _METRICS,
+    METRICS,
 )
-_EXEC_START = re.compile(r"\{ path=(.*?) ; argv\[\]=")
 _MONOTONIC = re.compile(r"\[\s*([0-9]+\.[0-9]+)\]")
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 _ESCAPED = {
@@ -58,15 +54,6 @@ _PROPERTIES = (
     "Id ActiveState UnitFileState Listen NeedDaemonReload NRefused MaxConnections "
     "DropInPaths FragmentPath ActiveEnterTimestampMonotonic"
 )
-_HOMES = ("/home", "/root", "/run/user")
-_SETTINGS = ("User", "ProtectHome", "PrivateTmp", "CacheDirectory", "Environment")
-_BINDS = ("BindPaths", "BindReadOnlyPaths")
-# In them, systemd ignores a path that is missing only after a `-`.
-_PATHS = ("ReadWritePaths", "InaccessiblePaths")
-# In this one, it ignores it in a directory that is read-only as well, but not in one that it hides.
-_READ_ONLY = "ReadOnlyPaths"
-_BELOW_HOMES = tuple(f"{home}/" for home in _HOMES)
-_TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - named, not used
 
 
 class Unit(NamedTuple):
@@ -103,36 +90,6 @@ class Unit(NamedTuple):
         return self.active in ("active", "activating", "reloading")
 
 
-class HandlerSettings(NamedTuple):
-    """The settings for handlers that concern files.
-
-    Attributes:
-        user: the user that handlers run as.
-        hidden: directories that the sandbox hides.
-        credentials: the names of LoadCredential= and their files.
-        cache_directory: what is passed to them as $CACHE_DIRECTORY; empty if nothing is.
-        is_cache_made: does systemd make that directory when a handler starts?
-        bound: paths below `hidden` that it shows (BindPaths=, BindReadOnlyPaths=).
-        required: paths without which systemd does not start a handler (ReadWritePaths= and others).
-    """
-
-    user: str
-    hidden: tuple[str, ...]
-    credentials: dict[str, str]
-    cache_directory: str = ""
-    is_cache_made: bool = False
-    bound: tuple[str, ...] = ()
-    required: tuple[str, ...] = ()
-
-    def hides(self, path: str) -> hidden_paths.Hidden | None:
-        """What of a path handlers do not see; None if they see it all."""
-        return hidden_paths.find(path, self.hidden, self.bound)
-
-    def reads_as_root(self, path: str) -> bool:
-        """Does systemd read a file on behalf of the handler?"""
-        return path in self.credentials.values()
-
-
 def is_running() -> bool:
     """Is systemd the service manager of this machine?"""
     return os.path.isdir("/run/systemd/system") and shutil.which("systemctl") is not None
@@ -140,7 +97,7 @@ def is_running() -> bool:
 
 def version() -> str:
     """Its version as a number, such as 252; empty if it is not running."""
-    words = _output("systemctl", "--version").split() if is_running() else []
+    words = output("systemctl", "--version").split() if is_running() else []
     return words[1] if words[:1] == ["systemd"] and len(words) > 1 else ""
 
 
@@ -204,107 +161,12 @@ def _enabled_sockets() -> set[str]:
 
 def _has_drop_ins(name: str) -> bool:
     """Does a unit have drop-ins of its own? Without them, our sockets have no address."""
-    return any(os.path.isdir(f"{directory}/{name}.d") for directory in (GENERATED, *_UNIT_PATH))
-
-
-def handler_settings() -> HandlerSettings:
-    """How handlers are started; the units must be installed."""
-    unit = f"{KINDS[0]}@check.service"
-    names = (*_SETTINGS, *_BINDS, *_PATHS, _READ_ONLY)
-    text = _output("systemctl", "show", f"--property={','.join(names)}", "--", unit)
-    values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-    hidden: tuple[str, ...] = ()
-    bound = _bound(" ".join(values.get(name, "") for name in _BINDS))
-    if values.get("ProtectHome") in ("yes", "tmpfs"):
-        hidden += _HOMES
-    if values.get("ProtectHome") == "yes":  # there, systemd drops what is below
-        bound = tuple(path for path in bound if not path.startswith(_BELOW_HOMES))
-    if values.get("PrivateTmp") in ("yes", "disconnected"):
-        hidden += _TEMPORARY
-    credentials = {}
-    # `show` calls them unprintable.
-    for line in _output("systemctl", "cat", "--", unit).splitlines():
-        if line.startswith("LoadCredential="):
-            name, _, path = line.removeprefix("LoadCredential=").partition(":")
-            if path.startswith("/"):
-                credentials[name] = path
-    passed = _passed_directory(values.get("Environment", ""))
-    made = _made_directory(values.get("CacheDirectory", ""))
-    return HandlerSettings(
-        values.get("User") or "root",
-        hidden,
-        credentials,
-        made if passed is None else passed,
-        made != "" and passed in (None, made),
-        bound,
-        _required(values, hidden),
-    )
-
-
-def files_naming(text: str) -> list[str]:
-    """The administrator's files of the units of handlers that have TEXT outside of a comment."""
-    units = [f"{kind}@check.service" for kind in KINDS]
-    found: dict[str, None] = {}
-    path = ""
-    # Before each file, there is a line with its path.
-    for line in _output("systemctl", "cat", "--", *units).splitlines():
-        if line.startswith("# /") and line.endswith((".service", ".conf")):
-            path = line[2:]
-        elif text in line and not line.startswith(("#", ";")):
-            found[path] = None
-    return [path for path in found if path.startswith(_UNIT_PATH[:2])]
-
-
-def programs() -> dict[str, str]:
-    """The program of each service that is there, by the name of its unit, or of its template.
-
-    A unit for which SELinuxContext= names the domain is left out.
-    """
-    names = [*(f"{kind}@check.service" for kind in KINDS), _METRICS]
-    text = _output("systemctl", "show", "--property=Id,ExecStart,SELinuxContext", "--", *names)
-    found = {}
-    for block in text.split("\n\n"):
-        values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        path = _EXEC_START.match(values.get("ExecStart", ""))
-        if path is not None and not values.get("SELinuxContext") and os.path.exists(path[1]):
-            found[values["Id"].replace("@check.", "@.")] = path[1]
-    # An instance of it cannot be asked about: systemd would load the socket unit that it names.
-    return {**found, _REVIVE: "/usr/bin/sh"}
-
-
-def _bound(entries: str) -> tuple[str, ...]:
-    """The places of BindPaths=, as `systemctl show` gives it: [-]SOURCE:PLACE[:OPTION]."""
-    return tuple(parts[1] for parts in (each.split(":") for each in entries.split()) if parts[1:])
-
-
-def _required(values: dict[str, str], hidden: tuple[str, ...]) -> tuple[str, ...]:
-    """The paths without which systemd does not start a handler."""
-    named = " ".join(values.get(name, "") for name in _PATHS).split()
-    named += [
-        path
-        for path in values.get(_READ_ONLY, "").split()
-        if hidden_paths.find(path, hidden, ()) is not None
-    ]
-    return tuple(path for path in dict.fromkeys(named) if path.startswith("/"))
-
-
-def _passed_directory(environment: str) -> str | None:
-    """$CACHE_DIRECTORY by Environment=, which overrides CacheDirectory=; None without it."""
-    for assignment in shlex.split(environment):
-        if assignment.startswith("CACHE_DIRECTORY="):
-            return assignment.partition("=")[2].partition(":")[0]
-    return None
-
-
-def _made_directory(names: str) -> str:
-    """The path of the first directory of CacheDirectory=, without the links to it; or empty."""
-    name = names.partition(" ")[0].partition(":")[0]
-    return f"/var/cache/{name}" if name else ""
+    return any(os.path.isdir(f"{directory}/{name}.d") for directory in (GENERATED, *UNIT_PATH))
 
 
 def foreign_sockets() -> dict[str, str]:
     """The socket units of others, by the addresses where systemd listens for them."""
-    listed = _output("systemctl", "list-sockets", "--no-legend", "--full")
+    listed = output("systemctl", "list-sockets", "--no-legend", "--full")
     found = {}
     for line in listed.splitlines():
         match = _LISTED_SOCKET.match(line)
@@ -322,7 +184,7 @@ def new_drop_ins(unit: Unit) -> list[str]:
     loaded = {os.path.basename(path) for path in unit.files}
     return [
         path
-        for directory in _UNIT_PATH
+        for directory in UNIT_PATH
         for name in names
         for path in glob.glob(f"{glob.escape(f'{directory}/{name}.d')}/*.conf")
         if os.path.basename(path) not in loaded
@@ -331,7 +193,7 @@ def new_drop_ins(unit: Unit) -> list[str]:
 
 def last_failure(unit: str) -> str:
     """The last line of the journal that says why a unit has failed, or nothing."""
-    text = _output(
+    text = output(
         *("journalctl", "--quiet", "--no-pager", "--output=cat", "--priority=notice"),
         *("--boot", "--lines=20", f"--unit={unit}", "_PID=1"),
     )
@@ -351,7 +213,7 @@ def is_refusing(unit: Unit) -> bool:
     """
     if not unit.refused:
         return False
-    text = _output(
+    text = output(
         *("journalctl", "--quiet", "--no-pager", "--output=short-monotonic", "--boot"),
         *("--lines=1", f"--unit={unit.name}", "--grep=Too many incoming connections", "_PID=1"),
     )
@@ -384,7 +246,7 @@ def generator() -> tuple[str, bool]:
 
 def failed_services() -> list[str]:
     """Services of ours, other than handlers, that stay failed until they are reset."""
-    listed = _output(
+    listed = output(
         *("systemctl", "list-units", "--all", "--plain", "--no-legend", "--full"),
         *("--state=failed", *_SERVICES),
     )
@@ -425,7 +287,7 @@ def _number(text: str) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def _output(*command: str) -> str:
+def output(*command: str) -> str:
     """The output of a command; empty if it cannot be run."""
     try:
         done = _run(command)

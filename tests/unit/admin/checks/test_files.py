@@ -14,7 +14,7 @@ from harness.activation import package_parent
 PROGRAM = """
 import os, sys
 from postfix_rest_inetd.admin.checks import files
-from postfix_rest_inetd.admin.host.systemd import HandlerSettings
+from postfix_rest_inetd.admin.host.handler_units import HandlerSettings
 if sys.argv[2] == "ordinary":
     os.setgroups([])
     os.setgid(65534)

@@ -86,7 +86,7 @@ def test_no_units(answer):
 
 def test_new_drop_ins(tmp_path, monkeypatch):
     """Files that systemd has not loaded; one that another one replaces does not count."""
-    monkeypatch.setattr(systemd, "_UNIT_PATH", (str(tmp_path),))
+    monkeypatch.setattr(systemd, "UNIT_PATH", (str(tmp_path),))
     new, old = tmp_path / "postfix-rest-socketmap@.socket.d/a.conf", tmp_path / f"{NAME}.d/b.conf"
     for path in (new, old):
         path.parent.mkdir()
