@@ -40,6 +40,14 @@ def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
         raise pytest.UsageError(message)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the markers known, in builds of packages as well, which do not use pyproject.toml."""
+    for marker in ("postfix: needs a real Postfix", "root: needs root"):
+        config.addinivalue_line("markers", f"{marker}; skipped, with the reason, without it")
+    if not config.pluginmanager.hasplugin("timeout"):
+        config.addinivalue_line("markers", "timeout(seconds): has no effect without pytest-timeout")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip tests that need root or Postfix where these are missing; in CI, that is a failure."""
     no_root = "" if os.geteuid() == 0 else "needs root"
