@@ -11,7 +11,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd.admin.checks import asking, postfix_notes, relaying, typos
+from postfix_rest_inetd.admin.checks import asking, postfix_notes, relaying, typos, unlisted
 from postfix_rest_inetd.admin.checks.finding import (
     ERROR,
     NOTE,
@@ -61,6 +61,7 @@ def findings(
                 yield from _of_reference(reference, target, listeners, settings)
         asked.update(target for _, target in used)
         yield from relaying.findings(used, settings)
+        yield from unlisted.findings(used, settings)
         yield from postfix_notes.findings(used, settings)
         yield from _unknown(endpoints, settings)
     obstacles = {e: found for e in endpoints if e not in asked and (found := asking.obstacle(e))}

@@ -11,12 +11,12 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd.admin.checks import asking, postfix
+from postfix_rest_inetd.admin.checks import asking, postfix, unlisted
 from postfix_rest_inetd.admin.checks import relaying as relaying_checks
 from postfix_rest_inetd.admin.host import postconf, references, restriction_lists
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from postfix_rest_inetd.admin.checks.finding import Finding
     from postfix_rest_inetd.admin.host.postconf import Settings
@@ -84,8 +84,7 @@ def lines(endpoints: list[Endpoint], settings: Settings | None) -> Iterator[str]
     for parameter, added in additions.items():
         names = ", ".join(endpoint.name for endpoint in added)
         yield f"# For {names}, if this is the purpose; the current value is kept:"
-        if parameter in _HINTS:
-            yield f"# {_HINTS[parameter]}"
+        yield from _hints(parameter, additions, settings)
         command = _command(parameter, added, settings)
         has_new |= not command.startswith("#")
         yield command
@@ -114,8 +113,7 @@ def commands_for(
         if _asks(parameter, endpoint, word, settings):
             yield f"# {parameter} asks it already."
             continue
-        if parameter in _HINTS:
-            yield f"# {_HINTS[parameter]}"
+        yield from _hints(parameter, wanted, settings)
         addition = _addition(parameter, asking.element(endpoint, word, queue), settings)
         if addition.startswith("#"):
             yield addition
@@ -124,6 +122,18 @@ def commands_for(
     if assignments:
         yield " \\\n    ".join((f"postconf -e {assignments[0]}", *assignments[1:])) + " &&"
         yield "    postfix reload"
+
+
+def _hints(parameter: str, added: Collection[str], settings: Settings | None) -> Iterator[str]:
+    """Comments on a parameter that gets a new element, as all of ADDED do."""
+    if parameter in _HINTS:
+        yield f"# {_HINTS[parameter]}"
+    addresses = unlisted.ADDRESSES_OF.get(parameter)
+    if settings is None or addresses is None or addresses in added:
+        return
+    if unlisted.accepts_all(parameter, settings):
+        yield f"# While {addresses} is empty, Postfix accepts mail to every address of"
+        yield "# these domains."
 
 
 def _asks(parameter: str, endpoint: Endpoint, word: str, settings: Settings | None) -> bool:
@@ -161,7 +171,10 @@ def _addition(parameter: str, ours: str, settings: Settings | None) -> str:
     if now is None:
         reason = f"the value of {parameter} cannot be shown here as it is"
         return f"# {reason}; add to its end{behind}: {ours}"
-    if parameter == "virtual_mailbox_maps" and settings.value("virtual_transport") == "virtual":
+    if unlisted.is_for_virtual(settings) and (
+        parameter == "virtual_mailbox_maps"
+        or (parameter == "virtual_mailbox_domains" and unlisted.accepts_all(parameter, settings))
+    ):
         reason = "virtual(8) refuses such tables; set another virtual_transport first, and then"
         return f"# {reason} add to {parameter}: {ours}"
     new: str | None = restriction_lists.joined(now, ours)

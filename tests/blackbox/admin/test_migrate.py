@@ -217,6 +217,7 @@ EVERYTHING = encoded(
     raw_endpoint(name="gate", mode=POLICY, bind_port=7),
 )
 PRESENT = """
+virtual_transport = lmtp:inet:127.0.0.1:24
 virtual_alias_maps = hash:/etc/postfix/virtual,
 # A comment in the middle.
     hash:$config_directory/it's
@@ -283,6 +284,26 @@ def test_default_is_kept(tmp_path: Path) -> None:
     assert command == f"postconf -e 'relay_domains = {default}, tcp:127.0.0.1:9000'"
 
 
+@needs_postconf
+@pytest.mark.parametrize(
+    ("text", "name", "is_told"),
+    [
+        ("virtual_transport = lmtp:inet:127.0.0.1\n", "domain", True),
+        ("virtual_transport = virtual\nvirtual_mailbox_maps = hash:/x\n", "domain", False),
+        ("smtpd_recipient_restrictions = reject_unverified_recipient\n", "relay", False),
+        ("", "relay", True),
+    ],
+)
+def test_domains_alone(tmp_path: Path, text: str, name: str, *, is_told: bool) -> None:
+    """That Postfix accepts mail to every address of new domains is said with the command."""
+    etc = main_cf(tmp_path / "etc", text)
+    _, _, lines = run(tmp_path / "c", encoded(raw_endpoint(name=name)), etc)
+    assert len(settings(lines)) == 1
+    assert (
+        any(line.endswith("Postfix accepts mail to every address of") for line in lines) is is_told
+    )
+
+
 ENDING_IN_A_CLASS = [
     f"smtpd_restriction_classes = last\nlast = permit_mynetworks, {end}\n"
     "smtpd_recipient_restrictions = reject_unauth_destination, last\n"
@@ -298,6 +319,11 @@ ENDING_IN_A_CLASS = [
         (
             "virtual_transport = virtual\n",
             "mailbox",
+            "# virtual(8) refuses such tables; set another virtual_transport first",
+        ),
+        (
+            "virtual_transport = virtual\n",
+            "domain",
             "# virtual(8) refuses such tables; set another virtual_transport first",
         ),
         ("smtpd_recipient_restrictions = a, reject\n", "gate", "restrictions is never passed"),

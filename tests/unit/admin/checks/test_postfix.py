@@ -217,7 +217,12 @@ def troubles(served, given, **parameters):
 
 
 GOOD = {
-    "tcp": {"virtual_mailbox_domains": "tcp:127.0.0.1:{tcp}"},
+    "tcp": {"virtual_alias_domains": "tcp:127.0.0.1:{tcp}"},
+    "domains whose addresses are known": {
+        "virtual_mailbox_domains": "tcp:127.0.0.1:{tcp}",
+        "virtual_mailbox_maps": "hash:/x",
+        "virtual_transport": "virtual",
+    },
     "socketmap": {"virtual_alias_maps": "socketmap:inet:localhost:{maps}:alias"},
     "policy": {"smtpd_recipient_restrictions": "check_policy_service inet:127.0.0.1:{gate}"},
     "policy behind the relay check": {
@@ -294,6 +299,16 @@ BAD = {
         "check_policy_service has a URL, but",
         {"smtpd_data_restrictions": "check_policy_service http://user:word@backend/policy"},
     ),
+    "nobody knows the addresses of domains, and virtual(8) gets the mail": (
+        "error",
+        "is empty: Postfix accepts mail to every address of these domains, and virtual(8) cannot",
+        {"virtual_mailbox_domains": "tcp:127.0.0.1:{tcp}", "virtual_transport": "virtual"},
+    ),
+    "nobody knows the addresses of domains": (
+        "warning",
+        "virtual_mailbox_maps is empty: Postfix accepts mail to every address of these domains",
+        {"virtual_mailbox_domains": "tcp:127.0.0.1:{tcp}", "virtual_transport": "lmtp:inet:x"},
+    ),
     "virtual(8)": (
         "error",
         "virtual(8) refuses",
@@ -314,6 +329,37 @@ def test_bad(served, severity, told, parameters):
     assert found.severity == severity
     assert told in found.what
     assert found.advice
+
+
+ALL, SOME = "reject_unverified_recipient", "check_policy_service inet:192.0.2.1:9"
+UNLISTED = {
+    "nothing checks": ("virtual_mailbox_domains", None, "", "warning"),
+    "one smtpd verifies": (
+        *("virtual_mailbox_domains", {"smtpd_recipient_restrictions": ALL}, "", "warning"),
+    ),
+    "one smtpd does not": (
+        *("virtual_mailbox_domains", {"smtpd_recipient_restrictions": ""}, ALL, "warning"),
+    ),
+    "all verify": ("virtual_mailbox_domains", None, f"permit_mynetworks, {ALL.upper()}", None),
+    "a policy service may check": ("virtual_mailbox_domains", None, SOME, "note"),
+    "relayed": ("relay_domains", None, "", "note"),
+    "relayed and verified": ("relay_domains", None, ALL, None),
+    "local": ("mydestination", None, "", "note"),
+}
+
+
+@pytest.mark.parametrize("parameter, given, restrictions, severity", table(UNLISTED))
+def test_unlisted(served, parameter, given, restrictions, severity):
+    """Domains whose addresses nobody knows."""
+    text = f"tcp:127.0.0.1:{served[0].address.port}"
+    known = {parameter: text, "smtpd_recipient_restrictions": restrictions}
+    found = [
+        each
+        for each in postfix.findings(served, Listeners(), [settings(given, **known)])
+        if "every address" in each.what
+    ]
+    assert [each.severity for each in found] == ([] if severity is None else [severity])
+    assert all(each.where == f"Postfix: {parameter}" for each in found)
 
 
 def test_advice_for_a_timeout(served):
@@ -539,7 +585,7 @@ NOTES = {
         "user+extension@example.org",
     ),
     "domains have no extension": (
-        {"virtual_mailbox_domains": "tcp:127.0.0.1:{tcp}", "recipient_delimiter": "+"},
+        {"virtual_alias_domains": "tcp:127.0.0.1:{tcp}", "recipient_delimiter": "+"},
         None,
     ),
     "no delimiter": (
