@@ -55,7 +55,7 @@ def steps(text: str = TEXT) -> list[Step]:
 def _indented(block: str) -> list[Step]:
     if not block.startswith("$ "):
         return [Step("run", block)]
-    parts = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
+    parts = re.findall(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
     return [Step("ask", command, shown) for command, shown in parts]
 
 

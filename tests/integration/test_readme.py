@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from integration.mail import ACCEPTED, rcpt
-from integration.product import wait_until, write_config
+from integration.product import CONFIG, wait_until
 
 from harness.container import Container
 from harness.process_group import end
@@ -40,7 +40,7 @@ def do(container: Container, steps: list[Step]) -> None:
     """Take some steps; each command must succeed, and print what is shown."""
     for step in steps:
         if step.kind == "json":
-            write_config(container, step.text)
+            assert container.read(CONFIG) == step.text
         elif step.kind == "run":
             container.run("bash", "-euo", "pipefail", "-c", step.text)
         elif step.kind == "ask":

@@ -27,6 +27,7 @@ from harness.readme import TEXT, steps, the
 pytestmark = pytest.mark.postfix
 
 WAIT_SEC = 20
+TOKEN = "test123"
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,11 @@ def config(text: str, directory: Path) -> Iterator[Path]:
     program = directory / "backend.py"
     program.write_text(the("python", text))
     path = directory / "config.json"
-    path.write_text(the("json", text))
+    tokens = dict.fromkeys(re.findall("/etc/postfix-rest-inetd/([a-z]+.token)", text))
+    assert tokens
+    for name in tokens:
+        (directory / name).write_text(TOKEN)
+    path.write_text(the("json", text).replace("/etc/postfix-rest-inetd", str(directory)))
     port = int(re.findall(r'"target": "http://127\.0\.0\.1:(\d+)/"', path.read_text())[0])
     process = subprocess.Popen([sys.executable, str(program)], start_new_session=True)
     try:

@@ -48,7 +48,7 @@ def accepts_all(domains: str, settings: Settings) -> bool:
     return VERIFICATION not in _restrictions(settings)
 
 
-def loses(domains: str, settings: Settings) -> bool:
+def _loses(domains: str, settings: Settings) -> bool:
     """Would virtual(8) get the mail, which it cannot deliver without virtual_mailbox_maps?"""
     return domains == "virtual_mailbox_domains" and is_for_virtual(settings)
 
@@ -72,7 +72,7 @@ def _restrictions(settings: Settings) -> set[str]:
 def _finding(domains: str, addresses: str, settings: Settings) -> Finding:
     what = f"{addresses} is empty: Postfix accepts mail to every address of these domains"
     advice = f"Set {addresses} to a table that has the addresses"
-    if loses(domains, settings):
+    if _loses(domains, settings):
         severity = ERROR
         what += ", and virtual(8) cannot deliver it"
         advice += ", and virtual_transport to another program than virtual(8), such as LMTP."

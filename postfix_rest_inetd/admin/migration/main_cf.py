@@ -33,6 +33,8 @@ PURPOSES = {
 }
 """The parameter for each purpose of a lookup, which `migrate` sees in the name of an endpoint."""
 
+_NO_VIRTUAL = "virtual(8) refuses such tables; set another virtual_transport first"
+
 _HINTS = {
     "transport_maps": "Postfix also asks a transport table for *: if the backend answers that with "
     "a 4xx instead of [], all mail is deferred.",
@@ -108,7 +110,8 @@ def commands_for(
     wanted = {PURPOSES[word]: word for word in purposes}
     if not endpoint.is_lookup:
         wanted = {restriction_lists.RECIPIENT: ""}
-    assignments = []
+    assignments: list[str] = []
+    later: list[str] = []
     for parameter, word in wanted.items():
         if _asks(parameter, endpoint, word, settings):
             yield f"# {parameter} asks it already."
@@ -118,10 +121,28 @@ def commands_for(
         if addition.startswith("#"):
             yield addition
         else:
-            assignments.append(shlex.quote(addition))
+            suitable = later if _is_for_virtual(parameter, settings) else assignments
+            suitable.append(shlex.quote(addition))
+    if later:
+        yield f"# {_NO_VIRTUAL}, and then:"
+        yield from (f"#   {line}" for line in _command_lines(later))
     if assignments:
-        yield " \\\n    ".join((f"postconf -e {assignments[0]}", *assignments[1:])) + " &&"
-        yield "    postfix reload"
+        yield from _command_lines(assignments)
+
+
+def _command_lines(assignments: list[str]) -> list[str]:
+    """A command that gives several parameters their values."""
+    lines = [f"postconf -e {assignments[0]}", *(f"    {each}" for each in assignments[1:])]
+    return [*(f"{line} \\" for line in lines[:-1]), f"{lines[-1]} &&", "    postfix reload"]
+
+
+def _is_for_virtual(parameter: str, settings: Settings | None) -> bool:
+    """Would virtual(8) use a table of a parameter, or get the mail for its domains?"""
+    if settings is None or not unlisted.is_for_virtual(settings):
+        return False
+    if parameter == "virtual_mailbox_domains":
+        return unlisted.accepts_all(parameter, settings)
+    return parameter == "virtual_mailbox_maps"
 
 
 def _hints(parameter: str, added: Collection[str], settings: Settings | None) -> Iterator[str]:
@@ -155,6 +176,8 @@ def _parameter(endpoint: Endpoint) -> str | None:
 def _command(parameter: str, endpoints: list[Endpoint], settings: Settings | None) -> str:
     """The command that adds endpoints to a parameter, or a comment."""
     ours = ", ".join(_element(endpoint, settings) for endpoint in endpoints)
+    if _is_for_virtual(parameter, settings):
+        return f"# {_NO_VIRTUAL}, and then add to {parameter}: {ours}"
     addition = _addition(parameter, ours, settings)
     return addition if addition.startswith("#") else f"postconf -e {shlex.quote(addition)}"
 
@@ -171,12 +194,8 @@ def _addition(parameter: str, ours: str, settings: Settings | None) -> str:
     if now is None:
         reason = f"the value of {parameter} cannot be shown here as it is"
         return f"# {reason}; add to its end{behind}: {ours}"
-    if unlisted.is_for_virtual(settings) and (
-        parameter == "virtual_mailbox_maps"
-        or (parameter == "virtual_mailbox_domains" and unlisted.accepts_all(parameter, settings))
-    ):
-        reason = "virtual(8) refuses such tables; set another virtual_transport first, and then"
-        return f"# {reason} add to {parameter}: {ours}"
+    if _is_of_old(parameter, now, settings):
+        now = ""
     new: str | None = restriction_lists.joined(now, ours)
     if parameter == restriction_lists.RECIPIENT:
         elements = relaying_checks.lists_of(settings)[parameter]
@@ -185,6 +204,16 @@ def _addition(parameter: str, ours: str, settings: Settings | None) -> str:
         reason = f"the end of {parameter} is never passed"
         return f"# {reason}; put this before it, but after reject_unauth_destination: {ours}"
     return f"{parameter} = {new}"
+
+
+def _is_of_old(parameter: str, now: str, settings: Settings) -> bool:
+    """Is it Postfix's default of virtual_mailbox_domains, which means the table of addresses?
+
+    Until Postfix 2.0, that had domains as well. A new table of addresses does not, but would be
+    asked for each domain.
+    """
+    is_default = parameter == "virtual_mailbox_domains" and now == "$virtual_mailbox_maps"
+    return is_default and not settings.value("virtual_mailbox_maps")
 
 
 def _element(endpoint: Endpoint, settings: Settings | None) -> str:

@@ -230,7 +230,7 @@ smtpd_recipient_restrictions =
     check_policy_service { inet:127.0.0.1:10023, timeout=1s, { default_action = DUNNO } }
 """
 KEPT = {
-    "virtual_mailbox_domains": "$virtual_mailbox_maps, tcp:127.0.0.1:1",
+    "virtual_mailbox_domains": "tcp:127.0.0.1:1",
     "virtual_alias_maps": "hash:/etc/postfix/virtual, hash:$config_directory/it's "
     'inline:{ {a = b, "c"}, d=`e` }, tcp:127.0.0.1:2, socketmap:inet:127.0.0.1:3:alias',
     "transport_maps": "${foo?{hash:/a}:{hash:/b}}, tcp:127.0.0.1:4",
@@ -282,6 +282,21 @@ def test_default_is_kept(tmp_path: Path) -> None:
     ).strip()
     assert default
     assert command == f"postconf -e 'relay_domains = {default}, tcp:127.0.0.1:9000'"
+
+
+@needs_postconf
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("virtual_mailbox_maps = hash:/x\n", "$virtual_mailbox_maps, tcp:127.0.0.1:9000"),
+        ("virtual_transport = lmtp:inet:127.0.0.1\n", "tcp:127.0.0.1:9000"),
+    ],
+)
+def test_table_of_addresses_with_domains(tmp_path: Path, text: str, value: str) -> None:
+    """By default, it is asked for domains as well; a table that comes later has none."""
+    etc = main_cf(tmp_path / "etc", text)
+    _, _, lines = run(tmp_path / "c", encoded(raw_endpoint(name="domain")), etc)
+    assert settings(lines) == [f"postconf -e 'virtual_mailbox_domains = {value}'"]
 
 
 @needs_postconf
