@@ -23,6 +23,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Self
 
+from harness.ports import patiently
+
 WAIT_SEC = 15.0
 """How long a test waits for an event before it fails: generous, as machines are noisy."""
 
@@ -269,7 +271,9 @@ class ScriptedBackend:
         self.stopping = threading.Event()
         self.changed = threading.Condition()
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self._listener = socket.create_server((address, port), family=family, backlog=64)
+        self._listener = patiently(
+            lambda: socket.create_server((address, port), family=family, backlog=64)
+        )
         if receive_buffer:  # accepted connections inherit it
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.address = address
@@ -414,7 +418,7 @@ def black_hole(address: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((address, port))
+        patiently(lambda: listener.bind((address, port)))
         listener.listen(0)
         name = listener.getsockname()
         for _ in range(64):
@@ -435,7 +439,7 @@ def unused_port(address: str = "127.0.0.1", port: int = 0) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family)
     try:
-        sock.bind((address, port))
+        patiently(lambda: sock.bind((address, port)))
     except OSError:
         sock.close()
         raise
