@@ -15,6 +15,7 @@ import pytest
 from harness.certificates import Authority
 from harness.endpoints import endpoint
 from harness.modes import FOUND_BODY, LOOKUPS, MODES, POLICY, SOCKETMAP, TCP
+from harness.rounds import rounds
 from harness.scripted_backend import (
     ScriptedBackend,
     answer,
@@ -82,9 +83,9 @@ class World:
         return [len(server.requests) for server in self.servers]
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def still_clock(monkeypatch):
-    """The clock by which outages are remembered."""
+    """The clock by which outages are remembered; on a busy machine, a real one would end them."""
     clock = StillClock()
     monkeypatch.setattr(outages, "now", clock.now)
     return clock
@@ -187,15 +188,19 @@ UNSENT = {
 @pytest.mark.parametrize("target, why", table(UNSENT))
 def test_a_connection_that_fails(world, mode, target, why):
     """The next target is asked, whatever the request is, because nothing of it was sent."""
-    url, second = target(world), world.server(default=good(mode))
-    asking = world.ask_by(mode, url, second)
-    assert ask(asking, mode, 2) == 200
+    for timeout_sec in rounds(2):
+        url, second = target(world), world.server(default=good(mode))
+        asking = world.ask_by(mode, url, second)
+        with contextlib.suppress(DeadlineError):
+            if ask(asking, mode, timeout_sec) == 200 and why in asking.failed:
+                break
+    else:
+        pytest.fail(f"no time was enough: {asking.failed}")
     assert len(second.requests) == 1
     assert asking.asked == f"http://{second.authority}"
     assert asking.target.port == second.port
-    assert why in asking.failed
     assert world.outages.is_down(url)
-    assert ask(asking, mode, 2) == 200
+    assert ask(asking, mode) == 200
     assert asking.failed == "", "the second time, it is known to be down"
 
 
@@ -228,11 +233,16 @@ SENT = {
 @pytest.mark.parametrize("step", SENT.values(), ids=SENT)
 def test_a_lookup_after_an_outage(world, mode, step, kept):
     """It goes to the next target after any outage, of a new connection or of a kept one."""
-    first, second = world.server(*[good()] * kept, default=step), world.server(default=good())
-    asking = world.ask_by(mode, first, second, max_response_bytes=2000)
-    for _ in range(kept):
-        assert ask(asking, mode) == 200
-    assert ask(asking, mode, 2 * SHORT_SEC) == 200
+    for timeout_sec in rounds(2 * SHORT_SEC):
+        first, second = world.server(*[good()] * kept, default=step), world.server(default=good())
+        asking = world.ask_by(mode, first, second, max_response_bytes=2000)
+        for _ in range(kept):
+            assert ask(asking, mode) == 200
+        with contextlib.suppress(DeadlineError):
+            assert ask(asking, mode, timeout_sec) == 200
+            break
+    else:
+        pytest.fail("the second one never had enough time")
     assert len(second.requests) == 1
     assert asking.failed.startswith(f"http://{first.authority}: ")
     assert world.outages.is_down(first.url())
@@ -244,20 +254,36 @@ def test_a_lookup_after_an_outage(world, mode, step, kept):
 @pytest.mark.parametrize("step", SENT.values(), ids=SENT)
 def test_a_policy_request_is_never_sent_twice(world, method, step, kept):
     """What may have been read is not sent to another target, nor again to the same one."""
-    first, second = world.server(*[good(POLICY)] * kept, default=step), world.server()
-    asking = world.ask_by(POLICY, first, second, max_response_bytes=2000, method=method)
-    for _ in range(kept):
-        assert ask(asking, POLICY) == 200
-    if step in (SENT[name] for name in SENT if name.startswith("status")):
-        assert ask(asking, POLICY) >= 500
+    for timeout_sec in rounds(SHORT_SEC):
+        first, second = world.server(*[good(POLICY)] * kept, default=step), world.server()
+        second.default = good(POLICY)
+        asking = world.ask_by(POLICY, first, second, max_response_bytes=2000, method=method)
+        for _ in range(kept):
+            assert ask(asking, POLICY) == 200
+        if step in (SENT[name] for name in SENT if name.startswith("status")):
+            assert ask(asking, POLICY) >= 500
+            break
+        said = what_is_said(asking, timeout_sec)
+        if "; the request may have been read, so no other" in said:
+            break
+        # No time was left to send it.
+        assert len(first.requests) == kept, said
     else:
-        with pytest.raises(BackendError, match="; the request may have been read, so no other"):
-            ask(asking, POLICY, SHORT_SEC)
-    assert world.requests() == [1 + kept, 0]
+        pytest.fail(f"the first one was never asked: {said}")
+    first.wait_for_requests(1 + kept)
+    assert (len(first.requests), len(second.requests)) == (1 + kept, 0)
     assert world.outages.is_down(first.url())
-    second.default = good(POLICY)
     assert ask(asking, POLICY) == 200
-    assert world.requests() == [1 + kept, 1]
+    assert (len(first.requests), len(second.requests)) == (1 + kept, 1)
+
+
+def what_is_said(asking, timeout_sec: float) -> str:
+    """The error of a policy request; that of the first target if another one has answered."""
+    try:
+        ask(asking, POLICY, timeout_sec)
+    except BackendError as error:
+        return str(error)
+    return asking.failed
 
 
 def stop_reading(count):
@@ -358,39 +384,42 @@ def test_a_kept_connection_whose_backend_has_gone(world, mode):
 @pytest.mark.parametrize("timeout_sec", [0.5, 4.0])
 def test_a_silent_first_one_leaves_enough(world, count, timeout_sec):
     """The second one has a half of the time, or a quarter if there is a third."""
-    first, second = world.server(default=silence), world.server(default=good())
-    rest = [world.server() for _ in range(count - 2)]
-    for _ in range(3):  # a busy machine may need more than 125 ms
-        world.outages.succeeded(first.url())
-        world.outages.succeeded(second.url())
+    for longer_sec in rounds(timeout_sec):  # a busy machine may need more than 125 ms
+        first, second = world.server(default=silence), world.server(default=good())
+        rest = [world.server(default=good()) for _ in range(count - 2)]
         asking = world.ask_by(TCP, first, second, *rest)
         began = time.monotonic()
-        with contextlib.suppress(BackendError):
-            if ask(asking, TCP, timeout_sec) == 200:
+        with contextlib.suppress(DeadlineError):
+            if ask(asking, TCP, longer_sec) == 200 and asking.target.port == second.port:
                 break
     else:
         pytest.fail("the second one never had enough time")
     elapsed = time.monotonic() - began
-    assert timeout_sec / 2 <= elapsed
+    assert longer_sec / 2 <= elapsed
+    assert [len(server.requests) for server in rest] == [0] * (count - 2)
 
 
 def test_seven_silent_ones(world):
     """The last of eight targets still has a fourteenth of the time."""
-    silent = [world.server(default=silence) for _ in range(7)]
-    last = world.server(default=good())
-    for tries in range(1, 7):  # noqa: B007 - used below; a busy machine may need more than 143 ms
-        world.outages = Outages(None)
+    for timeout_sec in rounds(2.0):  # a busy machine may need more than 143 ms
+        silent = [world.server(default=silence) for _ in range(7)]
+        last = world.server(default=good())
         asking = world.ask_by(TCP, *silent, last)
         began = time.monotonic()
-        with contextlib.suppress(BackendError):
-            if ask(asking, TCP, 2.0) == 200:
+        with contextlib.suppress(DeadlineError):
+            if ask(asking, TCP, timeout_sec) == 200 and are_asked(silent):
                 break
     else:
         pytest.fail("the last one never had enough time")
-    assert time.monotonic() - began >= 2 * 13 / 14 - 0.01
-    assert world.requests()[:7] == [tries] * 7
-    assert ask(asking, TCP, 2.0) == 200
-    assert world.requests()[:7] == [tries] * 7
+    assert time.monotonic() - began >= timeout_sec * 13 / 14 - 0.01
+    assert are_asked(silent)
+    assert ask(asking, TCP) == 200
+    assert are_asked(silent)
+
+
+def are_asked(servers: list[ScriptedBackend]) -> bool:
+    """Whether each has got a request, and one only."""
+    return [len(server.requests) for server in servers] == [1] * len(servers)
 
 
 @pytest.mark.parametrize("count", range(1, 9))
@@ -404,43 +433,64 @@ def test_shares(count):
 @pytest.mark.parametrize("mode", MODES)
 def test_all_are_silent(world, mode, count):
     """Whatever is tried, the request ends by its deadline, and not after that of each target."""
-    silent = [world.server(default=silence) for _ in range(count)]
-    best = float("inf")
-    for _ in range(3):
-        for server in silent:
-            world.outages.succeeded(server.url())
+    for timeout_sec in rounds(SHORT_SEC):
+        silent = [world.server(default=silence) for _ in range(count)]
         began = time.monotonic()
         with pytest.raises(DeadlineError):
-            ask(world.ask_by(mode, *silent), mode, SHORT_SEC)
+            ask(world.ask_by(mode, *silent), mode, timeout_sec)
         elapsed = time.monotonic() - began
-        assert elapsed >= SHORT_SEC
-        best = min(best, elapsed)
-        if best < 2 * SHORT_SEC:
+        assert elapsed >= timeout_sec
+        asked = [len(server.requests) for server in silent]
+        if elapsed < 2 * timeout_sec and asked[0]:
             break
-    assert best < 2 * SHORT_SEC
-    assert world.requests()[0] in (1, 2, 3)
+    else:
+        pytest.fail("a request never ended by its deadline")
+    assert asked[0] == 1
     if mode == POLICY:
-        assert world.requests()[1:] == [0] * (count - 1)
+        assert asked[1:] == [0] * (count - 1)
 
 
 def test_a_policy_request_has_the_time_that_is_left(world):
     """Its share is for connecting: a slow response is waited for longer than that."""
+    for timeout_sec in rounds(2.0):
+        first, second = (world.server(default=answers_after(0.55 * timeout_sec)) for _ in range(2))
+        asking = world.ask_by(POLICY, first, second)
+        with contextlib.suppress(DeadlineError):
+            assert ask(asking, POLICY, timeout_sec) == 200
+            # The same on the connection that has been kept.
+            assert ask(asking, POLICY, timeout_sec) == 200
+            if asking.target.port == first.port:
+                break
+    else:
+        pytest.fail("it never had the time that is left")
+    assert [request.connection for request in first.requests] == [0, 0]
+    assert second.requests == []
+
+
+def answers_after(seconds: float):
+    """A step that answers a policy request after some time."""
 
     def slow(connection):
-        connection.backend.stopping.wait(1.1)
-        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nDUNNO")
+        connection.backend.stopping.wait(seconds)
+        good(POLICY)(connection)
 
-    first, second = world.server(default=slow), world.server(default=slow)
-    asking = world.ask_by(POLICY, first, second)
-    assert ask(asking, POLICY, 2.0) == 200
-    assert world.requests() == [1, 0]
-    # The same on the connection that has been kept.
-    assert ask(asking, POLICY, 2.0) == 200
-    assert [request.connection for request in first.requests] == [0, 0]
+    return slow
+
+
+def test_a_policy_request_behind_a_black_hole(world):
+    """The second target has all the time that the first one has left."""
     hole = world.black_hole()
-    began = time.monotonic()
-    assert ask(world.ask_by(POLICY, hole, second), POLICY, 4.0) == 200
-    assert time.monotonic() - began >= 2.0
+    for timeout_sec in rounds(4.0):
+        world.outages.succeeded(hole)
+        second = world.server(default=answers_after(timeout_sec / 4))
+        began = time.monotonic()
+        with contextlib.suppress(DeadlineError):
+            assert ask(world.ask_by(POLICY, hole, second), POLICY, timeout_sec) == 200
+            break
+    else:
+        pytest.fail("the second one never had enough time")
+    assert time.monotonic() - began >= timeout_sec / 2
+    assert len(second.requests) == 1
 
 
 def test_a_slow_lookup_within_half_of_the_time(world):
@@ -448,11 +498,17 @@ def test_a_slow_lookup_within_half_of_the_time(world):
 
     def slow(connection):
         connection.backend.stopping.wait(0.4)
-        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
+        good()(connection)
 
-    asking = world.ask_by(TCP, world.server(default=slow), world.server())
-    assert ask(asking, TCP, 4.0) == 200
-    assert world.requests() == [1, 0]
+    for timeout_sec in rounds(4.0):
+        first, second = world.server(default=slow), world.server(default=good())
+        asking = world.ask_by(TCP, first, second)
+        with contextlib.suppress(DeadlineError):
+            if ask(asking, TCP, timeout_sec) == 200 and asking.target.port == first.port:
+                break
+    else:
+        pytest.fail("the first one never had enough time")
+    assert (len(first.requests), len(second.requests)) == (1, 0)
 
 
 # -- what is known to be down
@@ -555,10 +611,12 @@ LAST = {
 @pytest.mark.parametrize("first", [each[0] for each in LAST.values()], ids=LAST)
 def test_the_kind_is_that_of_the_last_one(world, first, last, kind):
     """The reply to Postfix follows from what was tried last."""
-    targets = first(world), last(world)
-    with pytest.raises(BackendError) as raised:
-        ask(world.ask_by(TCP, *targets), TCP, SHORT_SEC)
-    assert type(raised.value) is kind
+    for timeout_sec in rounds(SHORT_SEC):
+        with pytest.raises(BackendError) as raised:
+            ask(world.ask_by(TCP, first(world), last(world)), TCP, timeout_sec)
+        if raised.type in (kind, InvalidDataError, UnreachableError):
+            break  # and not because there was no time to see what the last one does
+    assert raised.type is kind
 
 
 def test_the_last_one_has_an_internal_error(world):

@@ -60,13 +60,6 @@ def test_name_without_address(host):
     assert str(raised.value).startswith(f"the name {host} cannot be resolved: ")
 
 
-def test_deadline_before_resolving():
-    """When no time is left the resolver is not waited for; the error says what it was."""
-    resolver = Resolver(Target("http://localhost/"))
-    with pytest.raises(DeadlineError, match="while resolving the name localhost"):
-        resolver.addresses(Deadline(0))
-
-
 HOST = b"backend.test"
 
 
@@ -117,6 +110,20 @@ def slow(monkeypatch):
         resolver.end(number)
 
 
+class Ending(Deadline):
+    """Plenty of time; whenever the resolver is about to wait, the next one of some calls ends."""
+
+    def __init__(self, *ends):
+        super().__init__(PLENTY_SEC)
+        self.ends = list(ends)
+
+    def remaining_sec(self):
+        """The time that the resolver is going to wait."""
+        if self.ends:
+            self.ends.pop(0)()
+        return super().remaining_sec()
+
+
 def name_resolver():
     """A resolver of a name."""
     return Resolver(Target(f"http://{HOST.decode()}/"))
@@ -140,14 +147,21 @@ def address(host):
     return [(socket.AF_INET, (host, 80))]
 
 
+def test_deadline_before_resolving(slow):
+    """When no time is left the resolver is not waited for; the error says what it was."""
+    with pytest.raises(DeadlineError, match=r"while resolving the name backend\.test"):
+        name_resolver().addresses(Deadline(0))
+    slow.wait_for(1)
+
+
 def test_a_resolution_that_goes_on(slow):
     """The next request waits for the resolution that the one before has left behind."""
     resolver = name_resolver()
     ask_in_vain(resolver)
     ask_in_vain(resolver)
     slow.wait_for(1)
-    threading.Timer(0.05, slow.end, (0, "127.0.0.1")).start()
-    assert resolver.addresses(Deadline(PLENTY_SEC)) == address("127.0.0.1")
+    end = Ending(lambda: slow.end(0, "127.0.0.1"))
+    assert resolver.addresses(end) == address("127.0.0.1")
     slow.wait_for(1)
 
 
@@ -161,8 +175,8 @@ def test_a_result_that_is_older_than_the_request(slow, late):
     finished(resolver, 1)
     ask_in_vain(resolver)
     slow.wait_for(2)
-    threading.Timer(0.05, slow.end, (1, "127.0.0.1")).start()
-    assert resolver.addresses(Deadline(PLENTY_SEC)) == address("127.0.0.1")
+    end = Ending(lambda: slow.end(1, "127.0.0.1"))
+    assert resolver.addresses(end) == address("127.0.0.1")
 
 
 def test_a_resolution_that_is_stuck(slow, monkeypatch):
@@ -176,8 +190,8 @@ def test_a_resolution_that_is_stuck(slow, monkeypatch):
     slow.wait_for(2)
     monkeypatch.undo()
     slow.end(0)
-    threading.Timer(0.05, slow.end, (1, "127.0.0.1")).start()
-    assert resolver.addresses(Deadline(PLENTY_SEC)) == address("127.0.0.1")
+    end = Ending(lambda: slow.end(1, "127.0.0.1"))
+    assert resolver.addresses(end) == address("127.0.0.1")
 
 
 def test_resolutions_are_bounded(slow, monkeypatch):
@@ -210,9 +224,11 @@ def test_all_resolutions_fail(slow, monkeypatch):
     resolver = name_resolver()
     ask_in_vain(resolver)
     slow.wait_for(1)
-    timers = [threading.Timer(0.05 * (number + 1), slow.end, (number,)) for number in range(2)]
-    for timer in timers:
-        timer.start()
+
+    def end_the_second():
+        slow.wait_for(2)
+        slow.end(1)
+
     with pytest.raises(UnreachableError, match=r"backend.test cannot be resolved: no answer"):
-        resolver.addresses(Deadline(PLENTY_SEC))
+        resolver.addresses(Ending(lambda: slow.end(0), end_the_second))
     slow.wait_for(2)
