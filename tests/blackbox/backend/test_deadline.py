@@ -29,6 +29,7 @@ from harness.handler_process import Handler, endpoint, write_config
 from harness.modes import FOUND, FOUND_BODY, MODES, POLICY, REQUEST, SOCKETMAP, TCP
 from harness.name_service import name_service
 from harness.ports import free_port
+from harness.rounds import rounds_ms
 from harness.scripted_backend import (
     Connection,
     ScriptedBackend,
@@ -69,6 +70,16 @@ def assert_times_out(handler: Handler, mode: str, request: bytes | None = None) 
     pytest.fail(f"never within {SLACK_MS} ms of {TIMEOUT_MS} ms: {measured}")
 
 
+def assert_answers(handler: Handler, mode: str) -> None:
+    """The next request has its answer; a busy machine may time out before, and nothing else."""
+    for _ in range(20):
+        reply = handler.ask(mode, REQUEST[mode])
+        if reply == FOUND[mode]:
+            return
+        assert reply == TIMED_OUT[mode]
+    pytest.fail("no answer in 20 tries")
+
+
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n"
 VALUE = b'["value"' + b" " * 90 + b"]"
 
@@ -92,8 +103,8 @@ def test_slow_responses(tmp_path, launch, mode, step):
         config = write_config(tmp_path, endpoint(mode, backend.url(), request_timeout=TIMEOUT_MS))
         handler = launch("--config", config, "--endpoint", mode)
         assert_times_out(handler, mode)
-        backend.script(answer(200, FOUND_BODY[mode]))
-        assert handler.ask(mode, REQUEST[mode]) == FOUND[mode]
+        backend.default = answer(200, FOUND_BODY[mode])
+        assert_answers(handler, mode)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -123,12 +134,16 @@ def test_a_backend_that_never_accepts(tmp_path, launch, mode):
 @pytest.mark.parametrize("mode", MODES)
 def test_a_response_that_takes_long_to_be_understood(handler_for, backend, mode):
     """Who has answered too late has not answered, even if the time was spent on the response."""
-    code = slow_function("verdict", "of_response", 2 * TIMEOUT_MS / 1000)
-    backend.script(*[answer(200, FOUND_BODY[mode])] * 2)
-    handler = handler_for(mode, request_timeout=TIMEOUT_MS, launch_with={"code": code})
-    for number in (1, 2):
-        assert handler.ask(mode, REQUEST[mode]) == TIMED_OUT[mode]
-        assert "while reading what is in the response" in handler.log_lines(number)[-1]
+    backend.default = answer(200, FOUND_BODY[mode])
+    for timeout_ms in rounds_ms(TIMEOUT_MS):
+        code = slow_function("verdict", "of_response", 2 * timeout_ms / 1000)
+        handler = handler_for(mode, request_timeout=timeout_ms, launch_with={"code": code})
+        for _ in range(2):
+            assert handler.ask(mode, REQUEST[mode]) == TIMED_OUT[mode]
+        stage = "while reading what is in the response"
+        if all(stage in line for line in handler.log_lines(2)):
+            return
+    pytest.fail(f"the response was never there in time: {handler.log}")
 
 
 def test_tls_that_is_never_finished(tmp_path, launch):
@@ -242,9 +257,9 @@ def test_a_resolver_that_never_answers(tmp_path, launch, backend):
         server.answer(server.queries(), "127.0.0.9")  # where nobody listens
         _wait_for_one_thread(handler)
         assert_times_out(handler, TCP)
-        backend.script(answer(200, b'["value"]'))
+        backend.default = answer(200, b'["value"]')
         with server.answering("127.0.0.1"):
-            assert handler.ask(TCP, REQUEST[TCP]) == FOUND[TCP]
+            assert_answers(handler, TCP)
         assert handler.finish()[:2] == (b"", 0)
 
 
