@@ -42,6 +42,10 @@ if TYPE_CHECKING:
 _CHAIN_FLAGS = ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_PARTIAL_CHAIN
 _UNEXPECTED_EOF = "UNEXPECTED_EOF_WHILE_READING"
 _UNKNOWN_ISSUER = (2, 18, 19, 20, 21)
+# MaxProtocol of openssl.cnf is older than TLS 1.2.
+_NO_VERSION = "NO_PROTOCOLS_AVAILABLE"
+# openssl-config(5): the default provider is loaded only if no other is named, or if it is as well.
+_OPENSSL_ADVICE = "can the providers that it names be loaded, and is the default one among them?"
 # Of a backend that refuses TLS 1.2 and 1.3, and of one that chooses an older version.
 _OLD_VERSIONS = ("TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL")
 
@@ -201,12 +205,31 @@ def _context_of(endpoint: Endpoint, ca_file: str | None, directory: str | None) 
         context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
         context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     except (OSError, ValueError) as error:
+        _require_openssl()
         raise ConfigError(
             path or "the system's trust store",
             [(f"{endpoint.json_path}.{key}", f"cannot be used: {_file_reason(error)}")],
         ) from None
     context.sslsocket_class = BoundedTLSSocket
     return context
+
+
+def _require_openssl() -> None:
+    """Tell a failure of OpenSSL, as its own configuration makes it, from that of a file of ours.
+
+    OpenSSL ignores most mistakes in openssl.cnf, but without a provider of algorithms, it has none.
+
+    Raises:
+        ConfigError: no context can be made, whatever it is for.
+    """
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    except ssl.SSLError as error:
+        path = os.environ.get("OPENSSL_CONF") or os.path.join(
+            os.path.dirname(ssl.get_default_verify_paths().openssl_cafile), "openssl.cnf"
+        )
+        problem = f"keeps OpenSSL from working ({error.reason}): {_OPENSSL_ADVICE}"
+        raise ConfigError(path, [("", problem)]) from None
 
 
 def _locate(endpoint: Endpoint, key: str, name: str | None) -> str | None:
@@ -261,6 +284,8 @@ def _handshake_reason(error: Exception, target: Target, advice: str) -> str:
             name = "the peer closed the connection"
         if name in _OLD_VERSIONS:
             advice = "does the backend speak TLS 1.2 or later?"
+        elif name == _NO_VERSION:
+            advice = "does openssl.cnf of this machine permit TLS 1.2 or later (MaxProtocol)?"
         elif "UNRECOGNIZED_NAME" in name:
             advice = "does the backend know the host name in the target?"
         elif "ALERT" not in name:

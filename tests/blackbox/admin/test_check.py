@@ -216,6 +216,18 @@ def test_files(tmp_path: Path) -> None:
     assert check("--config", path, "--only=config").returncode == 0
 
 
+def test_a_missing_provider_of_openssl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told once, with the file that has to be corrected, however many endpoints use TLS."""
+    openssl = tmp_path / "openssl.cnf"
+    openssl.write_text("openssl_conf = a\n[a]\nproviders = b\n[b]\nc = d\n[d]\nactivate = 1\n")
+    path = write(tmp_path, *five(target="https://127.0.0.1:1/"))
+    monkeypatch.setenv("OPENSSL_CONF", str(openssl))
+    done = check("--config", path, "-q")
+    assert done.returncode == 1
+    assert done.stdout.count(f"{openssl} keeps OpenSSL from working") == 1
+    assert "tls-" not in done.stdout
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["-q", "--json"], ["--only=all"], ["--only="], ["--frobnicate"], ["x"], ["--prob"]],

@@ -166,6 +166,52 @@ def test_https_to_a_plain_target_is_no_fallback(tmp_path, launch, authority):
         assert all(b"HTTP" not in connection.received for connection in backend.connections)
 
 
+PROVIDERS = """\
+openssl_conf = main
+[main]
+providers = providers
+[providers]
+missing = missing
+[missing]
+activate = 1
+module = /nonexistent/missing.so
+"""
+MAX_PROTOCOL = """\
+openssl_conf = main
+[main]
+ssl_conf = tls
+[tls]
+system_default = all
+[all]
+MaxProtocol = TLSv1.1
+"""
+
+
+@pytest.mark.parametrize("has_ca_file", [True, False])
+def test_a_missing_provider(tmp_path, launch, authority, has_ca_file):
+    """OpenSSL that has no algorithms is told with its own file, and no file of ours is blamed."""
+    openssl = tmp_path / "openssl.cnf"
+    openssl.write_text(PROVIDERS)
+    keys = {"tls_ca_file": str(authority.ca_file)} if has_ca_file else {}
+    target, env = "https://127.0.0.1:1/", {"OPENSSL_CONF": str(openssl)}
+    reply, handler = _ask(launch, tmp_path, TCP, target, env=env, **keys)
+    assert reply == UNUSABLE_CONFIG[TCP]
+    log = handler.finish().log
+    assert f"{openssl}: keeps OpenSSL from working (LIBRARY_HAS_NO_CIPHERS)" in log
+    assert "tls-ca-file" not in log
+
+
+def test_openssl_permits_no_version(tmp_path, launch, authority):
+    """A MaxProtocol before TLS 1.2 is this machine's fault, and not the backend's."""
+    openssl = tmp_path / "openssl.cnf"
+    openssl.write_text(MAX_PROTOCOL)
+    with ScriptedBackend(tls=authority.server("127.0.0.1")) as backend:
+        keys = {"tls_ca_file": str(authority.ca_file), "env": {"OPENSSL_CONF": str(openssl)}}
+        reply, handler = _ask(launch, tmp_path, TCP, backend.url(), **keys)
+    assert reply == UNREACHABLE[TCP]
+    assert "does openssl.cnf of this machine permit TLS 1.2 or later" in handler.finish().log
+
+
 class PlainAuthority:
     """A CA as a few openssl commands make it: a file, and server contexts with its certificates.
 
