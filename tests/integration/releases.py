@@ -51,6 +51,7 @@ ON_OLDEST = {
     "test_postfix_maps.py::test_session": "lookups of Postfix 3.7, in each way to ask",
     "test_postfix_policy.py::test_decision": "Postfix 3.7 asks a policy service",
     "test_check.py::test_good": "`check` understands systemctl 252 and postconf 3.7",
+    "test_check.py::test_new_directory_of_drop_ins": "systemd 252 does not see it by itself",
     "test_query_stats.py::test_stats": "`stats` understands journalctl 252",
 }
 """The tests that run on the oldest release: a file, or a function of it, and why."""

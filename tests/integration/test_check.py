@@ -22,6 +22,7 @@ from integration.product import (
     ask,
     drop_in,
     endpoint,
+    show,
     state,
     wait_until,
     write_config,
@@ -259,6 +260,18 @@ def test_stale_drop_in(machine: Machine) -> None:
     assert {each.what for each in found} == {
         "has a file that was changed after the last daemon-reload"
     }
+
+
+def test_new_directory_of_drop_ins(machine: Machine) -> None:
+    """A systemd before 257 does not know that it must read it; the advice puts it into force."""
+    path = "/etc/systemd/system/postfix-rest-policy@.socket.d/60 test.conf"
+    machine.container.write(path, "[Socket]\nMaxConnections=1100\n")
+    found = machine.trouble("--only=sockets")
+    assert found.where == POLICY
+    assert found.what == "has a file that was changed after the last daemon-reload"
+    machine.shell(found.advice.splitlines()[-1])
+    assert show(machine.container, POLICY, "MaxConnections") == {"MaxConnections": "1100"}
+    assert machine.troubles("--only=sockets") == []
 
 
 # -- permissions

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from postfix_rest_inetd.admin.host.postconf import Settings
-    from postfix_rest_inetd.admin.host.systemd import Unit
+    from postfix_rest_inetd.admin.host.socket_units import Unit
     from postfix_rest_inetd.config.endpoint import Endpoint
 
     # The endpoint, what tells connections apart, the instance and its service; and how many.

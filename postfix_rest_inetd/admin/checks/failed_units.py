@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from postfix_rest_inetd.admin.checks.finding import ERROR, WARNING
 from postfix_rest_inetd.admin.checks.steps import DISABLE_NOW, RESET, Step
 from postfix_rest_inetd.admin.checks.trouble import Trouble, blocking, reopening, solvable
-from postfix_rest_inetd.admin.host import systemd
+from postfix_rest_inetd.admin.host import socket_units, systemd
 from postfix_rest_inetd.units.advice import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from postfix_rest_inetd.admin.host.listeners import Listeners
-    from postfix_rest_inetd.admin.host.systemd import Unit
+    from postfix_rest_inetd.admin.host.socket_units import Unit
     from postfix_rest_inetd.config.address import LocalAddress
     from postfix_rest_inetd.config.endpoint import Endpoint
 
@@ -90,7 +90,7 @@ def _held(endpoint: Endpoint, listeners: Listeners) -> _Held | None:
     if place is None:
         return None
     if holder is not None and holder.pid == 1:
-        unit = systemd.foreign_sockets().get(str(place))
+        unit = socket_units.foreign_sockets().get(str(place))
         if unit is None:
             return None
         moving = f"Stop {unit}, or choose another address for {endpoint.name}."

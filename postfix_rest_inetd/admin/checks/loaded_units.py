@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from postfix_rest_inetd.admin.host.listeners import Listeners
-    from postfix_rest_inetd.admin.host.systemd import Unit
+    from postfix_rest_inetd.admin.host.socket_units import Unit
     from postfix_rest_inetd.config.endpoint import Endpoint
 
 
@@ -111,7 +111,7 @@ def _is_outdated(unit: Unit) -> bool:
         return False
     own = [file for file in unit.files if not file.startswith(systemd.GENERATED)]
     last_reload = _changed_at(f"{systemd.GENERATED}/{unit.name}.d")
-    return bool(systemd.new_drop_ins(unit)) or any(
+    return bool(unit.new_files) or any(
         not os.path.exists(file) or _changed_at(file) > last_reload for file in own if file
     )
 

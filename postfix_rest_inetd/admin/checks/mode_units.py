@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from postfix_rest_inetd.admin.host.listeners import Listeners
-    from postfix_rest_inetd.admin.host.systemd import Unit
+    from postfix_rest_inetd.admin.host.socket_units import Unit
     from postfix_rest_inetd.config.endpoint import Endpoint
 
 

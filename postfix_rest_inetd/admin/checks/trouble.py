@@ -19,7 +19,7 @@ from postfix_rest_inetd.admin.checks.steps import (
 from postfix_rest_inetd.admin.host import systemd
 
 if TYPE_CHECKING:
-    from postfix_rest_inetd.admin.host.systemd import Unit
+    from postfix_rest_inetd.admin.host.socket_units import Unit
 
 
 class Trouble(NamedTuple):

@@ -15,14 +15,14 @@ from postfix_rest_inetd.admin.checks import failed_units, host, loaded_units
 from postfix_rest_inetd.admin.checks.finding import NOTE, Finding
 from postfix_rest_inetd.admin.checks.mode_units import ModeUnits
 from postfix_rest_inetd.admin.checks.trouble import Trouble
-from postfix_rest_inetd.admin.host import systemd
+from postfix_rest_inetd.admin.host import socket_units, systemd
 from postfix_rest_inetd.units.names import instances_of, socket_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from postfix_rest_inetd.admin.host.listeners import Listeners
-    from postfix_rest_inetd.admin.host.systemd import Unit
+    from postfix_rest_inetd.admin.host.socket_units import Unit
     from postfix_rest_inetd.config.endpoint import Endpoint
 
 
@@ -35,10 +35,10 @@ def findings(endpoints: list[Endpoint] | None, listeners: Listeners) -> Iterator
 def troubles(endpoints: list[Endpoint] | None, listeners: Listeners) -> Iterator[Trouble]:
     """The same, with the steps."""
     instances = _instances(endpoints or [])
-    units = systemd.units(sorted({*instances, *systemd.known_sockets()}))
+    units = socket_units.units(sorted({*instances, *socket_units.known_sockets()}))
     yield from host.troubles(endpoints)
     for unit in units:
-        if systemd.is_refusing(unit):
+        if socket_units.is_refusing(unit):
             yield Trouble(loaded_units.refused(unit), unit.kind)
         if endpoints is None and unit.active == "failed":
             yield failed_units.failed(unit, [], listeners)
@@ -53,14 +53,14 @@ def serving(endpoints: list[Endpoint]) -> list[tuple[Unit, list[Endpoint]]]:
     instances = _instances(endpoints)
     return [
         (unit, instances[unit.name])
-        for unit in systemd.units(sorted(instances))
+        for unit in socket_units.units(sorted(instances))
         if unit.is_active or unit.is_enabled
     ]
 
 
 def open_addresses() -> frozenset[str]:
     """Where socket units listen, according to what systemd has loaded."""
-    units = systemd.units(systemd.known_sockets())
+    units = socket_units.units(socket_units.known_sockets())
     return frozenset(address for unit in units if unit.is_active for address in unit.listen)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from postfix_rest_inetd.units.names import MAX_NAME
 
 if TYPE_CHECKING:
-    from postfix_rest_inetd.admin.host.systemd import Unit
+    from postfix_rest_inetd.admin.host.socket_units import Unit
     from postfix_rest_inetd.config.endpoint import Endpoint
 
 

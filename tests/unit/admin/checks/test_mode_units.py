@@ -16,7 +16,7 @@ from harness.wire import table
 from postfix_rest_inetd.admin.checks import steps
 from postfix_rest_inetd.admin.checks.mode_units import ModeUnits
 from postfix_rest_inetd.admin.host.listeners import Listeners
-from postfix_rest_inetd.admin.host.systemd import Unit
+from postfix_rest_inetd.admin.host.socket_units import Unit
 from postfix_rest_inetd.units.names import instances_of
 
 KIND = "postfix-rest-tcp"

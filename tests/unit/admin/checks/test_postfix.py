@@ -18,7 +18,7 @@ from postfix_rest_inetd.admin.checks import capacity, postfix
 from postfix_rest_inetd.admin.host import references as postfix_references
 from postfix_rest_inetd.admin.host.listeners import Listeners
 from postfix_rest_inetd.admin.host.postconf import Service, Settings, seconds
-from postfix_rest_inetd.admin.host.systemd import Unit
+from postfix_rest_inetd.admin.host.socket_units import Unit
 from postfix_rest_inetd.config import loading
 
 QUEUE = "/var/spool/postfix"

@@ -8,7 +8,7 @@ import pytest
 from harness.endpoints import endpoint
 from harness.wire import table
 from postfix_rest_inetd.admin.checks.wanted_units import wanted
-from postfix_rest_inetd.admin.host.systemd import Unit
+from postfix_rest_inetd.admin.host.socket_units import Unit
 from postfix_rest_inetd.units.names import MAX_NAME, instances_of, socket_of
 
 KIND = "postfix-rest-tcp"
