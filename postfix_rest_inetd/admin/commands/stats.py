@@ -30,9 +30,9 @@ from postfix_rest_inetd.admin.statistics.comparison import Before
 from postfix_rest_inetd.admin.statistics.counters import Counters
 from postfix_rest_inetd.admin.statistics.following import follow
 from postfix_rest_inetd.admin.statistics.journal import Journal
-from postfix_rest_inetd.admin.statistics.layout import screen_width
 from postfix_rest_inetd.admin.statistics.totals import Totals
-from postfix_rest_inetd.admin.ui import terminal
+from postfix_rest_inetd.admin.ui import redrawing, terminal
+from postfix_rest_inetd.admin.ui.terminal import screen_width
 from postfix_rest_inetd.admin.ui.wrap import WIDTH
 
 if TYPE_CHECKING:
@@ -261,17 +261,11 @@ def _followed_json(totals: Totals, since: float | None, _size: os.terminal_size 
 
 
 def _followed(totals: Totals, since: float | None, size: os.terminal_size | None) -> str:
-    """The report as it fits the terminal; elsewhere all of it, and an empty line."""
-    from postfix_rest_inetd.admin.statistics import fitting
+    """The report as it fits the terminal; elsewhere all of it."""
     from postfix_rest_inetd.admin.statistics import screen as report_screen
 
     sections = list(report_screen.sections(totals, since, None, screen_width()))
-    if size is None:
-        return report_screen.text_of(sections) + "\n"
-    # The cursor is in the last row. A terminal that cannot be cleared has an empty line before.
-    rows = size.lines - (1 if terminal.cleared() else 2)
-    lines = fitting.fitted(sections, size.columns, rows)
-    return "".join(f"{line}\n" for line in ([] if terminal.cleared() else [""]) + lines)
+    return redrawing.drawn(sections, size)
 
 
 def _write(path: str | None, text: str, mode: int) -> None:

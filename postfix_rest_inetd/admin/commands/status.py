@@ -7,15 +7,22 @@ It asks nobody: no backend, and no endpoint. `check` looks at more, and says wha
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.command_error import EXIT_INTERRUPTED
-from postfix_rest_inetd.admin.overview import json_report, looking, screen, watching
+from postfix_rest_inetd.admin.overview import json_report, looking, screen
+from postfix_rest_inetd.admin.ui import redrawing
 from postfix_rest_inetd.admin.ui.options import add_cache_directory_option, add_config_option
+from postfix_rest_inetd.admin.ui.sections import text_of
+from postfix_rest_inetd.admin.ui.terminal import screen_width
 
 if TYPE_CHECKING:
     import argparse
+    import os
+
+REDRAW_SEC = 5.0
 
 EXIT_GOOD = 0
 EXIT_BAD = 1
@@ -54,14 +61,17 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.write(json_report.report(overview))
     else:
-        sys.stdout.writelines(f"{line}\n" for line in screen.lines(overview, watching.width()))
+        sys.stdout.write(text_of(screen.sections(overview, screen_width())))
     if overview.is_wrong:
         return EXIT_BAD
     return EXIT_GOOD if overview.is_complete else EXIT_UNSEEN
 
 
 def _watch(places: looking.Places, *, as_json: bool) -> None:
-    if as_json:
-        watching.repeat(lambda: json_report.report(looking.look(places)))
-    else:
-        watching.watch(lambda: screen.lines(looking.look(places), watching.width()))
+    def shown(size: os.terminal_size | None) -> str:
+        overview = looking.look(places)
+        if as_json:
+            return json_report.report(overview)
+        return redrawing.drawn(screen.sections(overview, screen_width()), size)
+
+    redrawing.repeat(shown, functools.partial(redrawing.pause, REDRAW_SEC))

@@ -5,5 +5,4 @@ looking      looks at configuration, sockets, connections, the journal and known
 last_hour    what the journal has about the last hour, in bounded time
 remedies     what to do about a failure, in a sentence
 screen, json_report   the output
-watching     the output again and again
 """

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-LEAST, MOST = 60, 120
-"""The widths of a line, in columns."""
 _GAP = 2
 _DOTS = "..."
 _NARROWEST = 8

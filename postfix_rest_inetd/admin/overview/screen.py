@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The overview for people: lines that fit a width, what is wrong first."""
+"""The overview for people: sections whose lines fit a width, what is wrong first."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from postfix_rest_inetd.admin.overview.layout import Column, table
 from postfix_rest_inetd.admin.overview.remedies import EXPLAIN, REMEDIES
 from postfix_rest_inetd.admin.statistics.layout import moment
 from postfix_rest_inetd.admin.ui.draw import duration, length
+from postfix_rest_inetd.admin.ui.sections import Section
 from postfix_rest_inetd.admin.ui.terminal import BAD, DOUBTFUL, GOOD, LABEL, TITLE, painted
 from postfix_rest_inetd.admin.ui.wrap import wrapped
 from postfix_rest_inetd.log_entry import printable
@@ -45,19 +46,16 @@ _REQUESTS = (
 _BACKENDS = (Column("backend", is_flexible=True), Column("state", is_left=True))
 
 
-def lines(overview: Overview, width: int) -> list[str]:
+def sections(overview: Overview, width: int) -> list[Section]:
     """The whole screen."""
-    sections = [
-        list(_heading(overview, width)),
-        list(_endpoints(overview, width)),
-        list(_requests(overview, width)),
-        list(_backends(overview, width)),
-        [*_last_failure(overview, width), *_end(overview, width)],
+    found = [
+        Section("summary", list(_heading(overview, width))),
+        Section("endpoints", list(_endpoints(overview, width))),
+        Section("requests", list(_requests(overview, width))),
+        Section("backends", list(_backends(overview, width))),
+        Section("last failure", [*_last_failure(overview, width), *_end(overview, width)]),
     ]
-    shown: list[str] = []
-    for section in filter(None, sections):
-        shown += [*([""] if shown else []), *section]
-    return shown
+    return [section for section in found if section.lines]
 
 
 def _heading(overview: Overview, width: int) -> Iterator[str]:

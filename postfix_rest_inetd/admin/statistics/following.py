@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: MIT
 """A report that is shown again when there are new entries, at most once in REDRAW_SEC.
 
-A terminal is cleared before each report. If its size changes, it gets a new report as well.
+If the size of a terminal changes, it gets a new report as well.
 """
 
 from __future__ import annotations
 
-import shutil
-import sys
 import time
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd.admin.ui import terminal
-from postfix_rest_inetd.admin.ui.wrap import WIDTH
+from postfix_rest_inetd.admin.ui.redrawing import repeat, screen_size
 
 if TYPE_CHECKING:
     import os
@@ -43,10 +40,8 @@ def follow(
         JournalError: the journal cannot be read.
         KeyboardInterrupt: the operator has interrupted it.
     """
-    while True:
-        size = screen_size()
-        sys.stdout.write(terminal.cleared() + shown(size))
-        sys.stdout.flush()
+
+    def wait(size: os.terminal_size | None) -> None:
         drawn = time.monotonic()
         while not _add_new(journal.entries(), endpoints, totals) and size == screen_size():
             journal.wait(REDRAW_SEC)
@@ -54,10 +49,7 @@ def follow(
         time.sleep(max(0.0, drawn + REDRAW_SEC - time.monotonic()))
         _add_new(journal.entries(), endpoints, totals)
 
-
-def screen_size() -> os.terminal_size | None:
-    """The columns and rows of the terminal on standard output; None without one."""
-    return shutil.get_terminal_size((WIDTH, 24)) if sys.stdout.isatty() else None
+    repeat(shown, wait)
 
 
 def _add_new(new: Iterable[JournalEntry], endpoints: list[str], totals: Totals) -> bool:

@@ -6,10 +6,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.statistics.groups import ENDPOINT
-from postfix_rest_inetd.admin.statistics.layout import NAME_WIDTH, cut, name_width, notes
+from postfix_rest_inetd.admin.statistics.layout import NAME_WIDTH, name_width, notes
 from postfix_rest_inetd.admin.statistics.tables import COLUMN, columns
 from postfix_rest_inetd.admin.ui.terminal import BAD, DOUBTFUL, LABEL, TITLE, painted
-from postfix_rest_inetd.admin.ui.wrap import wrapped
+from postfix_rest_inetd.admin.ui.wrap import cut, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

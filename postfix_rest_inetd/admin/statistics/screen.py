@@ -6,19 +6,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.statistics import charts, comparison, rankings, tables
 from postfix_rest_inetd.admin.statistics.layout import moment
 from postfix_rest_inetd.admin.statistics.totals import KINDS
 from postfix_rest_inetd.admin.ui.draw import length, share
+from postfix_rest_inetd.admin.ui.sections import Section, text_of
 from postfix_rest_inetd.admin.ui.terminal import BAD, DOUBTFUL, GOOD, TITLE, painted
 from postfix_rest_inetd.admin.ui.wrap import WIDTH, wrapped
 from postfix_rest_inetd.log_entry import STALE, STORED
 from postfix_rest_inetd.model import BROKEN_REQUEST, INTERNAL_ERROR, UNUSABLE_CONFIG
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from postfix_rest_inetd.admin.statistics.comparison import Before
     from postfix_rest_inetd.admin.statistics.sources import Sources
@@ -29,13 +30,6 @@ _OTHERS = {
     UNUSABLE_CONFIG: "Temporary errors because the configuration could not be used",
     INTERNAL_ERROR: "Internal errors of handlers",
 }
-
-
-class Section(NamedTuple):
-    """A part of the report: what it is called, and its lines."""
-
-    name: str
-    lines: list[str]
 
 
 def report(totals: Totals, since: float | None, until: float | None, width: int = WIDTH) -> str:
@@ -50,11 +44,6 @@ def compared(
     summary, *_ = sections(totals, since, until, width)
     lines = list(comparison.section(totals, before, width))
     return text_of([summary, Section("comparison", lines)])
-
-
-def text_of(found: Iterable[Section]) -> str:
-    """Sections with an empty line between them."""
-    return "\n".join("".join(f"{line}\n" for line in section.lines) for section in found)
 
 
 def sections(

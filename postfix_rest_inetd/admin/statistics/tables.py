@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.statistics.histogram import ERROR, PERCENTILES
 from postfix_rest_inetd.admin.statistics.journal_entry import COLD, SOURCES, WOKEN
-from postfix_rest_inetd.admin.statistics.layout import NAME_WIDTH, cut, name_width, notes
+from postfix_rest_inetd.admin.statistics.layout import NAME_WIDTH, name_width, notes
 from postfix_rest_inetd.admin.ui.draw import duration, share
 from postfix_rest_inetd.admin.ui.terminal import BAD, DOUBTFUL, LABEL, painted
+from postfix_rest_inetd.admin.ui.wrap import cut
 from postfix_rest_inetd.log_entry import BACKEND, STALE, STORED
 from postfix_rest_inetd.protocols import is_lookup
 

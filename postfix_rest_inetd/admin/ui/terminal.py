@@ -17,6 +17,9 @@ from postfix_rest_inetd.log_entry import printable
 
 _MIN_WIDTH = 40
 
+# A report fits the first, and uses up to the second: longer names are shown, and longer bars.
+LEAST, MOST = 60, 120
+
 # Parameters of SGR (ECMA-48, 8.3.117), by their use.
 TITLE, LABEL, WIRE, GOOD, BAD, DOUBTFUL = "1", "2", "36", "1;32", "1;31", "1;33"
 
@@ -33,21 +36,16 @@ def painted(text: str, style: str) -> str:
     return f"\x1b[{style}m{text}\x1b[0m" if style and is_colourful() else text
 
 
-def cleared() -> str:
-    """What clears the screen of standard output and goes to its top; nothing if that cannot."""
-    return "\x1b[H\x1b[2J" if has_cursor() else ""
-
-
 def has_cursor() -> bool:
     """Is standard output a terminal that can move its cursor?"""
     return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
-def screen_width(least: int, most: int) -> int:
-    """The columns of a screen on standard output: the terminal's within bounds; else WIDTH."""
+def screen_width() -> int:
+    """The columns of a report on standard output: the terminal's within bounds; else WIDTH."""
     if not sys.stdout.isatty():
         return WIDTH
-    return max(least, min(shutil.get_terminal_size((WIDTH, 24)).columns, most))
+    return max(LEAST, min(shutil.get_terminal_size((WIDTH, 24)).columns, MOST))
 
 
 def line_width(most: int = WIDTH) -> int:

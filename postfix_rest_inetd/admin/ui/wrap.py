@@ -31,6 +31,12 @@ def wrapped(
     return lines or [first]
 
 
+def cut(text: str, width: int) -> str:
+    """A text of at most `width` characters, and at least 10, with dots if it is longer."""
+    width = max(width, 10)
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
 def pieces(text: str, width: int) -> list[str]:
     """Text cut wherever a line is full; none of an empty text."""
     return [text[start : start + width] for start in range(0, len(text), width)]

@@ -299,13 +299,14 @@ def test_follow(command, ask, journald):
             end(process)
 
 
-CLEAR = "\x1b[H\x1b[2J"
+HOME = "\x1b[H"
+CLEARING = re.compile("\x1b\\[[KJ]")
 
 
 @pytest.mark.parametrize(
     "variables, begin, sizes",
     [
-        ({"TERM": "xterm", "NO_COLOR": "1"}, CLEAR, [(80, 24), (60, 12)]),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, HOME, [(80, 24), (60, 12)]),
         ({"TERM": "dumb"}, "\n", [(120, 8)]),
     ],
     ids=["xterm", "dumb"],
@@ -325,7 +326,7 @@ def test_follow_on_a_terminal(command, ask, journald, variables, begin, sizes):
     status, screens = terminal.resized(command(*arguments), sizes, b"all of it takes", environment)
     assert status == 0
     for (columns, rows), screen in zip(sizes, screens, strict=True):
-        *_, last = screen.split(f"{begin}postfix-rest-inetd, from ")
+        *_, last = CLEARING.sub("", screen).split(f"{begin}postfix-rest-inetd, from ")
         lines = f"postfix-rest-inetd, from {last}".rstrip("\n").split("\n")
         assert len(lines) < rows
         assert max(map(len, lines)) <= columns

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from postfix_rest_inetd.admin.overview.layout import LEAST, Column, cut, table
+from postfix_rest_inetd.admin.overview.layout import Column, cut, table
 
 COLUMNS = (
     Column("name", is_flexible=True),
@@ -24,7 +24,7 @@ def plain(_row: int, _column: int, text: str) -> str:
     return text
 
 
-@pytest.mark.parametrize("width", [LEAST, 80, 120])
+@pytest.mark.parametrize("width", [60, 80, 120])
 def test_width(width: int) -> None:
     """Long cells are cut, the widest first, and none of the line is wasted."""
     lines = list(table(COLUMNS, ROWS, width, plain))

@@ -17,11 +17,12 @@ from postfix_rest_inetd.admin.checks.finding import ERROR, WARNING, Finding
 from postfix_rest_inetd.admin.host.connections import Count
 from postfix_rest_inetd.admin.overview import json_report, screen
 from postfix_rest_inetd.admin.overview.last_hour import Answers, LastHour
-from postfix_rest_inetd.admin.overview.layout import LEAST, MOST
 from postfix_rest_inetd.admin.overview.looking import Listening, Overview
 from postfix_rest_inetd.admin.statistics.journal_entry import JournalEntry
 from postfix_rest_inetd.admin.statistics.layout import moment
 from postfix_rest_inetd.admin.stored.down import Down
+from postfix_rest_inetd.admin.ui.sections import text_of
+from postfix_rest_inetd.admin.ui.terminal import LEAST, MOST
 
 NOW = 1_795_600_000.0
 BACKEND, OTHER = "http://127.0.0.1:8080", "https://other.example"
@@ -72,7 +73,7 @@ def overview(**changes: object) -> Overview:
 
 def text(of: Overview, width: int = 80) -> str:
     """The screen."""
-    return "".join(f"{line}\n" for line in screen.lines(of, width))
+    return text_of(screen.sections(of, width))
 
 
 def clock(when: float) -> str:
@@ -143,7 +144,7 @@ def test_wrong() -> None:
 @pytest.mark.parametrize("state", [overview, wrong])
 def test_width(width: int, state) -> None:
     """No line is longer than the screen is wide."""
-    lines = screen.lines(state(), width)
+    lines = text_of(screen.sections(state(), width)).splitlines()
     assert [line for line in lines if len(line) > width] == []
 
 

@@ -19,8 +19,9 @@ from postfix_rest_inetd.admin.statistics.journal_entry import (
     WOKEN,
     JournalEntry,
 )
-from postfix_rest_inetd.admin.statistics.layout import MAX_WIDTH, MIN_WIDTH, moment
+from postfix_rest_inetd.admin.statistics.layout import moment
 from postfix_rest_inetd.admin.statistics.totals import MAX_ENDPOINTS, OTHERS, Totals
+from postfix_rest_inetd.admin.ui.terminal import LEAST, MOST
 from postfix_rest_inetd.log_entry import STALE, STORED
 
 SECOND = 1_000_000
@@ -143,7 +144,7 @@ def test_an_unusable_configuration():
     assert [(slot["requests"], slot["failures"]) for slot in slots] == [(50_000, 50_000)]
 
 
-@pytest.mark.parametrize("width", [MIN_WIDTH, 80, MAX_WIDTH])
+@pytest.mark.parametrize("width", [LEAST, 80, MOST])
 @pytest.mark.parametrize("kind", ["nothing", "something", "stored", "grouped", "broken"])
 def test_width(kind, width):
     """No line is wider than the terminal, and the totals are at its top."""

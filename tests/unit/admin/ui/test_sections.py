@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from postfix_rest_inetd.admin.statistics import screen
-from postfix_rest_inetd.admin.statistics.fitting import fitted
-from postfix_rest_inetd.admin.statistics.screen import Section
+from postfix_rest_inetd.admin.ui.sections import Section, fitted, text_of
 
 
 def lines(letter: str, count: int) -> list[str]:
@@ -76,4 +74,4 @@ def test_remark(columns: int) -> None:
 
 def test_text() -> None:
     """What is not fitted has an empty line between its sections."""
-    assert screen.text_of(SECTIONS[:2]) == "s0\ns1\n\ne0\ne1\ne2\ne3\ne4\ne5\n"
+    assert text_of(SECTIONS[:2]) == "s0\ns1\n\ne0\ne1\ne2\ne3\ne4\ne5\n"

@@ -1,25 +1,36 @@
 # SPDX-License-Identifier: MIT
-"""A report that fits a number of rows: the summary first, and the last row names what is missing.
+"""A report in sections: all of it, or as much as fits a number of rows.
 
-Sections keep their order. One that does not fit is left out, and the next one is tried. Only the
-first one behind the summary is cut: it is the most important, and may be longer than any screen.
+Then the summary is first, and the last row names what is missing. Sections keep their order. One
+that does not fit is left out, and the next one is tried. Only the first one behind the summary is
+cut: it is the most important, and may be longer than any screen.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from postfix_rest_inetd.admin.statistics.layout import cut
 from postfix_rest_inetd.admin.ui.terminal import DOUBTFUL, painted
+from postfix_rest_inetd.admin.ui.wrap import cut
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from postfix_rest_inetd.admin.statistics.screen import Section
+    from collections.abc import Iterable, Sequence
 
 MIN_LINES = 3  # of a section that is cut: its heading and two more
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Section(NamedTuple):
+    """A part of a report: what it is called, and its lines."""
+
+    name: str
+    lines: list[str]
+
+
+def text_of(sections: Iterable[Section]) -> str:
+    """All sections, with an empty line between them."""
+    return "\n".join("".join(f"{line}\n" for line in section.lines) for section in sections)
 
 
 def fitted(sections: Sequence[Section], columns: int, rows: int) -> list[str]:
@@ -28,21 +39,21 @@ def fitted(sections: Sequence[Section], columns: int, rows: int) -> list[str]:
     A line that is longer than the screen takes several of its rows.
     """
     summary, *others = sections
-    whole = _height(summary.lines, columns) + sum(
-        1 + _height(section.lines, columns) for section in others
+    whole = height(summary.lines, columns) + sum(
+        1 + height(section.lines, columns) for section in others
     )
     left = rows if whole <= rows else rows - 1
     lines = _beginning(summary.lines, columns, left)
-    left -= _height(lines, columns)
+    left -= height(lines, columns)
     missing = []
     for number, section in enumerate(others):
         shown = section.lines
-        if 1 + _height(shown, columns) > left:
+        if 1 + height(shown, columns) > left:
             shown = _beginning(shown, columns, left - 1) if number == 0 else []
             missing.append(f"more {section.name}" if len(shown) >= MIN_LINES else section.name)
         if len(shown) >= MIN_LINES or shown is section.lines:
             lines += ["", *shown]
-            left -= 1 + _height(shown, columns)
+            left -= 1 + height(shown, columns)
     if whole > rows:
         lines.append(painted(_remark(missing, whole, columns), DOUBTFUL))
     return lines
@@ -62,12 +73,13 @@ def _remark(missing: Sequence[str], needed: int, columns: int) -> str:
 def _beginning(lines: Sequence[str], columns: int, rows: int) -> list[str]:
     found: list[str] = []
     for line in lines:
-        rows -= _height([line], columns)
+        rows -= height([line], columns)
         if rows < 0:
             break
         found.append(line)
     return found
 
 
-def _height(lines: Sequence[str], columns: int) -> int:
+def height(lines: Sequence[str], columns: int) -> int:
+    """How many rows of so many columns the lines take; colours take no room."""
     return sum(max(1, -(-len(_COLOUR.sub("", line)) // columns)) for line in lines)
