@@ -266,6 +266,7 @@ class Job:
         file = Path(self.job["directory"], "executed.json")
 
         def run(_tell):
+            limit()  # a test that does not pass within it would kill every mutant
             # To be traced takes ten times as long.
             set_examples(_FEW_EXAMPLES)
             hypothesis.settings.load_profile("mutation")

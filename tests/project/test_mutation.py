@@ -25,6 +25,7 @@ def test_what_is_left_out() -> None:
     """A test that is left out has not been renamed."""
     for name in LEFT_OUT:
         path, _, function = name.partition("::")
+        function = function.partition("[")[0]
         assert function == "" or f"def {function}(" in (TESTS / path).read_text(encoding="utf-8")
         assert (TESTS / path).exists()
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,19 @@ def test_bad_token_file(tmp_path, content):
     path = tmp_path / "token"
     path.write_bytes(content)
     assert problem(path) == (str(path), ONE_LINE)
+
+
+def test_no_more_of_a_token_file_is_read(tmp_path):
+    """A file of any size can be named by mistake: its first bytes tell that it is no token's."""
+    path = tmp_path / "token"
+    path.touch()
+    os.truncate(path, 64 * 2**20)
+    tracemalloc.start()
+    try:
+        assert problem(path) == (str(path), ONE_LINE)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_token_is_read_each_time(tmp_path):

@@ -42,6 +42,7 @@ GOOD = {
         {"User-Agent": "x", "Accept": "y", "Host": "z"},
         {"!#$%&'*+-.^_`|~0aZ": ""},
         ({"X": " é "}, {"X": "é"}),
+        {f"X-{number}": "" for number in range(100)},
     ],
     "tls-ca-file": ["/etc/ca.pem", "ca.pem"],
     "tls-cert-file": ["/etc/cert.pem", "cert.pem"],

@@ -452,6 +452,10 @@ DOCUMENTS = {
     "an endpoint is a list": (b'{"endpoints": [[]]}', [(FIRST, "must be an object")]),
     "an empty file": (b"", [("", "is not JSON: the file is empty (line 1, column 1)")]),
     "a comment": (b"{}\n# x", [("", "is not JSON: JSON has no comments (line 2, column 1)")]),
+    "a comment between lines": (
+        b'{\n  "a": 1,\n    # x\n  "b": 2\n}',
+        [("", "is not JSON: JSON has no comments (line 3, column 5)")],
+    ),
     "NaN": (b'{"endpoints": NaN}', [("", "is not JSON: NaN is not a JSON number")]),
     "infinity": (
         b'{"endpoints": -Infinity}',

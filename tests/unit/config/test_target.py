@@ -76,6 +76,7 @@ GOOD = {
     "the longest name": (f"http://{'a.' * 126}a/", plain("a." * 126 + "a")),
     "user and password": ("http://u:p@h/", plain("h", basic_auth=basic(b"u:p"))),
     "a user alone": ("http://u@h/", plain("h", basic_auth=basic(b"u:"))),
+    "a user at an address": ("http://u@[::1]:9/", plain("::1", 9, basic_auth=basic(b"u:"))),
     "an empty password": ("http://u:@h/", plain("h", basic_auth=basic(b"u:"))),
     "a colon in the password": ("http://u:p:q@h/", plain("h", basic_auth=basic(b"u:p:q"))),
     "an @ in the password": ("http://u:p@q@h/", plain("h", basic_auth=basic(b"u:p@q"))),
