@@ -9,7 +9,8 @@
     record      a stored answer as the content of a file
     store       the files
     purge       what the operator does with them
-    outages     which targets are down, and who asks them again
+    outages     which targets are down, and who asks them again: the files
+    outage      one of them, as the content of a file
 
 Only answers to lookups are stored: "found" and "not found". Whatever is wrong with what is stored,
 the answer is not there; it is never an error.

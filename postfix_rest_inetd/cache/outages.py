@@ -13,12 +13,11 @@ CACHE_DIRECTORY/1/backends has a file for each target that is down, and no file 
 - A backend that has read a lookup and failed may fail for this key only: its data may be broken, or
   take too long. So the target is down for this key at first, and for all when another request fails
   as well. A failure before anything was read, to connect for example, is one for all at once.
-- A name is the BLAKE2b digest of the URL. A record has a fixed size, and a MAC whose key is another
-  digest of the URL. Readers take no lock. A writer holds flock(2) while it reads and writes the
+- A name is the BLAKE2b digest of the URL, and another digest of it is the key of the MAC in the
+  file (outage.py). Readers take no lock. A writer holds flock(2) while it reads and writes the
   record; if it would have to wait, it does without, because another one is doing the same.
-- A record of another boot, or of the future, says nothing: the target is not known to be down. The
-  same goes for one that is torn, corrupt or of another format; the next failure or success replaces
-  or removes it.
+- A record that says nothing is as good as none: the target is not known to be down. The next
+  failure or success replaces or removes it.
 - No method raises OSError. Where the directory cannot be used (another owner, read-only, full), the
   process remembers for itself, by the same rules, and `problem` has the first reason. So does root
   in the directory of another user, who could not use what root makes there.
@@ -35,84 +34,26 @@ from errno import ENOSPC
 
 from .. import model
 from ..blake2 import blake2b
-from .clock import Moment, elapsed_sec, now
+from .clock import elapsed_sec, now
+from .outage import FORMAT, RECORD_BYTES, began, unpacked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    _Change = Callable[["_Record | None"], "_Record | None"]
+    from .clock import Moment
+    from .outage import Outage
 
-RETRY_SEC = 1.0
-MAX_PAUSE_SEC = 30.0
+    _Change = Callable[[Outage | None], Outage | None]
 
-_FORMAT = "1"
 _DIGEST_BYTES = 20
-_MAC_BYTES = 16
-_RECORD_BYTES = 192
-_FIELDS = 8
 _TAG_BYTES = 8
-_UNKNOWN = "-"
-_END_OF_TIME = 1e12
 # Nobody has asked such a target for a long time; it may not be in the configuration any more.
 _FORGOTTEN_SEC = 86400
 _MAX_SWEPT = 1000
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _WRITE = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-
-
-class _Record:
-    """An outage.
-
-    Attributes:
-        since: when it began, by the wall clock; tells one outage from another.
-        at: when the last attempt was claimed or has failed.
-        wait_sec: how long after that the next attempt is due.
-        pause_sec: what `wait_sec` was made from.
-        tag: of the only lookup for which it is down (Outages._tag_of); empty if it is for all.
-    """
-
-    __slots__ = ("at", "pause_sec", "since", "tag", "wait_sec")
-
-    def __init__(
-        self, since: float, at: Moment, wait_sec: float, pause_sec: float, tag: str = ""
-    ) -> None:
-        """See the class."""
-        self.tag = tag
-        self.since = since
-        self.at = at
-        self.wait_sec = wait_sec
-        self.pause_sec = pause_sec
-
-    def is_due(self, moment: Moment) -> bool:
-        """May the target be asked again?"""
-        elapsed = elapsed_sec(self.at, moment)
-        return elapsed is None or elapsed >= self.wait_sec
-
-    def after_claim(self, moment: Moment) -> _Record:
-        """The record while the handler that has claimed the attempt asks."""
-        pause_sec = min(2 * self.pause_sec, MAX_PAUSE_SEC)
-        return _Record(self.since, moment, _jittered(pause_sec), pause_sec, self.tag)
-
-    def after_failure(self, moment: Moment) -> _Record:
-        """The record when the claimed attempt has failed: the pause begins anew."""
-        return _Record(self.since, moment, _jittered(self.pause_sec), self.pause_sec, self.tag)
-
-    def for_all(self, moment: Moment) -> _Record:
-        """The record when a request with another tag has failed as well."""
-        return _Record(self.since, moment, RETRY_SEC, RETRY_SEC)
-
-    def packed(self, key: bytes) -> bytes:
-        """The content of the file."""
-        at = self.at
-        text = (
-            f"{_FORMAT} {self.since!r} {at.wall!r} {at.boot!r} {self.wait_sec:.3f} "
-            f"{self.pause_sec:.3f} {self.tag or _UNKNOWN} "
-            f"{at.boot_id.decode('latin-1') or _UNKNOWN}"
-        ).encode("latin-1")
-        text = text[: _RECORD_BYTES - 2 * _MAC_BYTES].ljust(_RECORD_BYTES - 2 * _MAC_BYTES)
-        return _mac(text, key) + text
 
 
 class Outages:
@@ -127,11 +68,11 @@ class Outages:
     def __init__(self, directory: str | None) -> None:
         """Remember in `directory` (CACHE_DIRECTORY); with None, in this process only."""
         is_shared = directory is not None and not _is_foreign(directory)
-        self._directory = f"{directory}/{_FORMAT}/backends" if is_shared else None
+        self._directory = f"{directory}/{FORMAT}/backends" if is_shared else None
         self._keys: dict[str, tuple[str, bytes]] = {}
-        self._claims: dict[str, _Record] = {}
+        self._claims: dict[str, Outage] = {}
         # What could not be written; None: the target is up, whatever the file says.
-        self._own: dict[str, _Record | None] = {}
+        self._own: dict[str, Outage | None] = {}
         self.problem: str | None = None
 
     def is_down(self, url: str, request: model.Request | None = None) -> bool:
@@ -166,7 +107,7 @@ class Outages:
         if not record.is_due(moment):
             return False
 
-        def claim(found: _Record | None) -> _Record | None:
+        def claim(found: Outage | None) -> Outage | None:
             return found.after_claim(moment) if found and found.is_due(moment) else None
 
         changed = self._change(url, claim, moment)
@@ -183,9 +124,9 @@ class Outages:
         if record is not None and claimed is None and record.tag in ("", tag):
             return
 
-        def fail(found: _Record | None) -> _Record | None:
+        def fail(found: Outage | None) -> Outage | None:
             if found is None:
-                return _Record(moment.wall, moment, RETRY_SEC, RETRY_SEC, tag)
+                return began(moment, tag)
             if found.tag not in ("", tag):
                 return found.for_all(moment)
             if claimed is None or claimed.since != found.since:
@@ -228,11 +169,11 @@ class Outages:
         data = b"%d %s" % (len(request.key), request.key + (request.map_name or b""))
         return blake2b(data, digest_size=_TAG_BYTES, key=self._key_of(url)[1]).hexdigest()
 
-    def _concerns(self, record: _Record, url: str, request: model.Request | None) -> bool:
+    def _concerns(self, record: Outage, url: str, request: model.Request | None) -> bool:
         """Is a target down for this request?"""
         return not record.tag or request is None or record.tag == self._tag_of(url, request)
 
-    def _find(self, url: str, moment: Callable[[], Moment]) -> _Record | None:
+    def _find(self, url: str, moment: Callable[[], Moment]) -> Outage | None:
         """The record of a target that is down; None if it is not known to be down."""
         if url in self._own:
             return _valid(self._own[url], moment)
@@ -252,7 +193,7 @@ class Outages:
             self._complain(error)
         return None
 
-    def _change(self, url: str, change: _Change, moment: Moment, flag: int = 0) -> _Record | None:
+    def _change(self, url: str, change: _Change, moment: Moment, flag: int = 0) -> Outage | None:
         """Replace the record of a target by what `change` makes of it; returns that.
 
         None: `change` did not want to, or another process is changing or removing the record.
@@ -272,7 +213,7 @@ class Outages:
             self._own[url] = changed
         return changed
 
-    def _change_file(self, url: str, change: _Change, moment: Moment, flag: int) -> _Record | None:
+    def _change_file(self, url: str, change: _Change, moment: Moment, flag: int) -> Outage | None:
         from fcntl import LOCK_EX, LOCK_NB, flock
 
         path, key = self._key_of(url)
@@ -335,16 +276,12 @@ def _is_foreign(directory: str) -> bool:
         return False
 
 
-def _valid(record: _Record | None, moment: Callable[[], Moment]) -> _Record | None:
+def _valid(record: Outage | None, moment: Callable[[], Moment]) -> Outage | None:
     """A record that says something at this moment."""
-    if record is None:
-        return None
-    then, present = record.at, moment()
-    is_other_boot = then.boot_id and present.boot_id and then.boot_id != present.boot_id
-    return None if is_other_boot or elapsed_sec(then, present) is None else record
+    return record if record is not None and record.is_valid(moment()) else None
 
 
-def _read(descriptor: int, key: bytes) -> _Record | None:
+def _read(descriptor: int, key: bytes) -> Outage | None:
     """The record of an open file; None if it has none that can be used.
 
     Raises:
@@ -355,29 +292,4 @@ def _read(descriptor: int, key: bytes) -> _Record | None:
         raise OSError(0, "there is something that is not a regular file")
     if found.st_uid not in (os.geteuid(), 0):
         raise OSError(0, "there is a file of another user")
-    data = os.pread(descriptor, _RECORD_BYTES + 1, 0)
-    mac, text = data[: 2 * _MAC_BYTES], data[2 * _MAC_BYTES :]
-    if len(data) != _RECORD_BYTES or mac != _mac(text, key):
-        return None
-    fields = text.decode("latin-1").split()
-    if len(fields) != _FIELDS or fields[0] != _FORMAT:
-        return None
-    try:
-        since, wall, boot, wait_sec, pause_sec = map(float, fields[1:6])
-    except ValueError:
-        return None
-    are_times = all(0 <= each < _END_OF_TIME for each in (since, wall, boot))  # not NaN either
-    if not (are_times and 0 <= wait_sec <= MAX_PAUSE_SEC and 0 < pause_sec <= MAX_PAUSE_SEC):
-        return None
-    tag, boot_id = ("" if field == _UNKNOWN else field for field in fields[6:])
-    at = Moment(wall, boot, boot_id.encode("latin-1"))
-    return _Record(since, at, wait_sec, pause_sec, tag)
-
-
-def _mac(text: bytes, key: bytes) -> bytes:
-    return blake2b(text, digest_size=_MAC_BYTES, key=key).hexdigest().encode("ascii")
-
-
-def _jittered(seconds: float) -> float:
-    """Between half of it and all of it, so that not all machines ask a backend at once."""
-    return seconds * (0.5 + os.urandom(1)[0] / 510)
+    return unpacked(os.pread(descriptor, RECORD_BYTES + 1, 0), key)

@@ -204,7 +204,7 @@ def test_a_plain_http_request(mode, tmp_path):
     )
 
 
-SEVERAL = {"backend.backends", "blake2", "cache", "cache.clock", "cache.outages"}
+SEVERAL = {"backend.backends", "blake2", "cache", "cache.clock", "cache.outage", "cache.outages"}
 
 
 @pytest.mark.parametrize("mode", MODES)

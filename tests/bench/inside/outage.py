@@ -9,9 +9,9 @@ again: long enough for one that runs under valgrind on a busy machine. A handler
 
 import sys
 
-from postfix_rest_inetd.cache import clock, outages
+from postfix_rest_inetd.cache import clock, outage, outages
 
-STEP_SEC = outages.MAX_PAUSE_SEC + 1
+STEP_SEC = outage.MAX_PAUSE_SEC + 1
 ATTEMPTS = 6
 """1, 2, 4, 8, 16 and 30 s."""
 
@@ -19,7 +19,7 @@ ATTEMPTS = 6
 def main():
     """Fail as often as it takes, at times in the past, and at last now."""
     directory, url = sys.argv[1:]
-    outages._jittered = float
+    outage._jittered = float
     present = clock.now()
     known = outages.Outages(directory)
     for attempt in reversed(range(ATTEMPTS)):

@@ -39,7 +39,7 @@ from harness.scripted_backend import (
     silence,
     unused_port,
 )
-from postfix_rest_inetd.cache import clock, outages
+from postfix_rest_inetd.cache import clock, outage, outages
 
 TIMEOUT_MS = 600
 SLACK_MS = TIMEOUT_MS / 2
@@ -166,7 +166,7 @@ def test_the_first_one_is_refused(handler_of, second, mode):
         handler = handler_of(mode, url, second, request_timeout=20_000)
         began = time.monotonic()
         assert [ask(handler, mode), ask(handler, mode)] == [FOUND[mode]] * 2
-        is_due = time.monotonic() - began > outages.RETRY_SEC
+        is_due = time.monotonic() - began > outage.RETRY_SEC
     assert len(second.requests) == 2
     first, later = handler.log_lines(2)
     assert f": http://127.0.0.1:{sock_port(url)}: cannot connect to " in first
@@ -510,7 +510,7 @@ def test_the_first_name_is_not_resolved_in_time(tmp_path, handler_of, mode):
         assert ask(handler, mode) == FOUND[mode]
         began = time.monotonic()
         assert ask(handler, mode) == FOUND[mode]
-        is_due = time.monotonic() - began > outages.RETRY_SEC / 2
+        is_due = time.monotonic() - began > outage.RETRY_SEC / 2
         assert len(os.listdir(f"/proc/{handler.process.pid}/task")) > 1
         assert handler.finish()[:2] == (b"", 0)
     first, later = handler.log_lines(2)
@@ -550,7 +550,7 @@ def test_all_handlers_know(tmp_path, handler_of, backend, second, mode):
         later = handler_of(mode, backend, second, cache=tmp_path, request_timeout=20_000)
         reply = ask(later, mode)
         # A machine that is too busy to start a handler within a second sees an attempt.
-        is_due = time.monotonic() - failed > outages.RETRY_SEC
+        is_due = time.monotonic() - failed > outage.RETRY_SEC
         assert (reply, later.log_lines(1)[0][-4:]) == (FOUND[mode], " ms)") or is_due
     before = len(backend.requests)
     assert before == 1 or is_due
@@ -618,7 +618,7 @@ def test_hibernation_with_a_directory(tmp_path, handler_of, backend, second):
     known = outages.Outages(str(tmp_path))
     known.failed(backend.url())
     (record,) = (tmp_path / "1" / "backends").iterdir()
-    down = outages._Record(time.time(), clock.now(), 30.0, 30.0)  # for longer than the test lasts
+    down = outage.Outage(time.time(), clock.now(), 30.0, 30.0)  # for longer than the test lasts
     record.write_bytes(down.packed(known._key_of(backend.url())[1]))
     assert ask(handler, TCP) == FOUND[TCP]
     second.wait_for_end_of(0)

@@ -8,10 +8,10 @@ import math
 import os
 from zlib import crc32
 
-from postfix_rest_inetd.cache import outages
+from postfix_rest_inetd.cache import outage, outages
 from postfix_rest_inetd.cache.clock import Moment
 
-MODULES = ("cache.outages", "cache.clock", "blake2")
+MODULES = ("cache.outages", "cache.outage", "cache.clock", "blake2")
 
 _KEY = b"k" * 64
 _HEX_BYTES = 32
@@ -31,7 +31,7 @@ def run(data: bytes) -> None:
     number = crc32(data)
     at = Moment(number / 8, number % 1000 / 8, _NOW.boot_id if number % 2 else b"")
     tag = "" if number % 3 else f"{number:016x}"
-    recorded = outages._Record(at.wall, at, number % 30, 1 + number % 29, tag)
+    recorded = outage.Outage(at.wall, at, number % 30, 1 + number % 29, tag)
     packed = recorded.packed(_KEY)
     again = read(packed)
     assert again is not None
@@ -42,29 +42,29 @@ def run(data: bytes) -> None:
     assert read(packed[: number % len(packed)]) is None
 
 
-def read(content: bytes) -> outages._Record | None:
+def read(content: bytes) -> outage.Outage | None:
     """What a handler reads from a file with this content."""
     os.ftruncate(_FILE, 0)
     os.pwrite(_FILE, content, 0)
     return outages._read(_FILE, _KEY)
 
 
-def check(record: outages._Record) -> None:
+def check(record: outage.Outage) -> None:
     """It can be used at any moment: times are finite, and no pause is longer than the longest."""
     for number in (record.since, record.at.wall, record.at.boot):
         assert math.isfinite(number)
         assert number >= 0
-    assert 0 <= record.wait_sec <= outages.MAX_PAUSE_SEC
-    assert 0 < record.pause_sec <= outages.MAX_PAUSE_SEC
+    assert 0 <= record.wait_sec <= outage.MAX_PAUSE_SEC
+    assert 0 < record.pause_sec <= outage.MAX_PAUSE_SEC
     assert outages._valid(record, lambda: _NOW) in (None, record)
     for after in (record.after_claim(_NOW), record.after_failure(_NOW), record.for_all(_NOW)):
-        assert 0 <= after.wait_sec <= outages.MAX_PAUSE_SEC
+        assert 0 <= after.wait_sec <= outage.MAX_PAUSE_SEC
         is_of_ours = len(after.tag) <= _TAG_DIGITS and len(after.at.boot_id) <= _BOOT_ID_DIGITS
         if is_of_ours and after.pause_sec >= _PRECISION_SEC:
             assert read(after.packed(_KEY)) is not None
 
 
-def parts_of(record: outages._Record) -> tuple[object, ...]:
+def parts_of(record: outage.Outage) -> tuple[object, ...]:
     """A record as a value."""
     at = record.at
     return (

@@ -23,7 +23,7 @@ from unit.test_imports import EXPENSIVE, PACKAGE, among, loaded_by, ours
 import postfix_rest_inetd
 from harness.still_clock import StillClock
 from postfix_rest_inetd import model
-from postfix_rest_inetd.cache import clock, outages
+from postfix_rest_inetd.cache import clock, outage, outages
 from postfix_rest_inetd.cache.clock import Moment
 from postfix_rest_inetd.cache.outages import Outages
 
@@ -425,8 +425,8 @@ def test_a_file_at_the_place_of_another(directory):
 
 def record_of(text: bytes, directory: str) -> bytes:
     """A record with such a text, and the right MAC."""
-    text = text.ljust(outages._RECORD_BYTES - 2 * outages._MAC_BYTES)
-    return outages._mac(text, Outages(directory)._key_of(URL)[1]) + text
+    text = text.ljust(outage.RECORD_BYTES - 2 * outage._MAC_BYTES)
+    return outage._mac(text, Outages(directory)._key_of(URL)[1]) + text
 
 
 FORGED = {
@@ -750,7 +750,7 @@ def test_it_is_cheap_to_load():
     """A hit loads it as well: no OpenSSL (hashlib), no regular expressions, no JSON, no HTTP."""
     modules, _ = loaded_by(f"import {PACKAGE}.cache.outages")
     assert ours(modules) == {
-        *(PACKAGE, "blake2", "cache", "cache.clock", "cache.outages"),
+        *(PACKAGE, "blake2", "cache", "cache.clock", "cache.outage", "cache.outages"),
         "model",  # of every handler
     }
     assert among(modules, f"{EXPENSIVE} fcntl json re select struct zlib") == set()
