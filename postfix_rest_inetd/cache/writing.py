@@ -169,15 +169,10 @@ def remove_leftovers(folder: int) -> None:
     """Remove what writers have left in `new`: what no writer can be writing any more."""
     now, place = time(), os.open(NEW, DIRECTORY_FLAGS, dir_fd=folder)
     try:
-        with os.scandir(place) as entries:
-            for entry in entries:
-                try:
-                    found = entry.stat(follow_symlinks=False)
-                except FileNotFoundError:
-                    continue
-                is_tombstone = found.st_size == _TOMBSTONE_BYTES and _is_ahead(found, now)
-                if abs(now - found.st_mtime) > _LEFTOVER_SEC and not is_tombstone:
-                    remove(entry.name, place)
+        for name, found in _entries_of(place):
+            is_tombstone = found.st_size == _TOMBSTONE_BYTES and _is_ahead(found, now)
+            if abs(now - found.st_mtime) > _LEFTOVER_SEC and not is_tombstone:
+                remove(name, place)
     finally:
         os.close(place)
 
@@ -202,17 +197,23 @@ def remove_oldest(place: int, kept: str, most_entries: int, most_bytes: int) -> 
 def _files_in(place: int) -> Iterator[tuple[float, str, int, Mark]]:
     """The age, name, rounded size and mark of each file that counts."""
     now = time()
+    for name, found in _entries_of(place):
+        if _is_ahead(found, now) or stat.S_ISDIR(found.st_mode):
+            continue
+        # A file from the future shows that the clock has been set back since.
+        age = now - found.st_mtime if found.st_mtime < now + _FUTURE_SEC else now
+        yield age, name, rounded(found.st_size), mark_of(found)
+
+
+def _entries_of(place: int) -> Iterator[tuple[str, os.stat_result]]:
+    """What is in a directory, without what is removed meanwhile."""
     with os.scandir(place) as entries:
         for entry in entries:
             try:
                 found = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
-            if _is_ahead(found, now) or entry.is_dir(follow_symlinks=False):
-                continue
-            # A file from the future shows that the clock has been set back since.
-            age = now - found.st_mtime if found.st_mtime < now + _FUTURE_SEC else now
-            yield age, entry.name, rounded(found.st_size), mark_of(found)
+            yield entry.name, found
 
 
 def _is_ahead(found: os.stat_result, now: float) -> bool:
