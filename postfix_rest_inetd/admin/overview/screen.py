@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.checks.finding import ERROR
 from postfix_rest_inetd.admin.overview.last_hour import as_read
-from postfix_rest_inetd.admin.overview.layout import Column, table
 from postfix_rest_inetd.admin.overview.remedies import EXPLAIN, REMEDIES
-from postfix_rest_inetd.admin.statistics.layout import moment
-from postfix_rest_inetd.admin.ui.draw import duration, length
+from postfix_rest_inetd.admin.ui.draw import duration, length, moment
 from postfix_rest_inetd.admin.ui.sections import Section
+from postfix_rest_inetd.admin.ui.table import Column, table
 from postfix_rest_inetd.admin.ui.terminal import BAD, DOUBTFUL, GOOD, LABEL, TITLE, painted
 from postfix_rest_inetd.admin.ui.wrap import wrapped
 from postfix_rest_inetd.log_entry import printable

@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.statistics.journal_entry import GOOD_OUTCOMES, OUTCOMES
-from postfix_rest_inetd.admin.statistics.layout import NAME_WIDTH, moment
-from postfix_rest_inetd.admin.ui.draw import bar, chart, length, share
+from postfix_rest_inetd.admin.statistics.layout import NAME_WIDTH
+from postfix_rest_inetd.admin.ui.draw import bar, chart, length, moment, share
 from postfix_rest_inetd.admin.ui.terminal import BAD, DOUBTFUL, GOOD, LABEL, TITLE, WIRE, painted
 
 if TYPE_CHECKING:

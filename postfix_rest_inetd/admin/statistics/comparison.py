@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from postfix_rest_inetd.admin.statistics.histogram import Histogram
-from postfix_rest_inetd.admin.statistics.layout import moment, name_width, notes
-from postfix_rest_inetd.admin.ui.draw import duration, share
+from postfix_rest_inetd.admin.statistics.layout import name_width, notes
+from postfix_rest_inetd.admin.ui.draw import duration, moment, share
 from postfix_rest_inetd.admin.ui.terminal import BAD, LABEL, TITLE, painted
 from postfix_rest_inetd.admin.ui.wrap import cut
 

@@ -1,19 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""What the sections of the report share: how names, notes and moments are shown."""
+"""What the sections of the report share: how names and notes are shown."""
 
 from __future__ import annotations
-
-from datetime import datetime
 
 from postfix_rest_inetd.admin.ui.terminal import LABEL, painted
 from postfix_rest_inetd.admin.ui.wrap import wrapped
 
 NAME_WIDTH = 20
-
-
-def moment(seconds: float) -> str:
-    """A point in time, as the operator's clock has it."""
-    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def name_width(names: list[str], room: int) -> int:

@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.statistics import charts, comparison, rankings, tables
-from postfix_rest_inetd.admin.statistics.layout import moment
 from postfix_rest_inetd.admin.statistics.totals import KINDS
-from postfix_rest_inetd.admin.ui.draw import length, share
+from postfix_rest_inetd.admin.ui.draw import length, moment, share
 from postfix_rest_inetd.admin.ui.sections import Section, text_of
 from postfix_rest_inetd.admin.ui.terminal import BAD, DOUBTFUL, GOOD, TITLE, painted
 from postfix_rest_inetd.admin.ui.wrap import WIDTH, wrapped

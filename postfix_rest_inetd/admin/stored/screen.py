@@ -7,9 +7,9 @@ import time
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import model
-from postfix_rest_inetd.admin.statistics.layout import NAME_WIDTH, moment
+from postfix_rest_inetd.admin.statistics.layout import NAME_WIDTH
 from postfix_rest_inetd.admin.stored.entries import FOREIGN, FRESH, STALE, outcome_of
-from postfix_rest_inetd.admin.ui.draw import length, share, size
+from postfix_rest_inetd.admin.ui.draw import length, moment, share, size
 from postfix_rest_inetd.admin.ui.terminal import BAD, DOUBTFUL, LABEL, TITLE, painted
 from postfix_rest_inetd.admin.ui.wrap import WIDTH, cut, wrapped
 from postfix_rest_inetd.log_entry import STALE as STALE_ANSWER

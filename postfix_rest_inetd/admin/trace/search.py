@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from postfix_rest_inetd.admin.statistics.layout import moment
 from postfix_rest_inetd.admin.trace import NEAR_SEC, mails
 from postfix_rest_inetd.admin.trace import line as lines_of_postfix
 from postfix_rest_inetd.admin.trace import request as requests_of_ours
@@ -19,6 +18,7 @@ from postfix_rest_inetd.admin.trace.subject import (
     REQUEST_ID,
     Subject,
 )
+from postfix_rest_inetd.admin.ui.draw import moment
 from postfix_rest_inetd.admin.ui.progress import Progress
 from postfix_rest_inetd.journal import ERROR, IDENTIFIER, WARNING
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Numbers as text and as bars, for a terminal.
+"""Numbers and times as text and as bars, for a terminal.
 
 Pure functions, except that bars have ASCII characters if standard output cannot encode blocks.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -93,3 +94,8 @@ def size(count: int) -> str:
         number, unit = number / 1024, larger
     digits = 1 if unit != "B" and number < 9.95 else 0
     return f"{number:.{digits}f} {unit}"
+
+
+def moment(seconds: float) -> str:
+    """A point in time, as the operator's clock has it."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")

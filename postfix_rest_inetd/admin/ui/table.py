@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from postfix_rest_inetd.admin.ui.wrap import cut
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 _GAP = 2
-_DOTS = "..."
 _NARROWEST = 8
 
 
@@ -49,18 +50,10 @@ def table(
     for number, row in enumerate([heading, *rows], -1):
         cells = []
         for at, (text, column, size) in enumerate(zip(row, columns, widths, strict=True)):
-            shown = cut(text, size, is_path=column.is_path)
+            shown = cut(text, size, keeps_end=column.is_path)
             is_left = column.is_left or column.is_flexible
             cells.append(paint(number, at, shown.ljust(size) if is_left else shown.rjust(size)))
         yield (" " * _GAP).join(cells).rstrip()
-
-
-def cut(text: str, width: int, *, is_path: bool = False) -> str:
-    """A text of at most `width` characters, with dots if it is longer."""
-    if len(text) <= width:
-        return text
-    kept = max(0, width - len(_DOTS))
-    return _DOTS + text[len(text) - kept :] if is_path else text[:kept] + _DOTS
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[int]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import textwrap
 
 WIDTH = 80
+_DOTS = "..."
 
 
 def wrapped(
@@ -31,10 +32,12 @@ def wrapped(
     return lines or [first]
 
 
-def cut(text: str, width: int) -> str:
-    """A text of at most `width` characters, and at least 10, with dots if it is longer."""
-    width = max(width, 10)
-    return text if len(text) <= width else text[: width - 3] + "..."
+def cut(text: str, width: int, *, keeps_end: bool = False) -> str:
+    """A text of at most `width` characters, with dots in place of its end or its beginning."""
+    if len(text) <= width:
+        return text
+    kept = max(0, width - len(_DOTS))
+    return _DOTS + text[len(text) - kept :] if keeps_end else text[:kept] + _DOTS
 
 
 def pieces(text: str, width: int) -> list[str]:

@@ -19,8 +19,8 @@ from postfix_rest_inetd.admin.overview import json_report, screen
 from postfix_rest_inetd.admin.overview.last_hour import Answers, LastHour
 from postfix_rest_inetd.admin.overview.looking import Listening, Overview
 from postfix_rest_inetd.admin.statistics.journal_entry import JournalEntry
-from postfix_rest_inetd.admin.statistics.layout import moment
 from postfix_rest_inetd.admin.stored.down import Down
+from postfix_rest_inetd.admin.ui.draw import moment
 from postfix_rest_inetd.admin.ui.sections import text_of
 from postfix_rest_inetd.admin.ui.terminal import LEAST, MOST
 

@@ -19,8 +19,8 @@ from postfix_rest_inetd.admin.statistics.journal_entry import (
     WOKEN,
     JournalEntry,
 )
-from postfix_rest_inetd.admin.statistics.layout import moment
 from postfix_rest_inetd.admin.statistics.totals import MAX_ENDPOINTS, OTHERS, Totals
+from postfix_rest_inetd.admin.ui.draw import moment
 from postfix_rest_inetd.admin.ui.terminal import LEAST, MOST
 from postfix_rest_inetd.log_entry import STALE, STORED
 

@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from postfix_rest_inetd.admin.statistics import layout, times
+from postfix_rest_inetd.admin.statistics import times
+from postfix_rest_inetd.admin.ui import draw
 
 NOW = 1_795_600_000.0  # 2026-11-25 09:46:40 UTC
 
@@ -126,6 +127,6 @@ def test_no_times(text):
 def test_the_last_time(zone):
     """What is taken for a time can be shown, in every time zone."""
     last = times.parse("@253402127999", NOW)
-    assert layout.moment(last).startswith(("9999-12-29 ", "9999-12-30 ")), zone
+    assert draw.moment(last).startswith(("9999-12-29 ", "9999-12-30 ")), zone
     with pytest.raises(ValueError, match="is not a time"):
         times.parse("@253402128001", NOW)

@@ -9,11 +9,11 @@ import pytest
 
 from harness.modes import SOCKETMAP, TCP
 from postfix_rest_inetd.admin.statistics.journal_entry import JournalEntry
-from postfix_rest_inetd.admin.statistics.layout import moment
 from postfix_rest_inetd.admin.stored import json_report, screen, summary
 from postfix_rest_inetd.admin.stored.down import Down
 from postfix_rest_inetd.admin.stored.entries import DAMAGED, FOREIGN, FRESH, STALE, UNUSABLE
 from postfix_rest_inetd.admin.stored.summary import Summary
+from postfix_rest_inetd.admin.ui.draw import moment
 from postfix_rest_inetd.config.cache_settings import CacheSettings
 from postfix_rest_inetd.log_entry import STORED
 

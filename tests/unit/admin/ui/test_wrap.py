@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from postfix_rest_inetd.admin.ui.wrap import pieces, wrapped
+from postfix_rest_inetd.admin.ui.wrap import cut, pieces, wrapped
 
 
 def test_lines_break_at_blanks() -> None:
@@ -31,3 +31,11 @@ def test_pieces() -> None:
     """Bytes that are shown are cut where a line is full."""
     assert pieces("a bcd", 2) == ["a ", "bc", "d"]
     assert pieces("", 2) == []
+
+
+def test_cut() -> None:
+    """What does not fit is replaced by dots, at the end or at the beginning."""
+    assert cut("abc", 3) == "abc"
+    assert cut("abcdef", 4) == "a..."
+    assert cut("abcdef", 5, keeps_end=True) == "...ef"
+    assert cut("abcdef", 3, keeps_end=True) == "..."
