@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The parsers of control.py; what follows from them is in test_rules.py."""
+"""The parsers of control.py, and whose durations are granted; all other rules: test_rules.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ import pytest
 from unit.test_imports import PACKAGE, loaded_by, ours
 
 from harness.wire import table
-from postfix_rest_inetd.cache.control import MAX_SEC, delta_seconds, directives
+from postfix_rest_inetd.cache.control import MAX_SEC, delta_seconds, directives, grant
+from postfix_rest_inetd.config.cache_settings import (
+    MAX_AGE,
+    NOT_FOUND_MAX_AGE,
+    STALE_IF_ERROR,
+    CacheSettings,
+)
 
 LISTS = {
     "nothing": (b"", {}),
@@ -100,3 +106,24 @@ def test_nothing_is_loaded():
     rules = {"cache", "cache.control", "cache.http_date"}
     assert ours(modules) == {PACKAGE, *rules, "config", "config.cache_settings"}
     assert {name for name in modules if not name.startswith(PACKAGE)} == {"__future__"}
+
+
+SETTINGS = CacheSettings(max_age=10, not_found_max_age=20, stale_if_error=30)
+EXPIRES = {b"expires": b"Fri, 01 Jan 2100 00:00:00 GMT"}
+OWNERS = {
+    "nothing is said": ({}, True, MAX_AGE + STALE_IF_ERROR),
+    "nothing is said, nothing found": ({}, False, NOT_FOUND_MAX_AGE + STALE_IF_ERROR),
+    "max-age": ({b"cache-control": b"max-age=5"}, True, STALE_IF_ERROR),
+    "Expires": (EXPIRES, False, STALE_IF_ERROR),
+    "stale-if-error": ({b"cache-control": b"stale-if-error=5"}, True, MAX_AGE),
+    "must-revalidate": ({b"cache-control": b"must-revalidate"}, False, NOT_FOUND_MAX_AGE),
+    "both": ({b"cache-control": b"max-age=5, stale-if-error=5"}, True, b""),
+    "both, no staleness": ({b"cache-control": b"max-age=5, must-revalidate"}, True, b""),
+}
+
+
+@pytest.mark.parametrize("fields, is_found, by_operator", table(OWNERS))
+def test_whose_durations(fields, is_found, by_operator):
+    """The operator's change with the configuration; those of the backend do not."""
+    granted = grant(fields, is_found=is_found, settings=SETTINGS, requested_wall=1e9, delay_sec=0.0)
+    assert granted.by_operator == by_operator
