@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -198,3 +199,24 @@ def test_dying_handlers_are_not_silenced(clean_container: Container) -> None:
     entries = clean_container.journal.wait_for("_PID=1", f"UNIT={instance}", since=since, count=2)
     assert "status=11/SEGV" in entries[0]["MESSAGE"]
     assert "Failed with result" in entries[1]["MESSAGE"]
+
+
+@pytest.mark.one_release
+def test_the_demo_is_not_in_the_journal(clean_container: Container) -> None:
+    """What the handlers of a demo say is on its screen, and nothing of it in the statistics."""
+    since = clean_container.journal.cursor()
+    counted = requests(clean_container)
+    said = clean_container.run("postfix-rest-inetd", "demo", "--once").stdout
+    assert said.count("  handler's log  ") == 4
+    assert "  handler's log  domains: example.org: found (" in said
+    assert clean_container.journal("SYSLOG_IDENTIFIER=postfix-rest-inetd", since=since) == []
+    assert clean_container.journal("POSTFIX_REST_MODE=tcp-lookup", since=since) == []
+    assert requests(clean_container) == counted
+
+
+def requests(container: Container) -> int:
+    """How many requests `stats` counts."""
+    container.journal.sync()
+    document = json.loads(container.run("postfix-rest-inetd", "stats", "--json").stdout)
+    number: int = document["requests"]
+    return number

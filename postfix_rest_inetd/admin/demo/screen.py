@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.demo.backend import BROKEN, Exchange
-from postfix_rest_inetd.admin.demo.sockets import ADDRESS, CHATTER, Event, Line, has_journal
+from postfix_rest_inetd.admin.demo.sockets import ADDRESS, CHATTER, Event, Line
 from postfix_rest_inetd.admin.ui.terminal import BAD, GOOD, LABEL, TITLE, WIRE, painted
 from postfix_rest_inetd.admin.ui.wrap import WIDTH, pieces, wrapped
 from postfix_rest_inetd.log_entry import printable
@@ -28,7 +28,6 @@ LABEL_WIDTH = 17
 TEXT_WIDTH = WIDTH - LABEL_WIDTH
 HEADERS = {"x-auth-token", "x-request-id", "accept", "content-type"}
 HANDLER_PREFIX = "postfix-rest-inetd: "
-JOURNAL_COMMAND = "journalctl -t postfix-rest-inetd -f"
 
 MAIN_CF = Path("/etc/postfix/main.cf")
 
@@ -88,10 +87,7 @@ def banner(ports: Mapping[str, int], backend: int, config: Path) -> None:
         _row("listening", [f"{ADDRESS}:{port}  {name}"])
     _row("REST backend", [f"http://{ADDRESS}:{backend}"])
     _row("configuration", [str(config)])
-    if has_journal():
-        _row("handlers' log", [f"in the journal: {JOURNAL_COMMAND}"])
-    else:
-        _row("handlers' log", ["shown here, because this machine has no journal"])
+    _row("handlers' log", ["shown here, and not in the journal of this machine"])
 
 
 def question(number: int, asked: Question, address: str) -> None:
@@ -178,11 +174,7 @@ def invitation(ports: Mapping[str, int]) -> None:
       permit_mynetworks, reject_unauth_destination,
       check_policy_service inet:{policy}
 """)
-    if has_journal():
-        _say(f"The handlers' log: {JOURNAL_COMMAND}")
-        _say("Requests appear here:", TITLE)
-    else:
-        _say("Requests and the handlers' log lines appear here:", TITLE)
+    _say("Requests and the handlers' log lines appear here:", TITLE)
 
 
 def _installed(program: str) -> bool:

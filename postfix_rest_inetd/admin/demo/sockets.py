@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The sockets of the demo: systemd-socket-activate owns them, as a .socket unit would.
 
-`listen` starts one listener and returns when it listens; the listener starts the real handler
-for each connection. Each line that a listener or a handler writes to standard error becomes a
-`Line` event in the queue that `listen` was given; HANDLER_ENDED matches one such line. `stop`
-first ends the handlers, each by its process id, so that their parent collects them, and then the
-listener. All waits are for events, and have a limit.
+`listen` starts one listener and returns when it listens; the listener starts the handler of the
+demo (handler.py) for each connection. Each line that a listener or a handler writes to standard
+error becomes a `Line` event in the queue that `listen` was given; HANDLER_ENDED matches one such
+line. `stop` first ends the handlers, each by its process id, so that their parent collects them,
+and then the listener. All waits are for events, and have a limit.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 ADDRESS = "127.0.0.1"
 COMMAND = "systemd-socket-activate"
+HANDLER = "postfix_rest_inetd.admin.demo.handler"
 LISTENING = "Listening on "
 HANDLER_STARTED = re.compile(r"Spawned .* as PID (\d+)\.")
 HANDLER_ENDED = re.compile(r"Child (\d+) died")
@@ -68,11 +69,6 @@ class Listener(NamedTuple):
     process: subprocess.Popen[bytes]
     reader: threading.Thread
     handlers: set[int]
-
-
-def has_journal() -> bool:
-    """Tell whether handlers log to a journal rather than to standard error."""
-    return Path("/run/systemd/journal/socket").exists()
 
 
 def take(events: Events, timeout: float | None = None) -> Event:
@@ -126,7 +122,7 @@ def _start(endpoint: Endpoint, port: int, config: Path, events: Events) -> Liste
     checkout = Path(__file__).parents[3]
     command = [COMMAND, "--accept", "--inetd", f"--listen={ADDRESS}:{port}"]
     # A handler gets an almost empty environment, and must find the same code as this process.
-    command += [f"--setenv=PYTHONPATH={checkout}", sys.executable, "-m", "postfix_rest_inetd"]
+    command += [f"--setenv=PYTHONPATH={checkout}", sys.executable, "-m", HANDLER]
     command += [f"--config={config}", f"--mode={endpoint.mode}"]
     environment = {"PATH": os.environ.get("PATH", os.defpath), "SYSTEMD_LOG_TARGET": "console"}
     environment |= {"SYSTEMD_LOG_LEVEL": "info", "SYSTEMD_LOG_COLOR": "0"}
