@@ -29,7 +29,7 @@ IDENTIFIER = "postfix-rest-inetd"
 ERROR, WARNING, NOTICE = 3, 4, 5  # as syslog(3) numbers them
 
 MISSED_VARIABLE = "POSTFIX_REST_INETD_MISSED"
-_MISSED_ID = "fd106576fe334388b2a5e9294c8aa480"
+MISSED_ID = "fd106576fe334388b2a5e9294c8aa480"
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 
@@ -86,7 +86,8 @@ def _tell_missed() -> None:
         f"journald did not take all entries of this process: {_missed} missing. Their messages "
         "went to standard error, without the fields that postfix-rest-inetd stats counts"
     )
-    if _deliver({"MESSAGE": text, "MESSAGE_ID": _MISSED_ID, "PRIORITY": str(WARNING)}):
+    fields = {"MESSAGE": text, "MESSAGE_ID": MISSED_ID, "PRIORITY": str(WARNING)}
+    if _deliver({**fields, "N_DROPPED": str(_missed)}):  # as journald calls the number
         _missed = 0
         os.environ.pop(MISSED_VARIABLE, None)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import functools
 import re
 import sys
 import time
@@ -20,6 +19,7 @@ from postfix_rest_inetd.admin.command_error import EXIT_FAILED, EXIT_INTERRUPTED
 from postfix_rest_inetd.admin.host import atomic_file
 from postfix_rest_inetd.admin.statistics import (
     groups,
+    lost,
     permission,
     selection,
     state,
@@ -215,10 +215,9 @@ def _report(
     totals = Totals(arguments.by)
     before = _count(journal, arguments, totals, since, until)
     if arguments.follow:
-        shown = _followed_json if arguments.json else _followed
-        with contextlib.suppress(KeyboardInterrupt):  # the usual end
-            follow(journal, arguments.endpoint, totals, functools.partial(shown, totals, since))
+        _follow(journal, arguments, totals, since)
         return totals
+    totals.lost = lost.read(arguments.directory, since, until)
     width = WIDTH if arguments.output else screen_width()
     if arguments.json:
         text = json_report.report(totals, since, until, before)
@@ -252,6 +251,20 @@ def _count(
         else:
             totals.add(entry)
     return before
+
+
+def _follow(
+    journal: Journal, arguments: argparse.Namespace, totals: Totals, since: float | None
+) -> None:
+    """Print the report again and again, until interrupted, which is the usual end."""
+    shown = _followed_json if arguments.json else _followed
+
+    def shown_now(size: os.terminal_size | None) -> str:
+        totals.lost = lost.read(arguments.directory, since, None)
+        return shown(totals, since, size)
+
+    with contextlib.suppress(KeyboardInterrupt):
+        follow(journal, arguments.endpoint, totals, shown_now)
 
 
 def _followed_json(totals: Totals, since: float | None, _size: os.terminal_size | None) -> str:

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.command_error import EXIT_FAILED, UsageError
-from postfix_rest_inetd.admin.statistics import permission, times
+from postfix_rest_inetd.admin.statistics import lost, permission, times
 from postfix_rest_inetd.admin.statistics.journal import Journal
 from postfix_rest_inetd.admin.trace import json_report, screen, subject
 from postfix_rest_inetd.admin.trace.search import Found, search
@@ -30,6 +30,7 @@ EXIT_STATUS = {
 }
 
 DEFAULT_SINCE = "-24h"
+_UNITS = ("postfix", *lost.HANDLERS)
 
 EPILOG = f"""\
 SUBJECT is one of:
@@ -79,6 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         found = search(journal, wanted, since, until)
     is_found = bool(found.mails or found.others)
     found.notes.extend(_silent_endpoints(arguments.config))
+    found.notes.extend(_lost(arguments.directory, since, until, is_found=is_found))
     if arguments.json:
         sys.stdout.write(json_report.report(found))
     elif is_found:
@@ -96,6 +98,15 @@ def _complain(found: Found) -> None:
     terminal.complain(f"{what}; --since has another one")
     for note in found.notes:
         terminal.complain(note)
+
+
+def _lost(directory: str | None, since: float, until: float | None, *, is_found: bool) -> list[str]:
+    """What the journal does not have of handlers, and of Postfix."""
+    missing = lost.read(directory, since, until, _UNITS)
+    notes = [f"something may be missing here: {text}" for text in missing.sentences()]
+    if missing.is_cut(since) and not is_found:
+        notes.append(missing.beginning())
+    return notes
 
 
 def _silent_endpoints(config: str) -> list[str]:

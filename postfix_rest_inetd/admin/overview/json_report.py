@@ -42,6 +42,7 @@ def document(overview: Overview) -> dict[str, Any]:
             for each in overview.down
         ],
         "last_failure": None if hour is None else _last_failure(hour),
+        "lost": None if hour is None else hour.lost.document(),
         "findings": [finding._asdict() for finding in overview.findings],
         "notes": overview.notes,
         "versions": overview.versions,

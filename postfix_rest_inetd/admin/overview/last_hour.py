@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import model
+from postfix_rest_inetd.admin.statistics import lost
 from postfix_rest_inetd.admin.statistics.journal import Journal
 from postfix_rest_inetd.admin.statistics.journal_entry import MAX_NAME_CHARACTERS
+from postfix_rest_inetd.admin.statistics.lost import Lost
 from postfix_rest_inetd.admin.statistics.totals import Totals
 from postfix_rest_inetd.log_entry import printable
 
@@ -62,6 +64,7 @@ class LastHour:
         totals: the requests of the period.
         answers: of the backends that were asked, by origin as `as_read` has it.
         last_failure: the last request that failed, maybe before the period; None if there is none.
+        lost: the entries of the period that the journal does not have.
     """
 
     def __init__(self, now: float) -> None:
@@ -71,6 +74,7 @@ class LastHour:
         self.totals = Totals()
         self.answers: dict[str, Answers] = {}
         self.last_failure: JournalEntry | None = None
+        self.lost = Lost({}, 0, 0.0)
 
     @property
     def failures(self) -> int:
@@ -111,6 +115,9 @@ def read(endpoints: Iterable[Endpoint], now: float, directory: str | None = None
         journal.failures_only()
         failed = (entry for entry in journal.backwards(0, _MAX_LOOKED_THROUGH) if _matters(entry))
         found.last_failure = next(failed, None)
+    found.lost = lost.read(directory, found.since, None)
+    if found.lost.is_cut(found.since):
+        found.since = found.lost.begin
     return found
 
 

@@ -154,10 +154,12 @@ def _hour(
         )
         return None
     try:
-        return last_hour.read(endpoints, now, directory)
+        found = last_hour.read(endpoints, now, directory)
     except JournalError as error:
         notes.append(f"requests are not known: {error}")
         return None
+    notes += [f"the numbers are too low: {text}" for text in found.lost.sentences()]
+    return found
 
 
 def _down(endpoints: list[Endpoint], directory: str, notes: list[str]) -> list[Down]:

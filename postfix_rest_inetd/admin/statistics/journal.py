@@ -82,6 +82,16 @@ class Journal:
         found = self._reader._next()  # noqa: SLF001
         return self._reader._get_realtime() / 1_000_000 if found else 0.0  # noqa: SLF001
 
+    def beginning(self) -> tuple[float, bool]:
+        """When the first entry was written that is left, whoever wrote it; 0 without one.
+
+        And is it the first one that there was? journald numbers them. The entries of all programs
+        are selected then.
+        """
+        self.select()
+        when = self.first_time()
+        return when, not when or "i=1" in self.cursor().split(";")
+
     def identifiers(self) -> set[str]:
         """Each SYSLOG_IDENTIFIER that the journal has."""
         found = self._reader.query_unique("SYSLOG_IDENTIFIER")

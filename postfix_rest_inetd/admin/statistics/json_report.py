@@ -3,7 +3,8 @@
 
 Durations are in microseconds, points in time in seconds since 1970. `error` says how far numbers
 may be off: percentiles by that part of their value, and counters of `causes`, `stale` and `busiest`
-by that much too low. Programs rely on the keys: a version may add some, but not remove any.
+by that much too low. `lost` says what the journal does not have (lost.py), so that all numbers are
+too low. Programs rely on the keys: a version may add some, but not remove any.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ def document(totals: Totals, since: float | None, until: float | None) -> dict[s
         "busiest": {kind: _busiest(kind, heavy) for kind, heavy in totals.subjects.items()},
         **({} if totals.groups is None else {"by": _groups(totals.groups)}),
         "timeline": _timeline(totals.timeline),
+        "lost": None if totals.lost is None else totals.lost.document(),
         "error": {
             "percentiles": ERROR,
             "causes": totals.causes.missed,

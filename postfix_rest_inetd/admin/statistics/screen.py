@@ -93,6 +93,19 @@ def _heading(totals: Totals, since: float | None, until: float | None, width: in
     for outcome, count in sorted(totals.others.items()):
         for line in wrapped(f"{_OTHERS.get(outcome, outcome)}: {count}", width):
             yield painted(line, BAD)
+    yield from _lost(totals, since, width)
+
+
+def _lost(totals: Totals, since: float | None, width: int) -> Iterator[str]:
+    """Why there may have been more; nothing if the journal has all entries."""
+    if totals.lost is None:
+        return
+    for text in totals.lost.sentences():
+        for line in wrapped(f"Too low: {text}", width):
+            yield painted(line, DOUBTFUL)
+    if totals.lost.is_cut(since):
+        for line in wrapped(f"Incomplete: {totals.lost.beginning()}", width):
+            yield painted(line, DOUBTFUL)
 
 
 def _summary(totals: Totals, width: int) -> Iterator[str]:

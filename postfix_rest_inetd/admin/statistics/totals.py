@@ -23,6 +23,7 @@ from postfix_rest_inetd.log_entry import STALE
 
 if TYPE_CHECKING:
     from postfix_rest_inetd.admin.statistics.journal_entry import JournalEntry
+    from postfix_rest_inetd.admin.statistics.lost import Lost
 
 MAX_ENDPOINTS = 200
 MAX_SUBJECTS = 2000
@@ -83,6 +84,7 @@ class Totals:
         stale: why stale answers had to be used, by endpoint and cause.
         starts: how long handlers took to be ready, by COLD and WOKEN.
         groups: the requests of each sender, client or login; None if that was not asked for.
+        lost: the entries that the journal does not have; None if it was not asked.
     """
 
     def __init__(self, by: str | None = None) -> None:
@@ -96,6 +98,7 @@ class Totals:
         self.timeline = Timeline()
         self.starts = {kind: Histogram() for kind in STARTS}
         self.groups = None if by is None else Groups(by)
+        self.lost: Lost | None = None
 
     @property
     def requests(self) -> int:

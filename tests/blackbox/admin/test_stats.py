@@ -28,9 +28,12 @@ from harness.line_log import LineLog
 from harness.modes import POLICY, REQUEST, SOCKETMAP, TCP
 from harness.process_group import end
 from harness.scripted_backend import answer, hang_up, unused_port
+from postfix_rest_inetd import journal
 from postfix_rest_inetd.admin import cli
 from postfix_rest_inetd.admin.statistics import state as metrics_state
 from postfix_rest_inetd.admin.statistics.journal import Journal
+from postfix_rest_inetd.admin.statistics.layout import moment
+from postfix_rest_inetd.admin.statistics.lost import DROPPED_ID
 
 WAIT_SEC = 30
 
@@ -147,6 +150,47 @@ def test_report(stats, ask):
     assert "1 failed (50.0 %)" in done.output
     assert "people: server-error with status 503" in done.output
     assert "\x1b" not in done.output
+
+
+FORGED = f"MESSAGE_ID={DROPPED_ID}\nN_DROPPED=5\nOBJECT_SYSTEMD_UNIT=postfix-rest-tcp@1.service\n"
+
+
+def test_what_is_lost(stats, ask, journald):
+    """What journald did not take is told; nobody can forge what it has dropped."""
+    environment = {journal.MISSED_VARIABLE: "1234"}
+    begin = time.time()
+    ask(TCP, "lost", FOUND, launch_with={"prefix": journald.prefix, "env": environment})
+    forged = [*journald.prefix, "logger", "--journald"]
+    subprocess.run(forged, input=FORGED.encode(), timeout=WAIT_SEC, check=True)
+    lost = json.loads(stats("--json", f"--since=@{int(begin)}").output)["lost"]
+    assert (lost["dropped"], lost["not_taken"]) == ({}, 1234)
+    assert (0 < lost["journal_begin"] <= begin, lost["journal_is_whole"]) == (True, True)
+    output = stats("--endpoint=lost").output
+    assert "\nToo low: journald did not take 1 234 entries of handlers\n" in output
+    assert "Incomplete" not in output
+    time_before = f"--until=@{begin - 5:.0f}"
+    assert "Too low" not in stats("--since=-24h", time_before).output
+
+
+def test_the_beginning_of_the_journal(tmp_path):
+    """That entries were removed is told, if the period begins before those that are left."""
+    with journald_harness.start(tmp_path) as journald:
+        directory = "--directory=/run/log/journal"
+        command = [*journald.prefix, sys.executable, "-m", "postfix_rest_inetd.admin.cli", "stats"]
+
+        def run(*options: str) -> str:
+            journald.entries()
+            words = [*command, directory, *options]
+            return subprocess.check_output(words, cwd=package_parent(), text=True, timeout=WAIT_SEC)
+
+        assert "Incomplete" not in run()
+        subprocess.run([*journald.prefix, "logger", "x"], timeout=WAIT_SEC, check=True)
+        for option in ("--rotate", "--vacuum-size=1"):
+            subprocess.run([*journald.prefix, "journalctl", option], timeout=WAIT_SEC, check=True)
+        lost = json.loads(run("--json"))["lost"]
+        assert lost["journal_is_whole"] is False
+        assert f"\nIncomplete: the journal begins at {moment(lost['journal_begin'])}\n" in run()
+        assert "Incomplete" not in run(f"--since=@{lost['journal_begin']:.6f}")
 
 
 def test_stored_answers(stats, handler_for, backend, journald, tmp_path):
@@ -532,6 +576,7 @@ CHECK = """
 import sys, time
 from postfix_rest_inetd.admin.checks import failures
 from postfix_rest_inetd.admin.statistics.journal import Journal
+from postfix_rest_inetd.admin.statistics.lost import DROPPED_ID
 class Named:
     name = sys.argv[2]
 failures.Journal = lambda: Journal("/run/log/journal")

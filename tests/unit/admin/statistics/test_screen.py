@@ -211,7 +211,7 @@ def test_json():
 
 KEYS = {
     "": "since until first last requests failures outcomes elapsed sources endpoints other_errors "
-    "starts causes stale busiest by timeline error",
+    "starts causes stale busiest by timeline lost error",
     "elapsed": "p50 p90 p99 max mean buckets",
     "endpoints": "name mode requests failures outcomes statuses elapsed backend sources targets",
     "sources": "backend stored stale oldest_stored_sec oldest_stale_sec last_stale",
