@@ -28,6 +28,7 @@ ON_OLDEST = {
     "test_limits.py::test_sockets": "the limits, as systemd 252 has them in force",
     "test_limits.py::test_handler": "the limits, as systemd 252 has them in force",
     "test_limits.py::test_poll_limit": "systemd 252 has none, and its key is not to be written",
+    "test_faults_of_journald.py::test_no_rate_limit": "how systemd 252 tells journald of limits",
     "test_flood.py::test_flood": "a flood without a poll limit",
     "test_self_healing.py::test_revival": "how systemd 252 fails a socket",
     "test_self_healing.py::test_replacement_ends_the_revival": "how it quotes names of rivals",

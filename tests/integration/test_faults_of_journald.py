@@ -4,9 +4,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
+import socket
+import time
 from collections.abc import Iterator
 
+import pytest
 from integration.product import (
     connect,
     drop_in,
@@ -18,6 +22,7 @@ from integration.served import CLOSED, PORTS, RIGHT, Served, ask
 
 from harness.container import Container
 from harness.container_journal import Entry
+from postfix_rest_inetd.admin.statistics.lost import DROPPED_ID
 
 FREEZE = "pkill -STOP -x systemd-journal"
 THAW = "pkill -CONT -x systemd-journal"
@@ -27,7 +32,8 @@ REQUESTS = 1200
 
 UNITS = "systemd-journald.socket systemd-journald-dev-log.socket systemd-journald.service"
 MANY = 500
-SUPPRESSED = re.compile(r"Suppressed \d+ messages from .*postfix-rest-tcp@")
+LIMITED = "[Journal]\nRateLimitIntervalSec=30s\nRateLimitBurst=2\n"
+LOW = "[Service]\nLogRateLimitIntervalSec=1s\nLogRateLimitBurst=2\n"
 LIMIT = "/etc/systemd/journald.conf.d/zz-test.conf"
 RESTART = "systemctl restart systemd-journald"
 
@@ -124,25 +130,65 @@ def test_restarts(served: Served) -> None:
     served.recovers()
 
 
-def test_rate_limit(served: Served) -> None:
-    """What is too much for journald is dropped, and it says so; nobody else notices."""
+def test_no_rate_limit(served: Served) -> None:
+    """What a connection logs is not too much for journald, whatever its limit for units is."""
     container = served.container
-    container.write(LIMIT, "[Journal]\nRateLimitIntervalSec=5s\nRateLimitBurst=2\n")
+    container.write(LIMIT, LIMITED)
     since = container.journal.cursor()
     with (
         undone(container, RESTART, f"rm {LIMIT}; {RESTART}"),
         connect(container, PORTS[0]) as connection,
     ):
+        ask_many(connection)
+        told = container.journal(f"MESSAGE_ID={DROPPED_ID}", since=since)
+        found = [entry for entry in ours(served, since) if "POSTFIX_REST_OUTCOME" in entry]
+    assert [entry["MESSAGE"] for entry in told if "postfix-rest-" in entry["MESSAGE"]] == []
+    assert len(found) == MANY
 
-        def is_told() -> bool:
-            connection.sendall(b"get x\n" * MANY)
-            assert [read_line(connection) for _ in range(MANY)] == [RIGHT[0]] * MANY
-            told = container.journal("SYSLOG_IDENTIFIER=systemd-journald", since=since)
-            return any(SUPPRESSED.match(entry["MESSAGE"]) for entry in told)
 
-        wait_until(is_told, "journald to say what it has dropped")
+@pytest.mark.one_release
+def test_rate_limit(served: Served) -> None:
+    """With a limit of the operator's, entries are dropped, and each command says how many."""
+    container = served.container
+    begin = time.time()
+    drop_in(container, "postfix-rest-@.service", LOW, "50-local.conf")
+    since = container.journal.cursor()
+    with connect(container, PORTS[0]) as connection:
+
+        def told() -> list[Entry]:
+            ask_many(connection)
+            found = container.journal(f"MESSAGE_ID={DROPPED_ID}", since=since)
+            return [entry for entry in found if "postfix-rest-tcp@" in entry["MESSAGE"]]
+
+        wait_until(told, "journald to say what it has dropped")
         assert served.new() == RIGHT
+    wait_for_no_handlers(container)
+    container.journal.sync()
+    told_at_last = container.journal(f"MESSAGE_ID={DROPPED_ID}", since=since)
+    number = sum(int(entry["N_DROPPED"]) for entry in told_at_last)
+    unit = "postfix-rest-tcp@.service"
+    sentence = f"journald has dropped {number:,} entries of {unit} by its rate limit"
+    sentence = sentence.replace(",", " ")
+
+    def run(*words: str) -> str:
+        done = container.run("postfix-rest-inetd", *words, check=False)
+        return done.stdout + done.stderr
+
+    stats = ("stats", f"--since=@{int(begin)}")
+    for command in (stats, ("status",), ("trace", "x@y.example", "--since=-1h")):
+        assert number > 0
+        assert sentence in " ".join(run(*command).split()), command
+    for command in (stats, ("status",)):
+        assert json.loads(run(*command, "--json"))["lost"]["dropped"] == {unit: number}
+    container.run("rm", "/etc/systemd/system/postfix-rest-@.service.d/50-local.conf")
+    container.run("systemctl", "daemon-reload")
     served.recovers()
+
+
+def ask_many(connection: socket.socket) -> None:
+    """Ask the same MANY times over one connection."""
+    connection.sendall(b"get x\n" * MANY)
+    assert [read_line(connection) for _ in range(MANY)] == [RIGHT[0]] * MANY
 
 
 def test_an_exception_before_the_first_entry(served: Served) -> None:
