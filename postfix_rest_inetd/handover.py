@@ -19,7 +19,8 @@ import stat
 VARIABLE = "POSTFIX_REST_INETD_HANDOVER"
 FILE_NAME = "postfix-rest-inetd"
 """What /proc/PID/fd calls the file. It is there while the handler hibernates and, if the files are
-unusable when it wakes, until they can be used."""
+unusable when it wakes, until they can be used. Its position is 0 as soon as it has been taken, so
+that `status` can tell the one from the other (admin/host/connections.py)."""
 MAX_BYTES = 64 * 1024
 
 _MAGIC = b"postfix-rest-inetd 1"
@@ -75,6 +76,7 @@ def take() -> State | None:
         return None
     try:
         text = os.pread(descriptor, MAX_BYTES, 0)
+        os.lseek(descriptor, 0, os.SEEK_SET)
     except OSError:
         return None
     head, _, rest = text.partition(b"\n")

@@ -2,8 +2,9 @@
 """The open connections of endpoints, and how many of their handlers hibernate.
 
 Every user can see connections. Only root can see whether a handler of the sandbox
-hibernates: then it has the file open that it leaves for the time when it wakes (handover.py). It
-leaves none if the configuration is larger than handover.MAX_BYTES, and does not count here.
+hibernates: then it has the file open that it leaves for the time when it wakes (handover.py), and
+has not taken it yet. It leaves none if the configuration is larger than handover.MAX_BYTES, and
+does not count here.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.config.endpoint import Endpoint
 
 _LEFT = f"/memfd:{FILE_NAME}"
+_TAKEN = ["pos:", "0"]
 
 
 class Count(NamedTuple):
@@ -63,18 +65,19 @@ def _handlers(inodes: dict[str, Endpoint], directory: str) -> tuple[set[str], di
     hibernating = dict.fromkeys(inodes.values(), 0)
     for pid in filter(str.isdecimal, os.listdir(directory) if inodes else ()):
         with contextlib.suppress(OSError):
-            files = f"{directory}/{pid}/fd"
-            link = os.readlink(f"{files}/0")  # a handler has its connection there
+            link = os.readlink(f"{directory}/{pid}/fd/0")  # a handler has its connection there
             inode = link.removeprefix("socket:[").removesuffix("]")
             if inode in inodes and inode not in seen:
                 seen.add(inode)
-                hibernating[inodes[inode]] += _has_left_file(files)
+                hibernating[inodes[inode]] += _hibernates(f"{directory}/{pid}")
     return seen, hibernating
 
 
-def _has_left_file(files: str) -> bool:
-    for name in os.listdir(files):
+def _hibernates(process: str) -> bool:
+    """Has it left a file, and not taken it? `process` is its directory in /proc."""
+    for name in os.listdir(f"{process}/fd"):
         with contextlib.suppress(OSError):
-            if os.readlink(f"{files}/{name}").partition(" ")[0] == _LEFT:
-                return True
+            if os.readlink(f"{process}/fd/{name}").partition(" ")[0] == _LEFT:
+                with open(f"{process}/fdinfo/{name}", encoding="ascii") as about:
+                    return about.readline().split() != _TAKEN
     return False

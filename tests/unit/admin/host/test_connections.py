@@ -23,6 +23,9 @@ HIBERNATING = """
 from postfix_rest_inetd import handover
 handover.leave(handover.State("tcp-lookup", "x", b"token", b"{}"))
 """
+WOKEN = """
+handover.take()
+"""
 HANDLER = """
 import sys
 print("ready", flush=True)
@@ -47,7 +50,15 @@ def test_none(server: socket.socket) -> None:
     assert connections.count([of(server)]) == [Count(0, 0)]
 
 
-@pytest.mark.parametrize("program, hibernating", [(HANDLER, 0), (HIBERNATING + HANDLER, 1)])
+@pytest.mark.parametrize(
+    "program, hibernating",
+    [
+        (HANDLER, 0),
+        (HIBERNATING + HANDLER, 1),
+        (HIBERNATING + WOKEN + HANDLER, 0),
+        (HIBERNATING + WOKEN + HIBERNATING + HANDLER, 1),
+    ],
+)
 def test_handler(server: socket.socket, program: str, hibernating: int) -> None:
     """A connection counts from its start on; a handler hibernates if it has left a state."""
     watched = [of(server), endpoint(bind_port=1)]
