@@ -83,6 +83,7 @@ def test_trace(machine: Machine) -> None:
 
     assert (rejected["fate"], rejected["cause"]) == ("refused", "policy action")
     assert "not today" in rejected["verdict"]
+    assert rejected["remedy"][0].startswith("If the action is wrong, change it in the backend")
 
     assert traced(container, held["queue_id"])["mails"] == [held]
     assert traced(container, request_id)["mails"] == [failing]
