@@ -23,8 +23,11 @@ from harness.container_backend import answer, lookup
 pytestmark = pytest.mark.one_release
 
 TRACE = ("postfix-rest-inetd", "trace")
-HELD, REJECTED, UNKNOWN, FAILING, GOOD = (
-    f"{name}@hosted.example" for name in ("held", "rejected", "unknown", "failing", "good")
+REFUSING = "refuse unix - n n - - pipe user=nobody argv=/bin/false"
+FILTER = "127.0.0.1:10026 inet n - n - - smtpd -o content_filter= -o mynetworks=127.0.0.0/8"
+HELD, REJECTED, UNKNOWN, FAILING, GOOD, FILTERED = (
+    f"{name}@hosted.example"
+    for name in ("held", "rejected", "unknown", "failing", "good", "filtered")
 )
 
 
@@ -93,3 +96,34 @@ def test_trace(machine: Machine) -> None:
     nothing = container.run(*TRACE, "absent@hosted.example", check=False)
     assert (nothing.returncode, nothing.stdout) == (1, "")
     assert "the journal has nothing about the address absent@hosted.example" in nothing.stderr
+
+
+def test_other_queue_ids(machine: Machine) -> None:
+    """A mail is followed through a content filter and to its bounce, from any of the three."""
+    container, backend = machine.container, machine.backend
+    backend.set_routes({"/lookup": lookup({"hosted.example": ["x"], FILTERED: ["x"]})})
+    transport = f"inline:{{ {{ {FILTERED} = refuse: }} }}"
+    parameters = {"virtual_alias_maps": "", "transport_maps": transport}
+    parameters |= {"content_filter": "smtp:[127.0.0.1]:10026", "smtpd_recipient_restrictions": ""}
+    set_up(container, parameters, FILTER, REFUSING)
+    since = container.journal.cursor()
+    session(container, FILTERED, quit_after="")
+    container.journal.wait_for(
+        "SYSLOG_IDENTIFIER=postfix/bounce",
+        since=since,
+        condition=lambda entry: "non-delivery notification: " in entry["MESSAGE"],
+    )
+    first, second, notice = mails = traced(container, FILTERED)["mails"]
+    ids = [mail["queue_id"] for mail in mails]
+    assert first["came_from"] == []
+    assert [(each["queue_id"], each["is_here"]) for each in first["goes_on_as"]] == [(ids[1], True)]
+    assert second["came_from"] == [{"queue_id": ids[0], "kind": "handed on"}]
+    assert [each["kind"] for each in second["goes_on_as"]] == ["notice"]
+    assert notice["came_from"] == [{"queue_id": ids[1], "kind": "notice"}]
+    assert (first["fate"], second["fate"]) == ("accepted", "refused")
+    for queue_id in ids:
+        found = traced(container, queue_id)["mails"]
+        assert [mail["queue_id"] for mail in found] == ids
+    screen = container.run(*TRACE, ids[0]).stdout
+    assert f"\n-> It goes on as {ids[1]}: see below.\n" in screen
+    assert f"\nIt is about {ids[1]}: see above.\n" in screen

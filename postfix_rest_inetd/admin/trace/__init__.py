@@ -3,7 +3,7 @@
 
 `subject` says what is looked for. `search` reads the journal, with bounds, into `line`s of Postfix
 and `request`s of handlers; `mails` puts together what belongs to one mail; `cause` finds what held
-it up. `screen` and `json_report` show this.
+it up; `chain` follows a mail to its other queue ids. `screen` and `json_report` show this.
 
 Only a policy request names its mail: by the queue id or, before there is one, by the process of
 smtpd(8). A lookup has only a key. So it is related to a mail if the key is one of its addresses, or

@@ -34,6 +34,16 @@ def _mail(mail: Mail, address: str) -> dict[str, Any]:
     events += [_request(each.request, each.relation) for each in mail.requests]
     return {
         "queue_id": mail.queue_id,
+        "came_from": [{"queue_id": each.former, "kind": each.kind} for each in mail.before],
+        "goes_on_as": [
+            {
+                "queue_id": each.queue_id,
+                "kind": each.kind,
+                "relay": each.relay,
+                "is_here": each.is_here,
+            }
+            for each in mail.after
+        ],
         "fate": judged.fate,
         "cause": judged.cause,
         "verdict": judged.verdict,

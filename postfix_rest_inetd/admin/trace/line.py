@@ -5,7 +5,9 @@
     postfix/smtp[13]: 3F2A81C0D5: to=<b@c>, relay=none, ..., status=deferred (...)
     postfix/cleanup[14]: warning: 3F2A81C0D5: virtual_alias_maps map lookup problem for b@c -- ...
 
-The texts: smtpd/smtpd_check.c (smtpd_check_reject), global/log_adhoc.c, cleanup/cleanup_map1n.c.
+The texts: smtpd/smtpd_check.c (smtpd_check_reject), global/log_adhoc.c, cleanup/cleanup_map1n.c;
+of links, also smtpd/smtpd.c (queued as), local/forward.c, bounce/bounce_notify_service.c and
+pickup/pickup.c (orig_id, after `postsuper -r`).
 """
 
 from __future__ import annotations
@@ -32,6 +34,20 @@ _STATUS = re.compile(r"\bstatus=(\w+)")
 _STATUSES = {"sent": ACCEPTED, "deferred": DEFERRED, "bounced": REFUSED, "expired": REFUSED}
 _CODES = {"4": DEFERRED, "5": REFUSED}
 
+HANDED_ON, FORWARDED, NOTICE, REQUEUED = "handed on", "forwarded", "notice", "queued again"
+"""What becomes of a mail under another queue id; a notice is a bounce, or another one about it."""
+
+_RELAY = re.compile(r"\brelay=([^ ,]+)")
+_LINKS = {
+    kind: re.compile(rf"{words} ({QUEUE_ID_PATTERN})\b", re.ASCII)
+    for kind, words in (
+        (HANDED_ON, r"status=sent \(.*\bqueued as"),
+        (FORWARDED, r"status=sent \(forwarded as"),
+        (NOTICE, r"(?:sender|postmaster) [a-z -]+ notification:"),
+    )
+}
+_ORIGIN = re.compile(rf" orig_id=({QUEUE_ID_PATTERN})\b", re.ASCII)
+
 
 class Line(NamedTuple):
     """A line.
@@ -47,6 +63,8 @@ class Line(NamedTuple):
         sender: None for a line that has none; empty for the null sender.
         recipients: with those before a rewriting.
         message_id: without angle brackets.
+        link: a queue id, the one that follows it, and a kind (HANDED_ON and so on).
+        relay: which server took the mail.
     """
 
     when_usec: int
@@ -59,6 +77,8 @@ class Line(NamedTuple):
     sender: str | None = None
     recipients: tuple[str, ...] = ()
     message_id: str = ""
+    link: tuple[str, str, str] | None = None
+    relay: str = ""
 
     @property
     def addresses(self) -> set[str]:
@@ -85,7 +105,17 @@ def parse(message: bytes, identifier: str, pid: str, when_usec: int) -> Line:
         next((address for name, address in found if name == "from"), None),
         tuple(dict.fromkeys(address for name, address in found if name != "from")),
         match[1] if (match := _MESSAGE_ID.search(text)) else "",
+        _link(text, queue_id) if queue_id else None,
+        match[1] if (match := _RELAY.search(text)) else "",
     )
+
+
+def _link(text: str, queue_id: str) -> tuple[str, str, str] | None:
+    for kind, pattern in _LINKS.items():
+        if (match := pattern.search(text)) is not None:
+            return queue_id, match[1], kind
+    origin = _ORIGIN.search(text)
+    return (origin[1], queue_id, REQUEUED) if origin else None
 
 
 def _fate(text: str) -> str:

@@ -12,6 +12,7 @@ from postfix_rest_inetd.admin.trace.subject import ADDRESS, keys_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from postfix_rest_inetd.admin.trace.chain import Link
     from postfix_rest_inetd.admin.trace.line import Line
     from postfix_rest_inetd.admin.trace.request import Request
     from postfix_rest_inetd.admin.trace.subject import Subject
@@ -34,11 +35,16 @@ class Related(NamedTuple):
 
 
 class Mail(NamedTuple):
-    """A mail; without a queue id if smtpd(8) refused it before there was one."""
+    """A mail; without a queue id if smtpd(8) refused it before there was one.
+
+    `before` and `after` are the links to it, and from it.
+    """
 
     queue_id: str
     lines: list[Line]
     requests: tuple[Related, ...] = ()
+    before: tuple[Link, ...] = ()
+    after: tuple[Link, ...] = ()
 
     @property
     def addresses(self) -> set[str]:
@@ -152,6 +158,14 @@ def related(mail: Mail, requests: Iterable[Request]) -> Mail:
             found.append(Related(request, ANONYMOUS))
     found.sort(key=lambda each: each.request.when_usec)
     return mail._replace(requests=tuple(found))
+
+
+def linked(mail: Mail, links: Iterable[Link]) -> Mail:
+    """The mail with the links to it and from it."""
+    own = [each for each in links if mail.queue_id in (each.former, each.queue_id)]
+    before = tuple(each for each in own if each.queue_id == mail.queue_id and each.is_here)
+    after = tuple(each for each in own if each.former == mail.queue_id)
+    return mail._replace(before=before, after=after)
 
 
 def _is_of_process(request: Request, mail: Mail) -> bool:

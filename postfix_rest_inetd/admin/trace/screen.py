@@ -12,7 +12,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from postfix_rest_inetd.admin.trace import NEAR_SEC, cause, mails
-from postfix_rest_inetd.admin.trace.line import ACCEPTED, DEFERRED, REFUSED
+from postfix_rest_inetd.admin.trace.line import (
+    ACCEPTED,
+    DEFERRED,
+    FORWARDED,
+    HANDED_ON,
+    NOTICE,
+    REFUSED,
+    REQUEUED,
+)
 from postfix_rest_inetd.admin.trace.subject import ADDRESS
 from postfix_rest_inetd.admin.ui import terminal
 from postfix_rest_inetd.admin.ui.wrap import WIDTH, wrapped
@@ -43,6 +51,16 @@ _STYLES = {
 _ORIGIN = 14
 
 
+_BEFORE = {NOTICE: "It is about {}: see above."}
+_AFTER = {
+    HANDED_ON: "It goes on as {}",
+    FORWARDED: "It was forwarded as {}",
+    NOTICE: "A notice about it is {}",
+    REQUEUED: "It was queued again as {}",
+}
+MAX_LINKS = 5
+
+
 class _Event(NamedTuple):
     when_usec: int
     mark: str
@@ -56,8 +74,9 @@ def report(found: Found) -> str:
     width = terminal.line_width(MAX_WIDTH)
     lines: list[str] = []
     address = found.subject.text if found.subject.kind == ADDRESS else ""
+    shown = {mail.queue_id for mail in found.mails}
     for mail in found.mails:
-        lines += [*_mail(mail, address, width), ""]
+        lines += [*_mail(mail, address, width), *_after(mail, shown, width), ""]
     if found.others:
         title = "Requests about it" + (" without one of these mails" if found.mails else "")
         lines.append(terminal.painted(title, terminal.TITLE))
@@ -70,6 +89,10 @@ def report(found: Found) -> str:
 def _mail(mail: Mail, address: str, width: int) -> Iterator[str]:
     for line in _wrapped(_heading(mail), width):
         yield terminal.painted(line, terminal.TITLE)
+    for link in mail.before:
+        text = _BEFORE.get(link.kind, "Before, it was {}: see above.").format(link.former)
+        for line in _wrapped(text, width):
+            yield terminal.painted(line, terminal.LABEL)
     ours = [_of_request(each.request, _MARKS[each.relation]) for each in mail.requests]
     lines = [_of_line(line, mail) for line in mail.lines]
     yield from _table(list(heapq.merge(lines, ours, key=lambda event: event.when_usec)), width)
@@ -82,6 +105,21 @@ def _mail(mail: Mail, address: str, width: int) -> Iterator[str]:
     for line in _wrapped(judged.verdict, width):
         yield terminal.painted(line, _STYLES[judged.fate])
     yield from _remedy(judged, width)
+
+
+def _after(mail: Mail, shown: set[str], width: int) -> Iterator[str]:
+    """How the mail goes on under other queue ids."""
+    for link in mail.after[:MAX_LINKS]:
+        text = _AFTER[link.kind].format(link.queue_id)
+        if link.is_here:
+            where = "see below." if link.queue_id in shown else "trace that as well."
+        elif link.relay:
+            where = f"that is an id of {link.relay}, and this journal has nothing about it."
+        else:
+            where = "this journal has nothing about that."
+        yield from _wrapped(f"{text}: {where}", width, "-> ", "   ")
+    if (more := len(mail.after) - MAX_LINKS) > 0:
+        yield f"   {more} more queue ids are not shown; --json has them."
 
 
 def _heading(mail: Mail) -> str:

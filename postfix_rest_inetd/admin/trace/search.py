@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from postfix_rest_inetd.admin.trace import NEAR_SEC, mails
+from postfix_rest_inetd.admin.trace import NEAR_SEC, chain, mails
 from postfix_rest_inetd.admin.trace import line as lines_of_postfix
 from postfix_rest_inetd.admin.trace import request as requests_of_ours
 from postfix_rest_inetd.admin.trace.subject import (
@@ -86,17 +86,49 @@ def search(journal: Journal, subject: Subject, since: float, until: float | None
     ids = {request.queue_id for request in own if request.queue_id}
     if subject.kind == QUEUE_ID:
         ids = {subject.text}
-    lines = _lines(journal, period, notes, subject, ids)
+    raw = _lines(journal, period, notes)
+    lines = _parsed(raw, {subject.text}, ids)
     found = mails.of(lines, subject, ids)
     if found and (hidden := len(found) - MAX_MAILS) > 0:
         found = found[hidden:]
         begin = found[0].lines[0].when_usec / 1_000_000 - NEAR_SEC
         notes.append(f"{hidden} earlier mails are not shown; choose them with --since and --until")
         own = [request for request in own if request.when_usec / 1_000_000 >= begin]
+    lines, found = _followed(raw, lines, found, notes)
     found = [_completed(journal, mails.with_troubles(mail, lines), own, notes) for mail in found]
     shown = {_name(each.request) for mail in found for each in mail.requests}
     others = [request for request in own if _name(request) not in shown]
     return Found(subject, found, others, list(dict.fromkeys(notes)))
+
+
+def _followed(
+    raw: list[_Raw], lines: list[Line], found: list[Mail], notes: list[str]
+) -> tuple[list[Line], list[Mail]]:
+    """The mails, and those that they came from or go on as, in the order of time; and their lines.
+
+    At most MAX_MAILS more, and chain.MAX_HOPS from one to the next.
+    """
+    ids = {mail.queue_id for mail in found if mail.queue_id}
+    known, links = set(ids), chain.links(lines)
+    heads = (message.partition(b": ")[0] for _, message, *_ in raw if links)
+    ours = {head.decode(errors="replace") for head in heads}
+    for hop in range(chain.MAX_HOPS + 1):
+        near = (chain.next_to(chain.connected(ids, links), links) & ours) - known
+        if not near:
+            break
+        lines = _parsed(raw, known | near, known | near)
+        links = chain.links(lines)
+        connected = chain.connected(ids, links)
+        if hop == chain.MAX_HOPS or len(connected) > len(ids) + MAX_MAILS:
+            more = ", ".join(sorted(connected - known)[:MAX_MAILS])
+            if more:
+                notes.append(f"not all queue ids of these mails are shown: trace {more}")
+            break
+        known |= near
+    further = (chain.connected(ids, links) & known) - ids
+    found = [*found, *mails.of(lines, Subject(QUEUE_ID, ""), further)]
+    found = [mails.linked(mail, links) for mail in found]
+    return lines, sorted(found, key=lambda mail: mail.lines[0].when_usec)
 
 
 def _about(subject: Subject) -> list[dict[str, Iterable[str]]]:
@@ -171,10 +203,8 @@ def _requests(
     return found[::-1]
 
 
-def _lines(
-    journal: Journal, period: _Period, notes: list[str], subject: Subject, ids: set[str]
-) -> list[Line]:
-    """Postfix's lines about the subject or the queue ids, and warnings, in the order of time."""
+def _lines(journal: Journal, period: _Period, notes: list[str]) -> list[_Raw]:
+    """Postfix's lines, in the order of time."""
     own = {each for each in journal.identifiers() if lines_of_postfix.IDENTIFIERS.fullmatch(each)}
     found: list[_Raw] = []
     with Progress("lines of Postfix") as progress:
@@ -192,14 +222,25 @@ def _lines(
             found.append((when, message, identifier, pid))
     if not found:
         notes.append(_NO_LINES)
-    return [_parsed(raw) for raw in _relevant(found[::-1], subject, ids)]
+    return found[::-1]
 
 
-def _relevant(lines: list[_Raw], subject: Subject, ids: set[str]) -> Iterator[_Raw]:
+def _parsed(lines: list[_Raw], words: set[str], ids: set[str]) -> list[Line]:
+    """The lines with one of the words or about a queue id, and warnings, in the order of time."""
+    return [
+        lines_of_postfix.parse(
+            message, identifier.decode(errors="replace"), pid.decode(errors="replace"), when
+        )
+        for when, message, identifier, pid in _relevant(lines, words, ids)
+    ]
+
+
+def _relevant(lines: list[_Raw], words: set[str], ids: set[str]) -> Iterator[_Raw]:
     """Those that can matter: to parse all of them takes longer than to read them."""
     heads = {b"warning", b"error", b"fatal", b"panic", *(each.encode() for each in ids)}
-    needle = subject.text.lower().encode()
-    named = [needle in message.lower() for _, message, *_ in lines]
+    needles = [each.lower().encode() for each in words]
+    lower = [message.lower() for _, message, *_ in lines]
+    named = [any(needle in message for needle in needles) for message in lower]
     heads |= {
         raw[1].partition(b": ")[0] for raw, is_named in zip(lines, named, strict=True) if is_named
     }
@@ -212,13 +253,6 @@ def _relevant(lines: list[_Raw], subject: Subject, ids: set[str]) -> Iterator[_R
 def _value(fields: Fields, name: str) -> bytes:
     value = fields.get(name, b"")
     return value[-1] if isinstance(value, list) else value
-
-
-def _parsed(raw: _Raw) -> Line:
-    when, message, identifier, pid = raw
-    return lines_of_postfix.parse(
-        message, identifier.decode(errors="replace"), pid.decode(errors="replace"), when
-    )
 
 
 def _clock(when_usec: int) -> str:

@@ -26,6 +26,12 @@ LINES = [
     ("postfix-out/smtp", "3F2A81C0: to=<B@c.example>, relay=x, status=deferred (\u202eno)"),
     ("postfix/qmgr", "3F2A81C1: removed"),
 ]
+SENT = "{}: to=<z@c.example>, relay={}, status=sent (250 2.0.0 Ok: queued as {})"
+CHAIN = [
+    ("postfix/smtp", SENT.format(f"A{number:05}", "f.example[::1]:10024", f"A{number + 1:05}"))
+    for number in range(9)
+]
+CHAIN.append(("postfix/smtp", SENT.format("A00009", "far.example[192.0.2.9]:25", "FFFFF9")))
 TRACE = """
 import sys
 from postfix_rest_inetd.admin import cli
@@ -39,7 +45,7 @@ sys.exit(cli.main(["trace", "--directory=/run/log/journal", "--config=/x", *sys.
 def journald(tmp_path_factory):
     """A journald that has the lines."""
     with journald_harness.start(tmp_path_factory.mktemp("journald")) as running:
-        program = [*running.prefix, sys.executable, "-c", SEND, json.dumps(LINES)]
+        program = [*running.prefix, sys.executable, "-c", SEND, json.dumps(CHAIN + LINES)]
         subprocess.run(program, check=True, timeout=60)
         running.entries()
         yield running
@@ -66,6 +72,27 @@ def test_screen(journald):
     assert "\nDeferred by smtp for B@c.example: \\u202eno. Postfix decided" in done.stdout
     assert "forged" not in done.stdout
     assert "removed" not in done.stdout
+
+
+def test_chain(journald):
+    """A mail is followed both ways, for a number of queue ids; the output says where that ends."""
+    mails = json.loads(trace(journald, "A00002", "--json", most=1000).stdout)["mails"]
+    names = [f"A{number:05}" for number in range(6)]
+    assert [mail["queue_id"] for mail in mails] == names
+    assert [mail["came_from"] for mail in mails[:2]] == [
+        [],
+        [{"queue_id": "A00000", "kind": "handed on"}],
+    ]
+    shown = trace(journald, "A00000", most=1000).stdout
+    assert "Before, it was A00000: see above.\n" in shown
+    assert "\n-> It goes on as A00001: see below.\n" in shown
+    assert "\n-> It goes on as A00006: trace that as well.\n" in shown
+    assert "Note: not all queue ids of these mails are shown: trace A00006." in shown
+    shown = trace(journald, "A00009", most=1000).stdout
+    assert (
+        "\n-> It goes on as FFFFF9: that is an id of far.example[192.0.2.9]:25, and this journal "
+        "has nothing about it.\n"
+    ) in shown
 
 
 def test_bound(journald):

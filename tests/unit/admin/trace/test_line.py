@@ -50,6 +50,49 @@ def test_parse(text, queue_id, fate, recipients):
     assert found.is_trouble == text.startswith("warning")
 
 
+@pytest.mark.parametrize(
+    "text, link",
+    [
+        (
+            (
+                "3F2A81C0: to=<b@c>, relay=127.0.0.1[127.0.0.1]:10024, dsn=2.0.0, status=sent "
+                "(250 2.0.0 Ok: queued as 4dCkzq1RVQz1y)"
+            ),
+            ("3F2A81C0", "4dCkzq1RVQz1y", line.HANDED_ON),
+        ),
+        (
+            (
+                "3F2A81C0: to=<b@c>, relay=x, status=sent "
+                "(250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as 3F2A81C1)"
+            ),
+            ("3F2A81C0", "3F2A81C1", line.HANDED_ON),
+        ),
+        (
+            "3F2A81C0: to=<b@c>, relay=local, dsn=2.0.0, status=sent (forwarded as 3F2A81C1)",
+            ("3F2A81C0", "3F2A81C1", line.FORWARDED),
+        ),
+        (
+            "3F2A81C0: sender non-delivery notification: 3F2A81C1",
+            ("3F2A81C0", "3F2A81C1", line.NOTICE),
+        ),
+        (
+            "3F2A81C0: postmaster delay notification: 3F2A81C1",
+            ("3F2A81C0", "3F2A81C1", line.NOTICE),
+        ),
+        (
+            "3F2A81C1: uid=105 from=<a@x> orig_id=3F2A81C0",
+            ("3F2A81C0", "3F2A81C1", line.REQUEUED),
+        ),
+        ("3F2A81C0: to=<b@c>, relay=x, status=sent (250 OK id=1tFgXk-0007xy-2M)", None),
+        ("3F2A81C0: to=<b@c>, relay=x, status=deferred (450 queued as 3F2A81C1)", None),
+        ("NOQUEUE: client=x; proxy-accept: 250 2.0.0 Ok: queued as 3F2A81C1", None),
+    ],
+)
+def test_links(text, link):
+    """Where a mail goes on under another queue id, or came from."""
+    assert parse(text).link == link
+
+
 def test_senders():
     """The null sender is a sender; a line without one has none."""
     assert parse("3F2A81C0: from=<>, size=1").sender == ""
