@@ -295,7 +295,7 @@ ABOVE = {
     "admin.setup": "application migration checks host protocols ui",
     "admin.application": "checks host ui",
     "admin.migration": "checks host protocols ui",
-    "admin.overview": "checks stored statistics host ui",
+    "admin.overview": "checks stored trace statistics host ui",
     "admin.checks": "stored ask statistics host protocols ui",
     "admin.stored": "statistics host ui",
     "admin.trace": "statistics ui",

@@ -93,6 +93,7 @@ def _last_failure(hour: LastHour) -> dict[str, Any] | None:
         "endpoint": entry.endpoint or None,
         "outcome": entry.outcome,
         "status": entry.status or None,
+        "request_id": hour.failed_id or None,
         "cause": entry.cause,
         "remedy": REMEDIES[entry.outcome],
     }

@@ -6,6 +6,7 @@ The journal is read backwards, from its end. Of more than MAX_ENTRIES, only the 
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import model
@@ -14,6 +15,7 @@ from postfix_rest_inetd.admin.statistics.journal import Journal
 from postfix_rest_inetd.admin.statistics.journal_entry import MAX_NAME_CHARACTERS
 from postfix_rest_inetd.admin.statistics.lost import Lost
 from postfix_rest_inetd.admin.statistics.totals import Totals
+from postfix_rest_inetd.admin.trace import request
 from postfix_rest_inetd.log_entry import printable
 
 if TYPE_CHECKING:
@@ -64,6 +66,7 @@ class LastHour:
         totals: the requests of the period.
         answers: of the backends that were asked, by origin as `as_read` has it.
         last_failure: the last request that failed, maybe before the period; None if there is none.
+        failed_id: the request id of that; empty if its entry has none.
         lost: the entries of the period that the journal does not have.
     """
 
@@ -74,6 +77,7 @@ class LastHour:
         self.totals = Totals()
         self.answers: dict[str, Answers] = {}
         self.last_failure: JournalEntry | None = None
+        self.failed_id = ""
         self.lost = Lost({}, 0, 0.0)
 
     @property
@@ -113,8 +117,7 @@ def read(endpoints: Iterable[Endpoint], now: float, directory: str | None = None
             found.since = found.totals.first_usec / 1_000_000 or now
     with Journal(directory) as journal:
         journal.failures_only()
-        failed = (entry for entry in journal.backwards(0, _MAX_LOOKED_THROUGH) if _matters(entry))
-        found.last_failure = next(failed, None)
+        _add_last_failure(found, journal)
     found.lost = lost.read(directory, found.since, None)
     if found.lost.is_cut(found.since):
         found.since = found.lost.begin
@@ -130,6 +133,14 @@ def _add_answer(found: LastHour, entry: JournalEntry, backends: list[str]) -> No
     if origin in backends:
         answers = found.answers.setdefault(origin, Answers())
         answers.add_earlier(entry.when_usec / 1_000_000, failed=entry.target_failed)
+
+
+def _add_last_failure(found: LastHour, journal: Journal) -> None:
+    for when, fields in itertools.islice(journal.newest_first(0, None), _MAX_LOOKED_THROUGH):
+        failed = request.parse(fields, when, "")
+        if failed is not None and _matters(failed.entry):
+            found.last_failure, found.failed_id = failed.entry, failed.request_id
+            return
 
 
 def _matters(entry: JournalEntry) -> bool:

@@ -20,4 +20,6 @@ REMEDIES = {
 }
 """By outcome: all outcomes that are failures."""
 EXPLAIN = "journalctl -x -t postfix-rest-inetd -p warning -n 1"
-"""The command that shows the last failure with its text in the catalog."""
+"""The command that shows the last failure, or warning, with its text in the catalog."""
+EXPLAIN_REQUEST = "journalctl -x POSTFIX_REST_REQUEST_ID={}"
+"""The same for a request."""

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.checks.finding import ERROR
 from postfix_rest_inetd.admin.overview.last_hour import as_read
-from postfix_rest_inetd.admin.overview.remedies import EXPLAIN, REMEDIES
+from postfix_rest_inetd.admin.overview.remedies import EXPLAIN, EXPLAIN_REQUEST, REMEDIES
 from postfix_rest_inetd.admin.ui.draw import duration, length, moment
 from postfix_rest_inetd.admin.ui.sections import Section
 from postfix_rest_inetd.admin.ui.table import Column, table
 from postfix_rest_inetd.admin.ui.terminal import BAD, DOUBTFUL, GOOD, LABEL, TITLE, painted
 from postfix_rest_inetd.admin.ui.wrap import wrapped
-from postfix_rest_inetd.log_entry import printable
+from postfix_rest_inetd.log_entry import advice, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -195,17 +195,22 @@ def _state(down: Down | None, answers: Answers | None, overview: Overview) -> tu
 
 
 def _last_failure(overview: Overview, width: int) -> Iterator[str]:
-    entry = None if overview.hour is None else overview.hour.last_failure
-    if entry is None:
+    hour = overview.hour
+    entry = None if hour is None else hour.last_failure
+    if hour is None or entry is None:
         return
     when = _clock(entry.when_usec / 1_000_000, overview.when)
     where = f"{entry.endpoint}: " if entry.endpoint else ""
     text = f"last failure: {when} {where}{entry.outcome}"
     if entry.cause:
-        text += f": {entry.cause}"
+        # The causes of requests that fail alike are the same, so they do not have the id.
+        is_general = entry.cause == advice(entry.outcome, entry.status, "...")
+        specific = advice(entry.outcome, entry.status, hour.failed_id or "...")
+        text += f": {specific if is_general else entry.cause}"
     yield from wrapped(text, width, "", "  ")
     yield from wrapped(REMEDIES[entry.outcome], width, "  -> ", "     ", breaks_words=False)
-    yield f"     {EXPLAIN}"
+    command = f"     {EXPLAIN_REQUEST.format(hour.failed_id)}"
+    yield command if hour.failed_id and len(command) <= width else f"     {EXPLAIN}"
 
 
 def _end(overview: Overview, width: int) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from postfix_rest_inetd.admin.statistics.journal import Journal
 from postfix_rest_inetd.admin.statistics.latest import journals
-from postfix_rest_inetd.admin.statistics.layout import moment
+from postfix_rest_inetd.admin.ui.draw import moment
 from postfix_rest_inetd.journal import IDENTIFIER, MISSED_ID
 from postfix_rest_inetd.log_entry import printable
 

@@ -52,7 +52,9 @@ def table(
         for at, (text, column, size) in enumerate(zip(row, columns, widths, strict=True)):
             shown = cut(text, size, keeps_end=column.is_path)
             is_left = column.is_left or column.is_flexible
-            cells.append(paint(number, at, shown.ljust(size) if is_left else shown.rjust(size)))
+            is_last = at == len(columns) - 1
+            padded = shown if is_left and is_last else shown.ljust(size)
+            cells.append(paint(number, at, padded if is_left else shown.rjust(size)))
         yield (" " * _GAP).join(cells).rstrip()
 
 

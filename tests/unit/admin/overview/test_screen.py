@@ -12,7 +12,7 @@ import pytest
 
 from harness.endpoints import endpoint
 from harness.modes import POLICY, SOCKETMAP, TCP
-from postfix_rest_inetd import model
+from postfix_rest_inetd import log_entry, model
 from postfix_rest_inetd.admin.checks.finding import ERROR, WARNING, Finding
 from postfix_rest_inetd.admin.host.connections import Count
 from postfix_rest_inetd.admin.overview import json_report, screen
@@ -191,6 +191,20 @@ def test_earlier_day() -> None:
     found.last_failure = entry("domains", TCP, model.TIMEOUT, ago=2 * 86400)
     assert f"last failure: {moment(NOW - 2 * 86400)} domains: timeout\n" in text(
         overview(hour=found)
+    )
+
+
+def test_the_request_that_failed() -> None:
+    """It is named, where there is room for the command."""
+    found = hour()
+    found.failed_id = "0b35232eadd39b8aa2966ca8b9ee1b62"
+    cause = log_entry.advice(model.SERVER_ERROR, 503, "...")
+    found.last_failure = entry("domains", TCP, model.SERVER_ERROR, cause)._replace(status=503)
+    shown = text(overview(hour=found))
+    assert f"look for X-Request-Id {found.failed_id} -> " in " ".join(shown.split())
+    assert f"\n     journalctl -x POSTFIX_REST_REQUEST_ID={found.failed_id}\n" in shown
+    assert "\n     journalctl -x -t postfix-rest-inetd -p warning -n 1\n" in text(
+        overview(hour=found), 60
     )
 
 

@@ -44,9 +44,14 @@ def test_aligned() -> None:
 
 
 def test_paint() -> None:
-    """Colours come last, so that they have no width."""
-    painted = table(COLUMNS[:1], [("x",)], 80, lambda row, column, text: f"<{row}{column}{text}>")
-    assert list(painted) == ["<-10name>", "<00x   >"]
+    """Colours come last, so that they have no width; no line ends with blanks."""
+
+    def paint(row: int, column: int, text: str) -> str:
+        return f"<{row}{column}{text}>"
+
+    columns = (COLUMNS[0], COLUMNS[2])
+    painted = table(columns, [("x", "no")], 80, paint)
+    assert list(painted) == ["<-10name>  <-11state>", "<00x   >  <01no>"]
 
 
 def test_too_narrow() -> None:
