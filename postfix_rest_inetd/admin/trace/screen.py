@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from postfix_rest_inetd.admin.trace.line import Line
-    from postfix_rest_inetd.admin.trace.mails import Mail
+    from postfix_rest_inetd.admin.trace.mails import Mail, Related
     from postfix_rest_inetd.admin.trace.request import Request
     from postfix_rest_inetd.admin.trace.search import Found
 
@@ -93,7 +93,7 @@ def _mail(mail: Mail, address: str, width: int) -> Iterator[str]:
         text = _BEFORE.get(link.kind, "Before, it was {}: see above.").format(link.former)
         for line in _wrapped(text, width):
             yield terminal.painted(line, terminal.LABEL)
-    ours = [_of_request(each.request, _MARKS[each.relation]) for each in mail.requests]
+    ours = sorted(_of_requests(mail.requests), key=lambda event: event.when_usec)
     lines = [_of_line(line, mail) for line in mail.lines]
     yield from _table(list(heapq.merge(lines, ours, key=lambda event: event.when_usec)), width)
     relations = {each.relation for each in mail.requests}
@@ -140,6 +140,25 @@ def _of_line(line: Line, mail: Mail) -> _Event:
     return _Event(line.when_usec, " ", line.program, text, style)
 
 
+def _of_requests(requests: Iterable[Related]) -> Iterator[_Event]:
+    """An event for each request; one for all lookups of a domain that many mails may have."""
+    same: dict[tuple[str, str, str, str], list[Request]] = {}
+    for each in requests:
+        request, entry = each.request, each.request.entry
+        if each.relation == mails.NEAR and "@" not in request.key and not entry.failed:
+            name = (entry.endpoint, entry.mode, request.key, entry.outcome)
+            same.setdefault(name, []).append(request)
+        else:
+            yield _of_request(request, _MARKS[each.relation])
+    for first, *others in same.values():
+        event = _of_request(first, _MARKS[mails.NEAR])
+        if others:
+            times = f"{len(others)} more" if len(others) > 1 else "again"
+            text = f"{event.text}, {times} until {_local(others[-1].when_usec):%H:%M:%S}"
+            event = event._replace(text=text)
+        yield event
+
+
 def _of_request(request: Request, mark: str) -> _Event:
     entry = request.entry
     text = request.text.removeprefix(f"{entry.endpoint}: ")
@@ -157,14 +176,13 @@ def _table(events: list[_Event], width: int) -> Iterator[str]:
     for number, event in enumerate(shown):
         if number == MAX_EVENTS // 2 and len(shown) < len(events):
             yield f"  ... {len(events) - len(shown)} entries are not shown; --json has them ..."
-        when = datetime.fromtimestamp(event.when_usec / 1_000_000).astimezone()
-        if (date := f"{when:%Y-%m-%d}") != day:
+        if (date := f"{_local(event.when_usec):%Y-%m-%d}") != day:
             day = date
             yield terminal.painted(day, terminal.LABEL)
         origin = event.origin
         if len(origin) > _ORIGIN:
             origin = f"{origin[: _ORIGIN - 3]}..."
-        head = f"{when:%H:%M:%S}.{when.microsecond // 1000:03} {event.mark} "
+        head = f"{_time_of(event.when_usec)} {event.mark} "
         head += f"{origin:{origin_width}}  "
         margin = len(head)
         first, *rest = _wrapped(event.text, width, " " * margin, " " * margin)
@@ -173,6 +191,16 @@ def _table(events: list[_Event], width: int) -> Iterator[str]:
             first,
             *(" " * margin + terminal.painted(each[margin:], event.style) for each in rest),
         )
+
+
+def _local(when_usec: int) -> datetime:
+    return datetime.fromtimestamp(when_usec / 1_000_000).astimezone()
+
+
+def _time_of(when_usec: int) -> str:
+    """The time of day, to the millisecond."""
+    when = _local(when_usec)
+    return f"{when:%H:%M:%S}.{when.microsecond // 1000:03}"
 
 
 def _remedy(judged: cause.Judgement, width: int) -> Iterator[str]:
