@@ -12,6 +12,7 @@ import postfix_rest_inetd
 from harness.endpoints import endpoint
 from harness.modes import POLICY, TCP
 from postfix_rest_inetd import log_entry, model
+from postfix_rest_inetd.admin.overview.remedies import REMEDIES
 from postfix_rest_inetd.admin.statistics.lost import DROPPED_ID
 
 CATALOG = Path(__file__).parents[2] / "systemd/catalog/postfix-rest-inetd.catalog"
@@ -36,6 +37,14 @@ def catalog() -> dict[str, tuple[dict[str, str], str]]:
         assert message_id not in texts
         texts[message_id] = (dict(line.split(": ", 1) for line in head.split("\n")), body)
     return texts
+
+
+@pytest.mark.parametrize("outcome", REMEDIES)
+def test_remedies(outcome: str) -> None:
+    """The sentence of `status` names no command that the text for the same outcome does not."""
+    _, text = catalog()[fields_of(outcome)[0]]
+    named = re.findall(r"postfix-rest-inetd [a-z]+(?: --?[a-z]+)?", REMEDIES[outcome])
+    assert [command for command in named if command not in " ".join(text.split())] == []
 
 
 def test_complete() -> None:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What to do about a failed request, in a sentence. The message catalog has the whole story."""
+"""What to do about a failed request, in a sentence. The message catalog has the whole story.
+
+The catalog cannot be the source: it may not be installed, and its texts have up to eight lines.
+"""
 
 from __future__ import annotations
 
