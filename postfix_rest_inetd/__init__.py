@@ -26,7 +26,7 @@ What imports what (tests/unit/test_imports.py):
 - the core never imports `admin`;
 - in `admin`: cli -> commands -> setup -> application, migration, overview -> checks -> stored,
   trace -> ask, statistics, demo, schema -> host, ui -> protocols, and each of them imports the
-  core. Commands never import each other;
+  core. Commands never import each other. cli -> completion -> trace, ask, statistics, host;
 - only `backend.http_connection` imports urllib3. Only `admin.statistics.journal`, which reads the
   entries, imports systemd; `journal_socket` says why they are not written with it.
 

@@ -54,6 +54,7 @@ _OTHERS = (
     "/admin/ask",
     "/admin/checks",
     "/admin/commands",
+    "/admin/completion",
     "/admin/demo",
     "/admin/host",
     "/admin/migration",

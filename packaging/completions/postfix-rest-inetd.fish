@@ -1,32 +1,66 @@
 # SPDX-License-Identifier: MIT
 # fish completion for postfix-rest-inetd(8).
 
-# Print the name, a tab, and the description. Print nothing if the configuration cannot be read.
-function __postfix_rest_inetd_endpoints
-    set -l words (commandline -opc)
-    set -l config
-    if set -l index (contains -i -- --config $words); and set -q words[(math $index + 1)]
-        set config --config $words[(math $index + 1)]
-    end
-    postfix-rest-inetd endpoints $config 2>/dev/null | string replace -r '\t([^\t]*)\t' '\t$1 on '
+# Words that only the command knows: KIND [ARGUMENT]. It prints a word, a tab, and what the word is.
+function __postfix_rest_inetd_ask
+    set -l typed (commandline -ct | string replace -r -- '^--[a-z-]+=' '' | string replace -ra -- '[\\\\"\']' '')
+    string match -q -- '-*' "$typed"; and return # an option
+    command postfix-rest-inetd __complete $argv[1] "$(__postfix_rest_inetd_value --config)" "$typed" "$argv[2]" 2>/dev/null </dev/null
 end
 
-# __postfix_rest_inetd_argument WORDS: true if these are the words so far, without options.
-function __postfix_rest_inetd_argument
+# The value of an option, if the words so far have it.
+function __postfix_rest_inetd_value
     set -l words (commandline -opc)
-    set -l arguments
+    if set -l index (contains -i -- $argv[1] $words); and set -q words[(math $index + 1)]
+        set words $words[(math $index + 1)]
+    else
+        set words (string replace -f -- $argv[1]= '' $words)
+    end
+    string replace -r -- '^~/' $HOME/ $words[1]
+end
+
+# The arguments so far, the command first, without options.
+function __postfix_rest_inetd_arguments
+    set -l words (commandline -opc)
     set -l index 2
     while test $index -le (count $words)
         switch $words[$index]
-            case '--*=*' -v --direct --fresh --json --verbose --watch
-            case '--*'
+            case '--*=*' -n -q -v -y --compare --direct --dry-run --follow --fresh --help --json --no-probe --no-token --once --probe --prometheus --quiet --strict --verbose --watch --yes
+            case '--?*'
                 set index (math $index + 1) # its value
+            case --
             case '*'
-                set -a arguments $words[$index]
+                echo $words[$index]
         end
         set index (math $index + 1)
     end
-    test "$arguments" = $argv[1]
+end
+
+# true if the command and its arguments so far are WORDS, and NUMBER more: WORDS NUMBER.
+function __postfix_rest_inetd_at
+    set -l arguments (__postfix_rest_inetd_arguments)
+    set -l words (string split ' ' -- $argv[1])
+    test (count $arguments) -eq (math (count $words) + $argv[2]); and test "$arguments[1..$(count $words)]" = "$argv[1]"
+end
+
+function __postfix_rest_inetd_maps
+    set -l arguments (__postfix_rest_inetd_arguments)
+    set -l index 2
+    test "$arguments[1]" != cache; or set index 3
+    __postfix_rest_inetd_ask maps "$arguments[$index]"
+end
+
+# Words for a list with commas.
+function __postfix_rest_inetd_list
+    set -l typed (commandline -ct | string replace -r -- '^--[a-z-]+=' '')
+    set -l before (string match -r -- '^.*,' $typed)
+    for word in $argv
+        contains -- $word (string split , -- $typed); or echo "$before$word"
+    end
+end
+
+function __postfix_rest_inetd_times
+    printf '%s\n' today yesterday now -10min -1h -24h -7d '1 hour ago' '2 days ago'
 end
 
 set -l command complete -c postfix-rest-inetd
@@ -54,18 +88,17 @@ $command -n "$apply" -s y -l yes -d 'do not ask'
 $command -n "$apply" -s n -l dry-run -d 'show the commands, and do not run them'
 
 set -l cache '__fish_seen_subcommand_from cache'
-$command -n '__postfix_rest_inetd_argument cache' -a list -d 'show the stored answers of an endpoint'
-$command -n '__postfix_rest_inetd_argument cache' -a purge -d 'remove stored answers'
-$command -n '__postfix_rest_inetd_argument "cache list"' -a '(__postfix_rest_inetd_endpoints)'
-$command -n '__postfix_rest_inetd_argument "cache purge"' -a '(__postfix_rest_inetd_endpoints)'
-$command -n "$cache" -l map -x -d 'the name of the map'
-$command -n "$cache" -l since -x -a 'today yesterday' -d 'begin of the hit rate'
+$command -n '__postfix_rest_inetd_at cache 0' -a list -d 'show the stored answers of an endpoint'
+$command -n '__postfix_rest_inetd_at cache 0' -a purge -d 'remove stored answers'
+$command -n '__postfix_rest_inetd_at cache 1' -a '(__postfix_rest_inetd_ask lookups)'
+$command -n "$cache" -l map -x -a '(__postfix_rest_inetd_maps)' -d 'the name of the map'
+$command -n "$cache" -l since -x -k -a '(__postfix_rest_inetd_times)' -d 'begin of the hit rate'
 $command -n "$cache" -l json -d 'print JSON'
 $command -n "$cache" -l directory -x -a '(__fish_complete_directories)' -d 'read the journal files in a directory'
 
 set -l check '__fish_seen_subcommand_from check'
 $command -n "$check" -l probe -d 'check backends and sockets with requests'
-$command -n "$check" -l only -x -a 'config files sockets postfix probe' -d 'run only these parts'
+$command -n "$check" -l only -x -a '(__postfix_rest_inetd_list config files sockets postfix probe)' -d 'run only these parts'
 $command -n "$check" -l strict -d 'exit with 1 for warnings as well'
 $command -n "$check" -s q -l quiet -d 'print only errors and warnings'
 $command -n "$check" -l json -d 'print JSON'
@@ -77,21 +110,21 @@ $command -n "$demo" -l port -x -d 'the first of three ports'
 $command -n '__fish_seen_subcommand_from cache check query status' -l cache-directory -x -a '(__fish_complete_directories)' -d 'where handlers store answers'
 $command -n '__fish_seen_subcommand_from cache check edit endpoints query setup status trace' -l config -r -F -d 'use this configuration'
 
-$command -n '__postfix_rest_inetd_argument migrate' -F
+$command -n '__postfix_rest_inetd_at migrate 0' -F
 
 $command -n '__fish_seen_subcommand_from endpoints' -l output -r -F -d 'replace a file'
 
 set -l query '__fish_seen_subcommand_from query'
-$command -n '__postfix_rest_inetd_argument query' -a '(__postfix_rest_inetd_endpoints)'
-$command -n "$query" -l map -x -d 'the name of the map'
-$command -n "$query" -l attribute -x -d 'an attribute of a policy request'
+$command -n '__postfix_rest_inetd_at query 0' -a '(__postfix_rest_inetd_ask endpoints)'
+$command -n "$query" -l map -x -a '(__postfix_rest_inetd_maps)' -d 'the name of the map'
+$command -n "$query" -l attribute -x -a '(__postfix_rest_inetd_ask attributes)' -d 'an attribute of a policy request'
 $command -n "$query" -l fresh -d 'make a stored answer stale first'
 $command -n "$query" -l direct -d 'ask the backend directly'
 $command -n "$query" -s v -l verbose -d 'show the bytes in both directions'
 
 set -l setup '__fish_seen_subcommand_from setup'
 $command -n "$setup" -l mode -x -a 'tcp-lookup socketmap-lookup policy' -d 'what Postfix asks for'
-$command -n "$setup" -l for -x -a 'domain alias mailbox transport relay login' -d 'what a lookup is for'
+$command -n "$setup" -l for -x -a '(__postfix_rest_inetd_list domain alias mailbox transport relay login)' -d 'what a lookup is for'
 $command -n "$setup" -l url -x -d 'the URL of the backend'
 $command -n "$setup" -l token-file -r -F -d 'copy the token from a file'
 $command -n "$setup" -l no-token -d 'the backend wants no token'
@@ -107,12 +140,12 @@ $command -n "$status_" -l json -d 'print JSON'
 $command -n "$status_" -l directory -x -a '(__fish_complete_directories)' -d 'read the journal files in a directory'
 
 set -l stats '__fish_seen_subcommand_from stats'
-$command -n "$stats" -l since -x -a 'today yesterday' -d 'count from this time on'
-$command -n "$stats" -l until -x -a 'today yesterday' -d 'count up to this time'
-$command -n "$stats" -l endpoint -x -a '(__postfix_rest_inetd_endpoints)' -d 'count only this endpoint'
+$command -n "$stats" -l since -x -k -a '(__postfix_rest_inetd_times)' -d 'count from this time on'
+$command -n "$stats" -l until -x -k -a '(__postfix_rest_inetd_times)' -d 'count up to this time'
+$command -n "$stats" -l endpoint -x -a '(__postfix_rest_inetd_ask endpoints)' -d 'count only this endpoint'
 $command -n "$stats" -l by -x -a 'sender login client endpoint' -d 'show what was refused and deferred'
 $command -n "$stats" -l compare -d 'compare with the period before'
-$command -n "$stats" -l fail-above -x -d 'exit with 3 if more failed, such as 1%'
+$command -n "$stats" -l fail-above -x -a '1%' -d 'exit with 3 if more failed'
 $command -n "$stats" -l follow -d 'keep updating until interrupted'
 $command -n "$stats" -l json -d 'print JSON'
 $command -n "$stats" -l prometheus -d 'print the format of Prometheus'
@@ -122,7 +155,8 @@ $command -n "$stats" -l output -r -F -d 'replace a file'
 $command -n "$stats" -l directory -x -a '(__fish_complete_directories)' -d 'read the journal files in a directory'
 
 set -l trace '__fish_seen_subcommand_from trace'
-$command -n "$trace" -l since -x -a 'today yesterday' -d 'begin at this time'
-$command -n "$trace" -l until -x -a 'today yesterday' -d 'end at this time'
+$command -n '__postfix_rest_inetd_at trace 0' -k -a '(__postfix_rest_inetd_ask subjects "$(__postfix_rest_inetd_value --directory)")'
+$command -n "$trace" -l since -x -k -a '(__postfix_rest_inetd_times)' -d 'begin at this time'
+$command -n "$trace" -l until -x -k -a '(__postfix_rest_inetd_times)' -d 'end at this time'
 $command -n "$trace" -l json -d 'print JSON'
 $command -n "$trace" -l directory -x -a '(__fish_complete_directories)' -d 'read the journal files in a directory'

@@ -58,6 +58,9 @@ COMMANDS = {
     "trace": ("trace", "show why a mail was deferred or refused"),
 }
 
+COMPLETE = "__complete"
+"""What shells run when Tab is pressed, which is not for people: admin/completion/__init__.py."""
+
 # Modules of other projects, and the Debian and Fedora packages that contain them.
 _PACKAGES = {"urllib3": "python3-urllib3", "systemd": "python3-systemd"}
 # Errors of writing to an open file; they do not name the file.
@@ -71,6 +74,10 @@ def main(arguments: list[str] | None = None) -> int:
     """
     _replace_closed_streams()
     given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == [COMPLETE]:
+        from postfix_rest_inetd.admin.completion import words
+
+        return words.run(given[1:])
     parsed = argparse.Namespace(command="")
     status = EXIT_USAGE
     try:

@@ -292,6 +292,7 @@ ABOVE = {
         "setup application migration overview checks stored trace ask statistics demo schema host "
         "ui"
     ),
+    "admin.completion": "trace ask statistics host",
     "admin.setup": "application migration checks host protocols ui",
     "admin.application": "checks host ui",
     "admin.migration": "checks host protocols ui",
@@ -365,7 +366,7 @@ def test_direction(path):
     else:
         allowed |= {"config", "backend", "cache", "protocols", "units"}
     if module == "admin.cli":
-        allowed |= {"admin.commands", "admin.checks", "admin.ui"}
+        allowed |= {"admin.commands", "admin.completion", "admin.checks", "admin.ui"}
     needed = needed_by(path)
     assert {room_of(name) for name in needed} - allowed == set()
     if not module.startswith("admin"):

@@ -133,6 +133,15 @@ def present(parameter: str) -> str | None:
     return value if shown else None
 
 
+def set_values(timeout_sec: float) -> dict[str, str]:
+    """The parameters that main.cf of the default instance sets, expanded.
+
+    Raises:
+        PostfixError: postconf(1) does not print them, within this time.
+    """
+    return dict(map(_pair, _output("postconf", "-nx", timeout_sec=timeout_sec)[0]))
+
+
 def seconds(duration: str, default: int) -> int:
     """The seconds of a duration in Postfix's form: `100s`, `5m`, or a number without a unit."""
     match = _DURATION.fullmatch(duration.strip())
@@ -199,7 +208,7 @@ def _postconf(directory: str, *options: str) -> tuple[list[str], list[str]]:
     return _output("postconf", *(("-c", directory) if directory else ()), *options)
 
 
-def _output(name: str, *options: str) -> tuple[list[str], list[str]]:
+def _output(name: str, *options: str, timeout_sec: float = _SEC) -> tuple[list[str], list[str]]:
     """The lines of standard output and standard error."""
     program = _program(name)
     if program is None:
@@ -211,7 +220,7 @@ def _output(name: str, *options: str) -> tuple[list[str], list[str]]:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
-            timeout=_SEC,
+            timeout=timeout_sec,
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise PostfixError(f"{shown} does not work: {error}") from None
