@@ -8,6 +8,7 @@ direct_client    asks the backend itself, without a socket and a handler
 record           what happens meanwhile: steps, times, and bytes without secrets
 actions, effects what Postfix does with an action, and with a reply
 keys             which keys Postfix looks up
+uses             which parameters of this machine's Postfix ask the endpoint
 many             keys from standard input
 screen           the output
 """

@@ -204,10 +204,10 @@ for _question in (*TABLE, *(row for row in FORMS if row.mail != "literal")):
 def asks(parameter: str, key: str) -> bool:
     """Does Postfix ask the table of this parameter for keys of this form?
 
-    `check_*_access` stands for all access tables.
+    `check_*_access` stands for all access tables, and so does one that is not in TABLE.
     """
     form = form_of(key)
-    if parameter == "check_*_access":
+    if parameter not in _FORMS:
         return any(form in _FORMS[name] for name in _FORMS if name.startswith("check_"))
     return form in _FORMS[parameter]
 

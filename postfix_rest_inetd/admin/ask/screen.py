@@ -84,10 +84,19 @@ def about_key(form: str, notes: Iterable[str]) -> None:
         _paragraph(note, 2, "")
 
 
-def consequences(rules: Iterable[Rule]) -> None:
-    """What Postfix does with it."""
+def consequences(used: Iterable[Rule], others: Iterable[Rule]) -> None:
+    """What Postfix does with it: where main.cf has it, and elsewhere."""
+    head = "What Postfix does, where this table or service is the value of"
+    if used := list(used):
+        _rules("What Postfix does: main.cf has this table or service in", used)
+        head = "What Postfix would do, where main.cf does not have it"
+    if others := list(others):
+        _rules(head, others)
+
+
+def _rules(head: str, rules: Iterable[Rule]) -> None:
     print()
-    print(painted("What Postfix does, where this table or service is the value of", TITLE))
+    print(painted(head, TITLE))
     for rule in rules:
         _paragraph(rule.parameters + ":", 2, LABEL)
         _paragraph(rule.text, 4, _TONES[rule.tone])

@@ -24,7 +24,7 @@ import time
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import model
-from postfix_rest_inetd.admin.ask import effects, keys, many, question, screen, socket_client
+from postfix_rest_inetd.admin.ask import effects, keys, many, question, screen, socket_client, uses
 from postfix_rest_inetd.admin.ask.actions import effect_of
 from postfix_rest_inetd.admin.ask.record import Record
 from postfix_rest_inetd.admin.ask.socket_client import NoAnswerError
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
     from postfix_rest_inetd.admin.ask import direct_client
     from postfix_rest_inetd.admin.ask.codec import Answer
+    from postfix_rest_inetd.admin.host.postconf import Settings
+    from postfix_rest_inetd.admin.host.references import Reference
     from postfix_rest_inetd.config.endpoint import Endpoint
 
     AnyClient = socket_client.SocketClient | direct_client.DirectClient
@@ -144,7 +146,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.key == "-":
             return _ask_many(client, map_name)
-        return _ask_one(client, endpoint, request, arguments)
+        return _ask_one(client, endpoint, request, arguments, loaded.endpoints)
     finally:
         client.close()
 
@@ -200,7 +202,11 @@ def _ask_many(client: AnyClient, map_name: bytes | None) -> int:
 
 
 def _ask_one(
-    client: AnyClient, endpoint: Endpoint, request: model.Request, arguments: argparse.Namespace
+    client: AnyClient,
+    endpoint: Endpoint,
+    request: model.Request,
+    arguments: argparse.Namespace,
+    endpoints: list[Endpoint],
 ) -> int:
     screen.heading(endpoint, direct=arguments.direct)
     record, began = Record(), time.time()
@@ -217,11 +223,12 @@ def _ask_one(
         if not arguments.direct:
             _tell_source(endpoint, request, began)
         rules = effects.of_answer(endpoint.mode, answer)
-    if isinstance(request, model.LookupRequest):
-        key = os.fsdecode(request.key)
-        rules = effects.for_key(rules, key)
+    key = os.fsdecode(request.key) if isinstance(request, model.LookupRequest) else None
+    if key is not None:
         screen.about_key(keys.form_of(key), keys.notes(key))
-    screen.consequences(rules)
+    sys.stdout.flush()  # postconf(1) takes its time
+    used = _uses(endpoint, endpoints, request)
+    screen.consequences(*uses.apart(rules, used, key))
     status = _status(endpoint, answer, record.outcome)
     if not arguments.direct and len(record.steps) > 1:  # connected
         if answer is not None and socket_client.may_be_the_handlers(endpoint, answer):
@@ -229,6 +236,24 @@ def _ask_one(
         elif status == EXIT_TEMPFAIL:
             screen.advice(f"The journal has the reason: {JOURNAL}")
     return status
+
+
+def _uses(endpoint: Endpoint, endpoints: list[Endpoint], request: model.Request) -> list[uses.Use]:
+    """Where this machine's Postfix asks the endpoint, for the map of the request."""
+    from postfix_rest_inetd.admin.checks import postfix
+
+    map_name = ""
+    if isinstance(request, model.LookupRequest):
+        map_name = os.fsdecode(request.map_name or b"")
+
+    def is_asked(reference: Reference, settings: Settings) -> bool:
+        return (
+            reference.mode == endpoint.mode
+            and (reference.map_name or "") == map_name
+            and postfix.endpoint_of(reference, endpoints, settings) is endpoint
+        )
+
+    return uses.find(is_asked)
 
 
 def _tell_source(endpoint: Endpoint, request: model.Request, began: float) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.config.endpoint import Endpoint
 
 _SEC = 2.0
-"""For postconf(1), which takes 10 ms, and a second if it fails."""
+"""For postconf(1), which takes 10 ms."""
 _BEGINNINGS = ("tcp:", "socketmap:", "proxy:", "inet:", "unix:")
 
 
@@ -70,6 +70,8 @@ def _named(endpoints: Sequence[Endpoint]) -> Iterator[tuple[str, str]]:
 
 def _references() -> Iterator[tuple[str, Reference]]:
     """The tables and policy services of this machine in main.cf, each with its parameter."""
+    if not postconf.is_configured():
+        return
     settings = postconf.Settings(postconf.set_values(_SEC), {}, [])
     for parameter, value in settings.parameters.items():
         for reference in references.in_value(value, settings):

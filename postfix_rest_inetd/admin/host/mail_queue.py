@@ -14,6 +14,8 @@ import subprocess
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from postfix_rest_inetd.admin.host import postconf
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -32,7 +34,7 @@ class Queued(NamedTuple):
 def first(timeout_sec: float) -> list[Queued]:
     """The first mails; none if Postfix does not tell them within the time."""
     program = shutil.which("postqueue") or shutil.which("postqueue", path="/usr/sbin")
-    if program is None:
+    if program is None or not postconf.is_configured():
         return []
     output = _beginning([program, "-j"], timeout_sec)
     return list(_parsed(output[: output.rfind(b"\n") + 1]))

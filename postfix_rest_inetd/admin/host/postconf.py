@@ -10,6 +10,7 @@ There can be several instances of Postfix (postmulti(1)), each with settings of 
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -75,6 +76,12 @@ class PostfixError(Exception):
 def is_installed() -> bool:
     """Is there a Postfix that can be asked?"""
     return _program("postconf") is not None
+
+
+def is_configured() -> bool:
+    """Is there a Postfix with a main.cf? Without one, its programs wait for a second, and fail."""
+    directory = os.environ.get("MAIL_CONFIG", "/etc/postfix")
+    return is_installed() and os.path.exists(os.path.join(directory, "main.cf"))
 
 
 def instances() -> list[tuple[str, str]]:

@@ -87,11 +87,7 @@ class Reference(NamedTuple):
 def find(settings: Settings) -> list[Reference]:
     """All references, each with every parameter in which it appears."""
     found: dict[Reference, Reference] = {}
-    places = [("", name, value) for name, value in settings.parameters.items()]
-    places += [(service, name, value) for (service, name), value in settings.overrides.items()]
-    for service, parameter, value in places:
-        if parameter in _LISTS_OF_TABLES:
-            continue
+    for service, parameter, value in places(settings):
         askers = _askers(service, parameter, settings)
         for reference in in_value(value, settings, service):
             known = found.get(reference, reference)
@@ -103,8 +99,23 @@ def find(settings: Settings) -> list[Reference]:
     return [_without_defaults(reference) for reference in found.values()]
 
 
+def places(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Service, parameter and value wherever Postfix looks up a table; without a service, for all.
+
+    The lists of tables that proxymap(8) may open are left out.
+    """
+    found = [("", name, value) for name, value in settings.parameters.items()]
+    found += [(service, name, value) for (service, name), value in settings.overrides.items()]
+    return (place for place in found if place[1] not in _LISTS_OF_TABLES)
+
+
+def follows_by_default(parameter: str) -> bool:
+    """Is the default of a parameter another parameter's value?"""
+    return _BY_DEFAULT.fullmatch(parameter) is not None
+
+
 def _without_defaults(reference: Reference) -> Reference:
-    own = tuple(name for name in reference.parameters if not _BY_DEFAULT.fullmatch(name))
+    own = tuple(name for name in reference.parameters if not follows_by_default(name))
     return reference._replace(parameters=own) if own else reference
 
 
