@@ -85,14 +85,15 @@ $command -n __fish_use_subcommand -a trace -d 'show why a mail was deferred or r
 
 set -l apply '__fish_seen_subcommand_from apply'
 $command -n "$apply" -s y -l yes -d 'do not ask'
-$command -n "$apply" -s n -l dry-run -d 'show the commands, and do not run them'
+$command -n "$apply" -s n -l dry-run -d 'change nothing'
 
 set -l cache '__fish_seen_subcommand_from cache'
 $command -n '__postfix_rest_inetd_at cache 0' -a list -d 'show the stored answers of an endpoint'
 $command -n '__postfix_rest_inetd_at cache 0' -a purge -d 'remove stored answers'
 $command -n '__postfix_rest_inetd_at cache 1' -a '(__postfix_rest_inetd_ask lookups)'
 $command -n "$cache" -l map -x -a '(__postfix_rest_inetd_maps)' -d 'the name of the map'
-$command -n "$cache" -l since -x -k -a '(__postfix_rest_inetd_times)' -d 'begin of the hit rate'
+$command -n "$cache" -l since -x -k -a '(__postfix_rest_inetd_times)' -d 'begin at this time'
+$command -n "$cache" -s n -l dry-run -d 'change nothing'
 $command -n "$cache" -l json -d 'print JSON'
 $command -n "$cache" -l directory -x -a '(__fish_complete_directories)' -d 'read the journal files in a directory'
 
@@ -112,6 +113,7 @@ $command -n '__fish_seen_subcommand_from cache check edit endpoints query setup 
 
 $command -n '__postfix_rest_inetd_at migrate 0' -F
 
+$command -n '__fish_seen_subcommand_from endpoints' -l json -d 'print JSON'
 $command -n '__fish_seen_subcommand_from endpoints' -l output -r -F -d 'replace a file'
 
 set -l query '__fish_seen_subcommand_from query'
@@ -132,7 +134,7 @@ $command -n "$setup" -l address -x -d 'where Postfix asks'
 $command -n "$setup" -l name -x -d 'the name of the endpoint'
 $command -n "$setup" -l no-probe -d 'do not ask the backend first'
 $command -n "$setup" -s y -l yes -d 'do not ask'
-$command -n "$setup" -s n -l dry-run -d 'write nothing'
+$command -n "$setup" -s n -l dry-run -d 'change nothing'
 
 set -l status_ '__fish_seen_subcommand_from status'
 $command -n "$status_" -l watch -d 'keep updating until interrupted'
@@ -140,8 +142,8 @@ $command -n "$status_" -l json -d 'print JSON'
 $command -n "$status_" -l directory -x -a '(__fish_complete_directories)' -d 'read the journal files in a directory'
 
 set -l stats '__fish_seen_subcommand_from stats'
-$command -n "$stats" -l since -x -k -a '(__postfix_rest_inetd_times)' -d 'count from this time on'
-$command -n "$stats" -l until -x -k -a '(__postfix_rest_inetd_times)' -d 'count up to this time'
+$command -n "$stats" -l since -x -k -a '(__postfix_rest_inetd_times)' -d 'begin at this time'
+$command -n "$stats" -l until -x -k -a '(__postfix_rest_inetd_times)' -d 'end at this time'
 $command -n "$stats" -l endpoint -x -a '(__postfix_rest_inetd_ask endpoints)' -d 'count only this endpoint'
 $command -n "$stats" -l by -x -a 'sender login client endpoint' -d 'show what was refused and deferred'
 $command -n "$stats" -l compare -d 'compare with the period before'

@@ -35,7 +35,7 @@ from postfix_rest_inetd.admin.command_error import (
     UsageError,
 )
 from postfix_rest_inetd.admin.ui import terminal
-from postfix_rest_inetd.admin.ui.wrap import WIDTH, wrapped
+from postfix_rest_inetd.admin.ui.help_text import HelpFormatter
 from postfix_rest_inetd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -192,6 +192,7 @@ def parser(complete: list[str]) -> argparse.ArgumentParser:
         description="The administrator's commands of postfix-rest-inetd, which answers Postfix's "
         "lookups and policy requests from a REST backend.",
         epilog="Run postfix-rest-inetd COMMAND --help for details.",
+        formatter_class=HelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -202,7 +203,7 @@ def parser(complete: list[str]) -> argparse.ArgumentParser:
             help=summary,
             description=description,
             allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=HelpFormatter,
         )
         if name in complete:
             module = _module(name)
@@ -215,10 +216,8 @@ def parser(complete: list[str]) -> argparse.ArgumentParser:
 def _explained(statuses: dict[int, str]) -> str:
     """The end of --help."""
     known = {EXIT_USAGE: "wrong command line", EXIT_INTERRUPTED: "interrupted", **statuses}
-    lines = ["exit status:"]
-    for status, meaning in sorted(known.items()):
-        lines += wrapped(meaning, WIDTH - 1, f"  {status:<4} ", " " * 7)
-    return "\n".join(lines)
+    lines = [f"  {status:<3}  {meaning}" for status, meaning in sorted(known.items())]
+    return "\n".join(["exit status:", *lines])
 
 
 def _module(command: str):  # type: ignore[no-untyped-def] # noqa: ANN202 - a module has no type

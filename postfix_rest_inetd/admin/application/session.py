@@ -18,12 +18,13 @@ from postfix_rest_inetd.admin.application import plan as plans
 from postfix_rest_inetd.admin.application import screen
 from postfix_rest_inetd.admin.checks import parts, units
 from postfix_rest_inetd.admin.checks.finding import ERROR, Finding
-from postfix_rest_inetd.admin.command_error import CommandError
+from postfix_rest_inetd.admin.command_error import CommandError, UsageError
 from postfix_rest_inetd.admin.host import systemctl, systemd
 from postfix_rest_inetd.admin.host.listeners import Listeners
 from postfix_rest_inetd.config import loading
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Iterator
 
     from postfix_rest_inetd.admin.application.plan import Plan
@@ -52,6 +53,19 @@ def require() -> None:
 def can_ask() -> bool:
     """Is there a terminal for a question and its answer?"""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def assent_of(arguments: argparse.Namespace) -> str:
+    """ASK, YES or DRY_RUN, as the options say (ui/options.py).
+
+    Raises:
+        UsageError: there is a question, and no terminal for it.
+    """
+    if arguments.yes or arguments.dry_run:
+        return YES if arguments.yes else DRY_RUN
+    if not can_ask():
+        raise UsageError("there is no terminal to ask on; use --yes or --dry-run")
+    return ASK
 
 
 def config_errors() -> list[Finding]:

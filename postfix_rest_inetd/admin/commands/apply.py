@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.application import session
 from postfix_rest_inetd.admin.checks import report
-from postfix_rest_inetd.admin.command_error import EXIT_CONFIG, EXIT_FAILED, UsageError
+from postfix_rest_inetd.admin.command_error import EXIT_CONFIG, EXIT_FAILED
+from postfix_rest_inetd.admin.ui.options import add_assent_options
 
 if TYPE_CHECKING:
     import argparse
@@ -30,22 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 On a terminal, apply shows the commands of systemctl and asks before it runs
 them. Sockets whose addresses are unchanged stay open.
 """
-    choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("-y", "--yes", action="store_true", help="do not ask")
-    choice.add_argument(
-        "-n", "--dry-run", action="store_true", help="show the commands, and do not run them"
-    )
+    add_assent_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Open and close sockets; returns the exit status."""
-    assent = session.ASK
-    if arguments.yes:
-        assent = session.YES
-    elif arguments.dry_run:
-        assent = session.DRY_RUN
-    elif not session.can_ask():
-        raise UsageError("there is no terminal to ask on; use --yes or --dry-run")
+    assent = session.assent_of(arguments)
     session.require()
     errors = session.config_errors()
     if errors:

@@ -9,19 +9,26 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
-import time
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.ask import question
 from postfix_rest_inetd.admin.command_error import EXIT_CONFIG, EXIT_FAILED, UsageError
-from postfix_rest_inetd.admin.statistics import latest, selection, times
+from postfix_rest_inetd.admin.statistics import latest, period, selection
 from postfix_rest_inetd.admin.statistics.journal import Journal, JournalError
 from postfix_rest_inetd.admin.stored import entries, place, purging, screen, summary
 from postfix_rest_inetd.admin.ui import terminal
-from postfix_rest_inetd.admin.ui.options import add_cache_directory_option, add_config_option
+from postfix_rest_inetd.admin.ui.options import (
+    ENDPOINT_HELP,
+    add_cache_directory_option,
+    add_config_option,
+    add_dry_run_option,
+    add_journal_option,
+    add_json_option,
+    add_map_option,
+    add_period_options,
+)
 from postfix_rest_inetd.cache.clock import now
 from postfix_rest_inetd.cache_folder import folder_of
 from postfix_rest_inetd.config import loading
@@ -46,35 +53,35 @@ DEFAULT_SINCE = "-1h"
 
 EPILOG = """\
 Without list or purge: the number of stored answers of each endpoint, how many
-are fresh, the hit rate, and the backends that are known to be down.
+are fresh, the hit rate, and the backends that are known to be down. The hit
+rate is that of the last hour, or since TIME. With --json, times are in seconds.
 
   list ENDPOINT      show the stored answers, with their keys
   purge              remove all stored answers
   purge ENDPOINT     remove those of an endpoint
-  purge ENDPOINT KEY remove one
+  purge ENDPOINT KEY remove one; -n only counts them
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define the arguments."""
     parser.epilog = EPILOG
-    # This makes argparse take the -1h of `--since -1h` for a time and not for an option.
-    parser._negative_number_matcher = re.compile(r"-\d")  # noqa: SLF001
-    parser.add_argument("action", metavar="list|purge", nargs="?", choices=(LIST, PURGE))
+    parser.add_argument(
+        "action", metavar="list|purge", nargs="?", choices=(LIST, PURGE), help="see below"
+    )
     parser.add_argument(
         "endpoint",
         metavar="ENDPOINT",
         nargs="?",
-        help="name or listening address of the endpoint",
+        help=ENDPOINT_HELP,
     )
     parser.add_argument("key", metavar="KEY", nargs="?", help="purge: only the answer for this key")
-    parser.add_argument("--map", metavar="NAME", help="purge KEY: name of the map of a socketmap")
-    parser.add_argument(
-        "--since", metavar="TIME", help=f"begin of the hit rate; default: {DEFAULT_SINCE}"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_map_option(parser)
+    add_dry_run_option(parser)
+    add_period_options(parser, has_end=False)
+    add_json_option(parser)
+    add_journal_option(parser)
     add_cache_directory_option(parser)
-    parser.add_argument("--directory", metavar="DIR", help="read the journal files in DIR")
     add_config_option(parser)
 
 
@@ -103,6 +110,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UsageError("list takes an ENDPOINT")
     if arguments.key is not None and action != PURGE:
         raise UsageError("only purge takes a KEY")
+    if arguments.dry_run and action != PURGE:
+        raise UsageError("--dry-run belongs to purge")
     if arguments.map is not None and arguments.key is None:
         raise UsageError("--map belongs to purge ENDPOINT KEY")
     if action is not None and (arguments.since is not None or arguments.directory is not None):
@@ -113,10 +122,7 @@ def _show(arguments: argparse.Namespace) -> None:
     from postfix_rest_inetd.admin.stored import down, json_report
 
     loaded = loading.load(arguments.config, tolerant=True)
-    try:
-        since = times.parse(arguments.since or DEFAULT_SINCE, time.time())
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    since = period.of(arguments.since or DEFAULT_SINCE)[0] or 0.0
     directory, moment = arguments.cache_directory, now()
     summaries = summary.configured(loaded)
     with place.used(directory):
@@ -176,30 +182,33 @@ def _order(entry: entries.Entry) -> tuple[bytes, bytes]:
 
 
 def _purge(arguments: argparse.Namespace) -> None:
-    directory = arguments.cache_directory
+    directory, dry_run = arguments.cache_directory, arguments.dry_run
     if arguments.endpoint is None:
-        number, whose = purging.all_of_it(directory), ""
+        number, whose = purging.all_of_it(directory, dry_run=dry_run), ""
     else:
         whose = f" of {printable(arguments.endpoint)}"
         loaded = loading.load(arguments.config, tolerant=True)
         if arguments.key is None:
-            number = _purge_endpoint(loaded, arguments.endpoint, directory)
+            number = _purge_endpoint(loaded, arguments.endpoint, directory, dry_run=dry_run)
         else:
             endpoint = _lookup(loaded, arguments.endpoint)
             map_name = question.map_name_of(endpoint, arguments.map)
             key = os.fsencode(arguments.key)
             request = model.LookupRequest(key, map_name)
-            number = purging.answer(directory, endpoint, loaded.user_agent, request)
+            number = purging.answer(
+                directory, endpoint, loaded.user_agent, request, dry_run=dry_run
+            )
             whose += f" for {printable(key.decode(errors='backslashreplace'))}"
     if arguments.json:
-        _print_json({"removed": number})
+        _print_json({"would_remove" if dry_run else "removed": number})
     elif number == 0:
         print(f"There was no stored answer{whose}.")
     else:
-        print(f"Removed {number} stored {'answer' if number == 1 else 'answers'}{whose}.")
+        done = "Would remove" if dry_run else "Removed"
+        print(f"{done} {number} stored {'answer' if number == 1 else 'answers'}{whose}.")
 
 
-def _purge_endpoint(loaded: loading.Config, name: str, directory: str) -> int:
+def _purge_endpoint(loaded: loading.Config, name: str, directory: str, *, dry_run: bool) -> int:
     """Remove the answers of an endpoint or, by the name of its FOLDER, of a removed one.
 
     Raises:
@@ -208,8 +217,8 @@ def _purge_endpoint(loaded: loading.Config, name: str, directory: str) -> int:
     with place.used(directory):
         left = [found.folder for found in summary.others(directory, summary.configured(loaded))]
     if name in left:
-        return purging.folder(directory, name)
-    return purging.endpoint(directory, _any_of(loaded, name))
+        return purging.folder(directory, name, dry_run=dry_run)
+    return purging.endpoint(directory, _any_of(loaded, name), dry_run=dry_run)
 
 
 def _any_of(loaded: loading.Config, name: str) -> Endpoint:

@@ -13,7 +13,11 @@ import argparse
 
 from postfix_rest_inetd.admin.checks import parts, report
 from postfix_rest_inetd.admin.checks.finding import ERROR, WARNING
-from postfix_rest_inetd.admin.ui.options import add_cache_directory_option, add_config_option
+from postfix_rest_inetd.admin.ui.options import (
+    add_cache_directory_option,
+    add_config_option,
+    add_json_option,
+)
 
 EXIT_GOOD = 0
 EXIT_BAD = 1
@@ -26,8 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 A warning is a step that is still to be taken, or a risk. Problems of the
 configuration are errors, with exit status 1.
 """
-    add_config_option(parser)
-    add_cache_directory_option(parser)
     parser.add_argument(
         "--probe",
         action="store_true",
@@ -45,7 +47,9 @@ configuration are errors, with exit status 1.
     forms.add_argument(
         "-q", "--quiet", action="store_true", help="print only errors and warnings, if any"
     )
-    forms.add_argument("--json", action="store_true", help="print JSON")
+    add_json_option(forms)
+    add_cache_directory_option(parser)
+    add_config_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -43,7 +43,7 @@ interrupted.
         type=first_port,
         default=DEFAULT_PORT,
         metavar="N",
-        help=f"listen on the ports N to N+{last} (default: {DEFAULT_PORT})",
+        help=f"listen on the ports N to N+{last}; default: {DEFAULT_PORT}",
     )
 
 

@@ -31,7 +31,12 @@ from postfix_rest_inetd.admin.ask.socket_client import NoAnswerError
 from postfix_rest_inetd.admin.command_error import EXIT_CONFIG, UsageError
 from postfix_rest_inetd.admin.statistics import latest
 from postfix_rest_inetd.admin.ui import terminal
-from postfix_rest_inetd.admin.ui.options import add_cache_directory_option, add_config_option
+from postfix_rest_inetd.admin.ui.options import (
+    ENDPOINT_HELP,
+    add_cache_directory_option,
+    add_config_option,
+    add_map_option,
+)
 from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.errors import ConfigError
 from postfix_rest_inetd.log_entry import BACKEND, STALE, STORED
@@ -92,8 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "endpoint",
         metavar="ENDPOINT",
-        help="name or listening address of the endpoint, or its table or policy service as in "
-        "main.cf",
+        help=ENDPOINT_HELP,
     )
     parser.add_argument(
         "key",
@@ -101,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         help="what to look up; - reads keys from standard input, one per line",
     )
-    parser.add_argument("--map", metavar="NAME", help="socketmap: name of the map")
+    add_map_option(parser)
     parser.add_argument(
         "--attribute",
         metavar="NAME=VALUE",

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.application import session as application
-from postfix_rest_inetd.admin.command_error import EXIT_CONFIG, EXIT_FAILED, UsageError
+from postfix_rest_inetd.admin.command_error import EXIT_CONFIG, EXIT_FAILED
 from postfix_rest_inetd.admin.host.draft import Draft
 from postfix_rest_inetd.admin.migration.main_cf import PURPOSES
 from postfix_rest_inetd.admin.setup import session
 from postfix_rest_inetd.admin.setup.choosing import Chooser
-from postfix_rest_inetd.admin.ui.options import add_config_option
+from postfix_rest_inetd.admin.ui.options import add_assent_options, add_config_option
 from postfix_rest_inetd.config import loading
 
 if TYPE_CHECKING:
@@ -43,36 +43,36 @@ examples:
 
 On a terminal, setup asks for what the options do not say.
 """
-    parser.add_argument("--mode", metavar="MODE", help=f"one of {', '.join(model.MODES)}")
+    parser.add_argument(
+        "--mode", metavar="MODE", help=f"what Postfix asks for: {', '.join(model.MODES)}"
+    )
     parser.add_argument(
         "--for",
         dest="purposes",
         metavar="TABLE,...",
         help=f"what a lookup is for: {', '.join(PURPOSES)}",
     )
-    parser.add_argument("--url", metavar="URL", help="of the backend, http or https")
+    parser.add_argument("--url", metavar="URL", help="URL of the backend, http or https")
     token = parser.add_mutually_exclusive_group()
-    token.add_argument("--token-file", metavar="FILE", help="copy the token from it; - is stdin")
+    token.add_argument(
+        "--token-file", metavar="FILE", help="copy the token from FILE; - is standard input"
+    )
     token.add_argument("--no-token", action="store_true", help="the backend wants no token")
     parser.add_argument(
-        "--address", metavar="ADDRESS", help="PORT, HOST:PORT or a path; default: a free port"
+        "--address",
+        metavar="ADDRESS",
+        help="where Postfix asks: PORT, HOST:PORT or a path; default: a free port",
     )
-    parser.add_argument("--name", metavar="NAME", help="of the endpoint")
+    parser.add_argument("--name", metavar="NAME", help="name of the endpoint")
     parser.add_argument("--no-probe", action="store_true", help="do not ask the backend first")
-    choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("-y", "--yes", action="store_true", help="do not ask")
-    choice.add_argument("-n", "--dry-run", action="store_true", help="write nothing")
+    add_assent_options(parser)
     add_config_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Set up an endpoint; returns the exit status."""
+    assent = application.assent_of(arguments)
     asks = application.can_ask()
-    if not (asks or arguments.yes or arguments.dry_run):
-        raise UsageError("there is no terminal to ask on; use --yes or --dry-run")
-    assent = session.ASK
-    if arguments.yes or arguments.dry_run:
-        assent = session.YES if arguments.yes else session.DRY_RUN
     path, setup = arguments.config, None
     try:
         with Draft(path) as draft:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import re
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from postfix_rest_inetd.admin.host import atomic_file
 from postfix_rest_inetd.admin.statistics import (
     groups,
     lost,
+    period,
     permission,
     selection,
     state,
@@ -32,6 +32,12 @@ from postfix_rest_inetd.admin.statistics.following import follow
 from postfix_rest_inetd.admin.statistics.journal import Journal
 from postfix_rest_inetd.admin.statistics.totals import Totals
 from postfix_rest_inetd.admin.ui import redrawing, terminal
+from postfix_rest_inetd.admin.ui.options import (
+    add_journal_option,
+    add_json_option,
+    add_output_option,
+    add_period_options,
+)
 from postfix_rest_inetd.admin.ui.terminal import screen_width
 from postfix_rest_inetd.admin.ui.wrap import WIDTH
 
@@ -54,21 +60,19 @@ EPILOG = f"""\
 TIME is one that journalctl(1) takes:
   {times.FORMATS}
 Without --since, the last 24 hours; with --prometheus, since the boot.
+With --json, times are in microseconds.
 
-Counters for Prometheus must never fall, but journald removes old entries:
+Counters for Prometheus must never fall, but journald removes old entries.
 --state FILE keeps the counters, and each run adds what is new. The timer
-export-postfix-rest-metrics.timer does so for node_exporter; enable it with
-systemctl enable --now export-postfix-rest-metrics.timer
+export-postfix-rest-metrics.timer does so for node_exporter; enable it with:
+  systemctl enable --now export-postfix-rest-metrics.timer
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define the arguments."""
     parser.epilog = EPILOG
-    # This makes argparse take the -1h of `--since -1h` for a time and not for an option.
-    parser._negative_number_matcher = re.compile(r"-\d")  # noqa: SLF001
-    parser.add_argument("--since", metavar="TIME", help="count from TIME on")
-    parser.add_argument("--until", metavar="TIME", help="count up to TIME")
+    add_period_options(parser)
     parser.add_argument(
         "--endpoint",
         metavar="NAME",
@@ -97,7 +101,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_forms(parser: argparse.ArgumentParser) -> None:
     """Define the arguments about the form of the report, and its place."""
     kinds = parser.add_mutually_exclusive_group()
-    kinds.add_argument("--json", action="store_true", help="print JSON, with times in microseconds")
+    add_json_option(kinds)
     kinds.add_argument(
         "--prometheus", action="store_true", help="print the text exposition format of Prometheus"
     )
@@ -109,10 +113,8 @@ def _add_forms(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="with --prometheus: include all endpoints in FILE, which `endpoints --output` wrote",
     )
-    parser.add_argument(
-        "--output", metavar="FILE", help="replace FILE in one step instead of printing"
-    )
-    parser.add_argument("--directory", metavar="DIR", help="read the journal files in DIR")
+    add_output_option(parser)
+    add_journal_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -147,17 +149,7 @@ def _range(arguments: argparse.Namespace) -> tuple[float | None, float | None]:
     _refuse_combinations(arguments)
     if arguments.since is None and not arguments.prometheus:
         arguments.since = DEFAULT_SINCE
-    now = time.time()
-    try:
-        since, until = (
-            None if text is None else times.parse(text, now)
-            for text in (arguments.since, arguments.until)
-        )
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-    if since is not None and until is not None and since > until:
-        raise UsageError("--since is later than --until")
-    return since, until
+    return period.of(arguments.since, arguments.until)
 
 
 def _refuse_combinations(arguments: argparse.Namespace) -> None:

@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING
 from postfix_rest_inetd.admin.command_error import EXIT_INTERRUPTED
 from postfix_rest_inetd.admin.overview import json_report, looking, screen
 from postfix_rest_inetd.admin.ui import redrawing
-from postfix_rest_inetd.admin.ui.options import add_cache_directory_option, add_config_option
+from postfix_rest_inetd.admin.ui.options import (
+    add_cache_directory_option,
+    add_config_option,
+    add_journal_option,
+    add_json_option,
+)
 from postfix_rest_inetd.admin.ui.sections import text_of
 from postfix_rest_inetd.admin.ui.terminal import screen_width
 
@@ -26,7 +31,7 @@ REDRAW_SEC = 5.0
 
 EXIT_GOOD = 0
 EXIT_BAD = 1
-EXIT_UNSEEN = 3
+EXIT_UNSEEN = 77  # EX_NOPERM of sysexits.h
 EXIT_STATUS = {
     EXIT_GOOD: "all endpoints listen, nothing failed in the last hour, no backend is down",
     EXIT_BAD: "something is wrong",
@@ -39,14 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define the arguments."""
     parser.epilog = """\
 Nothing is asked: the numbers of requests come from the journal. To ask
-backends and sockets, use check --probe.
+backends and sockets, use check --probe. With --json, times are in microseconds.
 """
     parser.add_argument("--watch", action="store_true", help="keep updating until interrupted")
-    parser.add_argument(
-        "--json", action="store_true", help="print JSON, with times in microseconds"
-    )
+    add_json_option(parser)
+    add_journal_option(parser)
     add_cache_directory_option(parser)
-    parser.add_argument("--directory", metavar="DIR", help="read the journal files in DIR")
     add_config_option(parser)
 
 

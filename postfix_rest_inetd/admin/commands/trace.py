@@ -4,18 +4,21 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import sys
-import time
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.command_error import EXIT_FAILED, UsageError
-from postfix_rest_inetd.admin.statistics import lost, permission, times
+from postfix_rest_inetd.admin.statistics import lost, period, permission, times
 from postfix_rest_inetd.admin.statistics.journal import Journal
 from postfix_rest_inetd.admin.trace import json_report, screen, subject
 from postfix_rest_inetd.admin.trace.search import Found, search
 from postfix_rest_inetd.admin.ui import terminal
-from postfix_rest_inetd.admin.ui.options import add_config_option
+from postfix_rest_inetd.admin.ui.options import (
+    add_config_option,
+    add_journal_option,
+    add_json_option,
+    add_period_options,
+)
 from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.errors import ConfigError
 from postfix_rest_inetd.log_entry import printable
@@ -39,6 +42,7 @@ SUBJECT is one of:
   0123...cdef       a request id: 32 digits, the X-Request-Id of a backend's log
 TIME is one that journalctl(1) takes:
   {times.FORMATS}
+Without --since, the last 24 hours. With --json, times are in seconds.
 
 examples:
   postfix-rest-inetd trace user@example.org
@@ -50,37 +54,25 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define the arguments."""
     parser.epilog = EPILOG
-    # This makes argparse take the -1h of `--since -1h` for a time and not for an option.
-    parser._negative_number_matcher = re.compile(r"-\d")  # noqa: SLF001
     parser.add_argument("subject", metavar="SUBJECT", help="what to look for")
-    parser.add_argument(
-        "--since",
-        metavar="TIME",
-        default=DEFAULT_SINCE,
-        help="begin at TIME; default: 24 hours ago",
-    )
-    parser.add_argument("--until", metavar="TIME", help="end at TIME; default: now")
-    parser.add_argument("--json", action="store_true", help="print JSON, with times in seconds")
-    parser.add_argument("--directory", metavar="DIR", help="read the journal files in DIR")
+    add_period_options(parser)
+    add_json_option(parser)
+    add_journal_option(parser)
     add_config_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Search and print; returns the exit status."""
-    now = time.time()
     try:
         wanted = subject.parse(arguments.subject)
-        since = times.parse(arguments.since, now)
-        until = None if arguments.until is None else times.parse(arguments.until, now)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    if until is not None and since > until:
-        raise UsageError("--since is later than --until")
+    since, until = period.of(arguments.since or DEFAULT_SINCE, arguments.until)
     with Journal(arguments.directory) as journal:
-        found = search(journal, wanted, since, until)
+        found = search(journal, wanted, since or 0.0, until)
     is_found = bool(found.mails or found.others)
     found.notes.extend(_silent_endpoints(arguments.config))
-    found.notes.extend(_lost(arguments.directory, since, until, is_found=is_found))
+    found.notes.extend(_lost(arguments.directory, since or 0.0, until, is_found=is_found))
     if arguments.json:
         sys.stdout.write(json_report.report(found))
     elif is_found:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Removing stored answers, or declaring one stale, in the cache directory of the handlers.
 
+With `dry_run`, they are only counted.
+
 Nothing is left of an answer that a handler asked for before: see cache/purge.py. The place of an
 answer depends on the token of the endpoint. If only handlers can read that (a credential), the
 answers that are there are found by their keys. Then a handler that is asking at this moment may
@@ -23,28 +25,30 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.model import LookupRequest
 
 
-def all_of_it(directory: str) -> int:
+def all_of_it(directory: str, *, dry_run: bool = False) -> int:
     """Remove all answers; returns how many there were.
 
     Raises:
         CommandError: this user may not, or the directory cannot be used.
     """
     with place.used(directory):
-        return sum(_purged(directory, folder) for folder in purge.folders(directory))
+        return sum(
+            _purged(directory, folder, dry_run=dry_run) for folder in purge.folders(directory)
+        )
 
 
-def folder(directory: str, name: str) -> int:
+def folder(directory: str, name: str, *, dry_run: bool = False) -> int:
     """Remove the answers in FOLDER, which exists; otherwise as `all_of_it`."""
     with place.used(directory):
-        return _purged(directory, name)
+        return _purged(directory, name, dry_run=dry_run)
 
 
-def endpoint(directory: str, of: Endpoint) -> int:
+def endpoint(directory: str, of: Endpoint, *, dry_run: bool = False) -> int:
     """Remove the answers of an endpoint; otherwise as `all_of_it`."""
     name = folder_of(of.mode, of.name)
     with place.used(directory):
         is_used = of.cache is not None or folder_exists(directory, name)
-        return _purged(directory, name) if is_used else 0
+        return _purged(directory, name, dry_run=dry_run) if is_used else 0
 
 
 def may_have_answers(directory: str, of: Endpoint) -> bool:
@@ -52,17 +56,24 @@ def may_have_answers(directory: str, of: Endpoint) -> bool:
     return folder_exists(directory, folder_of(of.mode, of.name))
 
 
-def answer(directory: str, of: Endpoint, user_agent: str, request: LookupRequest) -> int:
+def answer(
+    directory: str,
+    of: Endpoint,
+    user_agent: str,
+    request: LookupRequest,
+    *,
+    dry_run: bool = False,
+) -> int:
     """Remove one answer; otherwise as `all_of_it`."""
     name, digests = _places(directory, of, user_agent, request)
     with place.used(directory):
         if not folder_exists(directory, name):
-            if of.cache is None:
+            if of.cache is None or dry_run:
                 return 0
             # A handler that asks at this moment must not store the answer.
             purge.purge_folder(directory, name)
         number = sum(entry.digest in digests for entry in _entries(directory, name))
-        for digest in digests:
+        for digest in () if dry_run else digests:
             purge.purge_answer(directory, name, digest)
         return number
 
@@ -74,9 +85,10 @@ def expire(directory: str, of: Endpoint, user_agent: str, request: LookupRequest
         return sum(purge.expire(directory, name, digest) for digest in digests) > 0
 
 
-def _purged(directory: str, name: str) -> int:
+def _purged(directory: str, name: str, *, dry_run: bool) -> int:
     number = len(_entries(directory, name))
-    purge.purge_folder(directory, name)
+    if not dry_run:
+        purge.purge_folder(directory, name)
     return number
 
 

@@ -183,8 +183,18 @@ def test_list(command) -> None:
         ),
     ],
 )
-def test_purge(command, journal, arguments, words, left) -> None:
-    """What is named is removed, and nothing else; the second time, there is nothing."""
+def test_purge(command, filled, journal, arguments, words, left) -> None:
+    """What is named is removed, and nothing else; the second time, there is nothing.
+
+    A dry run says how much it would be, and touches nothing.
+    """
+    before = {path: path.stat().st_mtime_ns for path in filled.cache.rglob("*")}
+    would = words.replace("Removed", "Would remove")
+    assert command("purge", *arguments, "--dry-run") == (0, f"{would}\n", "")
+    number = int("".join(filter(str.isdecimal, words.partition(" stored")[0])) or "0")
+    done = command("purge", *arguments, "-n", "--json")
+    assert (done.status, json.loads(done.output)) == (0, {"would_remove": number})
+    assert {path: path.stat().st_mtime_ns for path in filled.cache.rglob("*")} == before
     assert command("purge", *arguments) == (0, f"{words}\n", "")
     nothing = dict.fromkeys(ALL, (0, 0, 0))
     assert numbers(command("--json", journal)) == {**nothing, **left}
@@ -259,6 +269,7 @@ def test_without_a_configuration(command, tmp_path) -> None:
         (["purge", "domains", "key", "--map=x"], "takes no --map"),
         (["purge", "domains", "--map=x"], "--map belongs to purge ENDPOINT KEY"),
         (["purge", "--since=-1h"], "purge takes no --since"),
+        (["list", "domains", "--dry-run"], "--dry-run belongs to purge"),
         (["--since=soon"], "'soon' is not a time"),
         (["clean"], "invalid choice"),
     ],

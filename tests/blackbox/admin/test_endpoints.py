@@ -32,6 +32,17 @@ def test_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == (LINES, "")
 
 
+def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same as JSON, in a line; in a file as well."""
+    output = tmp_path / "known.json"
+    assert written(output, tmp_path, "--json") == 0
+    keys = ("name", "mode", "address")
+    rows = [dict(zip(keys, line.split("\t"), strict=True)) for line in LINES.splitlines()]
+    assert json.loads(output.read_text()) == {"endpoints": rows}
+    assert main(["endpoints", "--json", "--config", str(tmp_path / "config.json")]) == 0
+    assert capsys.readouterr() == (output.read_text(), "")
+
+
 def test_unusable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Where there is no configuration, the reason is on standard error alone."""
     path = tmp_path / "config.json"
@@ -40,12 +51,12 @@ def test_unusable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", told)
 
 
-def written(output: Path, directory: Path) -> int:
+def written(output: Path, directory: Path, *options: str) -> int:
     """Have the endpoints written into OUTPUT; the exit status."""
     path = directory / "config.json"
     others = {"target": "http://rest.example/", "auth-token": "secret"}
     path.write_text(json.dumps({"endpoints": [{**others, **each} for each in ENDPOINTS]}))
-    return main(["endpoints", "--config", str(path), "--output", str(output)])
+    return main(["endpoints", "--config", str(path), "--output", str(output), *options])
 
 
 def test_output(tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ from postfix_rest_inetd import journal
 from postfix_rest_inetd.admin import cli
 from postfix_rest_inetd.admin.statistics import state as metrics_state
 from postfix_rest_inetd.admin.statistics.journal import Journal
-from postfix_rest_inetd.admin.ui.draw import moment
 from postfix_rest_inetd.admin.statistics.lost import DROPPED_ID
+from postfix_rest_inetd.admin.ui.draw import moment
 
 WAIT_SEC = 30
 

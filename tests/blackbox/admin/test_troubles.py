@@ -50,7 +50,7 @@ WITHOUT_ARGUMENTS = ("cache",)
 STATUSES = {"query": 75}
 """What a command exits with when it cannot do its work, where that is not 1."""
 
-UNSEEN = {"status": 3}
+UNSEEN = {"status": 77}
 """What a command exits with that is right without what may not be read."""
 
 ALARMS = {"stats": 3}
