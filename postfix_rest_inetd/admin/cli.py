@@ -39,7 +39,7 @@ from postfix_rest_inetd.admin.ui.help_text import HelpFormatter
 from postfix_rest_inetd.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 # subcommand: (module in `commands`, what it does)
 COMMANDS = {
@@ -173,7 +173,37 @@ def _parsed(given: list[str]) -> argparse.Namespace:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that raises errors instead of exiting."""
+    """A parser that raises errors instead of exiting.
+
+    Options may be anywhere, as with getopt_long(3). argparse alone refuses `cache purge -n maps`,
+    because it takes optional arguments for missing as soon as an option follows.
+    """
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+        """As argparse has it; the arguments of a subcommand come after its options."""
+        if self._subparsers is None and args is not None:
+            args = self._permuted(args)
+        return super().parse_known_args(args, namespace)
+
+    def _permuted(self, given: Sequence[str]) -> list[str]:
+        options: list[str] = []
+        others: list[str] = []
+        rest = iter(given)
+        for word in rest:
+            if word == "--":
+                others.extend(rest)
+            elif len(word) > 1 and word[0] == "-" and not self._negative_number_matcher.match(word):
+                options.append(word)
+                action = self._option_string_actions.get(word)
+                if action is not None and action.nargs is None:
+                    value = next(rest, None)
+                    if value is None:  # argparse says so
+                        return list(given)
+                    options.append(value)
+            else:
+                others.append(word)
+        looks_like_options = any(word[:1] == "-" for word in others)
+        return [*options, *(["--"] if looks_like_options else []), *others]
 
     def error(self, message: str) -> NoReturn:
         """Show the usage.

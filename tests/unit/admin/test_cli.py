@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from postfix_rest_inetd.admin import cli
+from postfix_rest_inetd.admin.command_error import UsageError
 
 ROOT = Path(cli.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
@@ -72,3 +73,53 @@ def test_no_arguments(capsys: pytest.CaptureFixture[str]) -> None:
     """The help is what is wanted; the status says that nothing was done."""
     assert cli.main([]) == cli.EXIT_USAGE
     assert capsys.readouterr() == (cli.parser([]).format_help(), "")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "query maps a@example.org --map alias",
+        "query maps --map alias a@example.org",
+        "query --map alias -- maps a@example.org",
+        "query --map=alias maps -- a@example.org",
+    ],
+)
+def test_options_anywhere(line: str) -> None:
+    """An option may be before, between and after the arguments."""
+    parsed = cli.parser(["query"]).parse_args(line.split())
+    assert (parsed.endpoint, parsed.key, parsed.map) == ("maps", "a@example.org", "alias")
+
+
+@pytest.mark.parametrize(
+    "line, key",
+    [
+        ("query domains - -v", "-"),
+        ("query -v domains -- -x@example.org", "-x@example.org"),
+        ("query -v -- domains -x@example.org", "-x@example.org"),
+        ("query domains -- --map", "--map"),
+        ("query domains -5", "-5"),
+        ("query domains", None),
+    ],
+)
+def test_arguments_that_look_like_options(line: str, key: str | None) -> None:
+    """After --, everything is an argument; a hyphen alone, and a number, always is one."""
+    parsed = cli.parser(["query"]).parse_args(line.split())
+    assert (parsed.endpoint, parsed.key, parsed.map) == ("domains", key, None)
+
+
+@pytest.mark.parametrize(
+    "line, told",
+    [
+        ("query a b c", "unrecognized arguments: c"),
+        ("cache purge --map", "argument --map: expected one argument"),
+        ("cache purge --map -n", "argument --map: expected one argument"),
+        ("demo x", "unrecognized arguments: x"),
+        ("stats --bogus -1h", "unrecognized arguments: --bogus"),
+        ("query --ma x domains", "unrecognized arguments: --ma"),
+    ],
+)
+def test_wrong_lines(line: str, told: str) -> None:
+    """What is wrong is named, wherever it is."""
+    with pytest.raises(UsageError) as caught:
+        cli.parser([*cli.COMMANDS]).parse_args(line.split())
+    assert str(caught.value).startswith(told)
