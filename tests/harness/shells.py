@@ -169,9 +169,13 @@ def _at_terminal(
         file.unlink(missing_ok=True)
 
 
+_COMPLAINT = re.compile(rb"bash: |_postfix[_-]rest[_-]inetd[\w-]*:")
+
+
 def _completed(line: str, terminal: int, pipe: int) -> Completed:
     os.write(terminal, f"\x15{line}\t\x18f".encode())
     piped, shown = _output(terminal, pipe)
+    assert _COMPLAINT.search(shown) is None, shown
     words, _, rest = piped.rpartition("LINE ")
     return Completed(set(words.splitlines()), rest.removesuffix("\nEND\n"), shown)
 

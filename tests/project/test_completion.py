@@ -109,9 +109,12 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def test_subcommands(complete: Complete) -> None:
-    """The subcommands are offered, and no others."""
-    assert {word for word in complete("") if not word.startswith("-")} == set(COMMANDS)
+def test_subcommands(press: Press) -> None:
+    """The subcommands are offered, and no others; so are the options without a subcommand."""
+    commands, options, begun = press("", "--", "che")
+    assert {word for word in commands.offered if not word.startswith("-")} == set(COMMANDS)
+    assert options.offered == {"--help", "--version"}
+    assert begun.line.strip() == f"{COMMAND}check"
 
 
 @pytest.mark.parametrize("file", ["_postfix-rest-inetd", "postfix-rest-inetd.fish"])

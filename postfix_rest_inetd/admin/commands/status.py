@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define the arguments."""
     parser.epilog = """\
 Nothing is asked: the numbers of requests come from the journal. To ask
-backends and sockets, use check --probe. With --json, times are in microseconds.
+backends and sockets, use check --probe. With --json, durations are in microseconds.
 """
     parser.add_argument("--watch", action="store_true", help="keep updating until interrupted")
     add_json_option(parser)
