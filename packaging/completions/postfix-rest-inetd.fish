@@ -71,7 +71,7 @@ $command -n __fish_use_subcommand -l version -d 'show the version'
 
 $command -n __fish_use_subcommand -a apply -d 'open and close sockets, as config.json says'
 $command -n __fish_use_subcommand -a cache -d 'show and remove stored answers'
-$command -n __fish_use_subcommand -a check -d 'find problems of configuration, sockets, Postfix and backends'
+$command -n __fish_use_subcommand -a check -d 'find problems of config.json, sockets, Postfix and backends'
 $command -n __fish_use_subcommand -a config-schema -d 'print the JSON schema of config.json'
 $command -n __fish_use_subcommand -a demo -d 'ask one question of each kind, with an embedded backend'
 $command -n __fish_use_subcommand -a edit -d 'edit the configuration and check it before saving'
@@ -79,7 +79,7 @@ $command -n __fish_use_subcommand -a endpoints -d 'print the name, mode and addr
 $command -n __fish_use_subcommand -a migrate -d 'show how to take over from postfix-rest-connector'
 $command -n __fish_use_subcommand -a query -d 'ask an endpoint and show what Postfix does with the reply'
 $command -n __fish_use_subcommand -a setup -d 'add an endpoint, and put it into service'
-$command -n __fish_use_subcommand -a status -d 'show endpoints, requests, backends and versions on one screen'
+$command -n __fish_use_subcommand -a status -d 'show endpoints, requests and backends on one screen'
 $command -n __fish_use_subcommand -a stats -d 'count requests, failures and latencies in the journal'
 $command -n __fish_use_subcommand -a trace -d 'show why a mail was deferred or refused'
 

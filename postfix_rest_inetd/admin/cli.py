@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "apply": ("apply", "open and close sockets, as config.json says"),
     "cache": ("cache", "show and remove stored answers"),
-    "check": ("check", "find problems of configuration, sockets, Postfix and backends"),
+    "check": ("check", "find problems of config.json, sockets, Postfix and backends"),
     "config-schema": ("config_schema", "print the JSON schema of config.json"),
     "demo": ("demo", "ask one question of each kind, with an embedded backend"),
     "edit": ("edit", "edit the configuration and check it before saving"),
@@ -54,7 +54,7 @@ COMMANDS = {
     "query": ("query", "ask an endpoint and show what Postfix does with the reply"),
     "setup": ("setup", "add an endpoint, and put it into service"),
     "stats": ("stats", "count requests, failures and latencies in the journal"),
-    "status": ("status", "show endpoints, requests, backends and versions on one screen"),
+    "status": ("status", "show endpoints, requests and backends on one screen"),
     "trace": ("trace", "show why a mail was deferred or refused"),
 }
 

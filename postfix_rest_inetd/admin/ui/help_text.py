@@ -25,6 +25,12 @@ _COLUMN = re.compile(r" +(?:\S.*?  +)?")
 class HelpFormatter(argparse.HelpFormatter):
     """Fills descriptions and epilogs as above; what is said of an option breaks at no hyphen."""
 
+    def add_argument(self, action: argparse.Action) -> None:
+        """Leave room for the longest command: argparse forgets that commands are indented."""
+        super().add_argument(action)
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            self._action_max_length += 2
+
     def _split_lines(self, text: str, width: int) -> list[str]:
         return wrapped(" ".join(text.split()), width)
 

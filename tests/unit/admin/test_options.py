@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections import defaultdict
 
 import pytest
 
 from harness.command_line import subcommands
-from postfix_rest_inetd.admin.cli import COMMANDS, _module
+from postfix_rest_inetd.admin.cli import COMMANDS, _module, parser
 
 LONG_AND_SHORT = {
     "--dry-run": "-n",
@@ -31,8 +32,8 @@ SHARED = {0, 1, 2, 78, 130}
 def options() -> dict[str, dict[str, argparse.Action]]:
     """By the long form of an option, the commands that have it, and what it is there."""
     found: dict[str, dict[str, argparse.Action]] = defaultdict(dict)
-    for command, parser in subcommands().items():
-        for action in parser._actions:
+    for command, each in subcommands().items():
+        for action in each._actions:
             if action.option_strings:
                 found[action.option_strings[-1]][command] = action
     return found
@@ -50,8 +51,8 @@ def test_same_text() -> None:
 def test_same_arguments() -> None:
     """Neither does an argument differ, such as ENDPOINT; KEY is only for one of the actions."""
     helps = defaultdict(set)
-    for parser in subcommands().values():
-        for action in parser._actions:
+    for each in subcommands().values():
+        for action in each._actions:
             if not action.option_strings and action.metavar != "KEY":
                 helps[action.metavar].add(action.help)
     assert [metavar for metavar, texts in helps.items() if len(texts) > 1] == []
@@ -73,16 +74,16 @@ def test_who_has_it(option: str, commands: set[str]) -> None:
 
 def test_config_is_last() -> None:
     """What one hardly ever needs is at the end of --help."""
-    for parser in subcommands().values():
-        names = [each.option_strings[-1] for each in parser._actions if each.option_strings]
+    for command, each in subcommands().items():
+        names = [action.option_strings[-1] for action in each._actions if action.option_strings]
         if "--config" in names:
-            assert names[-1] == "--config", parser.prog
+            assert names[-1] == "--config", command
 
 
 def test_help_says_something() -> None:
     """Each option and argument of each command has a text, which is no sentence."""
-    for parser in subcommands().values():
-        for action in parser._actions:
+    for each in subcommands().values():
+        for action in each._actions:
             text = action.help or ""
             assert text, action
             assert not text.endswith("."), action
@@ -103,9 +104,18 @@ def test_exit_statuses() -> None:
 def test_width(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """--help fits the screen, except for commands that one may want to copy."""
     monkeypatch.setenv("COLUMNS", str(columns))
-    for command, parser in subcommands().items():
-        _, _, text = parser.format_help().partition("\n\n")  # without the usage
+    for command, each in subcommands().items():
+        _, _, text = each.format_help().partition("\n\n")  # without the usage
         before, _, after = text.partition("\nexamples:\n")
         rest = after.partition("\n\n")[2]
         long = [line for line in f"{before}\n{rest}".splitlines() if len(line) > columns]
         assert long == [], command
+
+
+def test_commands_in_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list of commands has one line for each: its name and its summary."""
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = parser([]).format_help().splitlines()
+    for command, (_, summary) in COMMANDS.items():
+        begin = rf"    {command} +{re.escape(summary)}"
+        assert [line for line in lines if re.fullmatch(begin, line)], command
