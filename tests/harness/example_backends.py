@@ -157,7 +157,7 @@ def tutorial(directory: Path, token: str = TOKEN) -> Iterator[str]:
     files = {block.argument: block.text for block in blocks("postfix-rest-inetd.7")}
     data = directory / "mail-backend.json"
     data.write_text(files["/etc/mail-backend.json"])
-    program = files["/usr/local/lib/mail-backend.py"]
+    program = files["/usr/local/lib/mail_backend.py"]
     assert program.count('"/etc/mail-backend.json"') == 1
     program = program.replace("/etc/mail-backend.json", str(data))
     environment = _environment(directory, token, CREDENTIALS_DIRECTORY=directory)

@@ -50,6 +50,11 @@ def displays(name: str, kind: str) -> dict[str, str]:
     return {words: _unescaped(text) for words, text in found}
 
 
+def as_shown(text: str) -> str:
+    """A file as a page shows it: without the first line, if that says the license."""
+    return text.partition("\n")[2] if text.startswith("# SPDX-") else text
+
+
 def _unescaped(text: str) -> str:
     return re.sub(r"\\(\(..|.)", lambda match: _ESCAPES[match[0]], text)
 

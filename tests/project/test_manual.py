@@ -14,7 +14,7 @@ import pytest
 
 from harness.command_line import options_of, subcommands
 from harness.endpoints import endpoint
-from harness.manual_page import PAGES, blocks, displays, list_tags, sections, source
+from harness.manual_page import PAGES, as_shown, blocks, displays, list_tags, sections, source
 from harness.programs import program
 from postfix_rest_inetd import __main__, log_entry, model
 from postfix_rest_inetd.admin.ask.keys import FORMS, TABLE, Question, shown
@@ -27,6 +27,7 @@ CONFIG_PAGE = "postfix-rest-inetd.json.5"
 KEYS_PAGE = "postfix-rest-inetd-keys.7"
 
 ROOT = Path(__file__).parents[2]
+TUTORIAL = ROOT / "packaging/examples/tutorial"
 CATALOG = ROOT / "systemd/catalog/postfix-rest-inetd.catalog"
 README = ROOT / "README.md"
 
@@ -82,6 +83,14 @@ def test_blocks(name: str) -> None:
     seen = [line.strip() for line in rendered(page)]
     wanted = [line.strip() for block in blocks(name) for line in block.text.splitlines()]
     assert [line for line in wanted if line not in seen] == []
+
+
+def test_tutorial_files() -> None:
+    """The files that the tutorial shows are those in packaging/examples, all of them."""
+    page = blocks("postfix-rest-inetd.7")
+    shown_there = {Path(each.argument).name: each.text for each in page if each.kind == "file"}
+    files = {path.name: path.read_text(encoding="utf-8") for path in TUTORIAL.iterdir()}
+    assert {name: as_shown(text) for name, text in files.items()} == shown_there
 
 
 def test_references() -> None:
@@ -151,7 +160,8 @@ def test_no_other_subcommands() -> None:
 def test_mentions() -> None:
     """A subcommand that a page, the message catalog or README mentions exists, with its options."""
     texts = [source(page.name) for page in PAGES] + [CATALOG.read_text(encoding="utf-8")]
-    found = re.findall(r"postfix-rest-inetd ([a-z][a-z-]+)(.*)", "\n".join(texts))
+    # Not where it is the name of a group, as in root:postfix-rest-inetd.
+    found = re.findall(r"(?<!:)(?<!-g )postfix-rest-inetd ([a-z][a-z-]+)(.*)", "\n".join(texts))
     # In README, where the name is a word of many sentences, only commands.
     readme = README.read_text(encoding="utf-8")
     found += re.findall(
