@@ -15,6 +15,9 @@ DIRECTORY = Path(__file__).parents[2] / "packaging/man"
 PAGES = sorted(DIRECTORY.glob("*.[1-9]"))
 
 _BLOCK = re.compile(r'^\.\\" test: (.*)\n\.Bd -literal.*\n((?:(?!\.Ed).*\n)*)\.Ed$', re.MULTILINE)
+_EXAMPLE = re.compile(
+    r'^(?:\.\\" (?:example|test): (.*)\n)?\.Bd -literal.*\n((?:(?!\.Ed).*\n)*)\.Ed$', re.MULTILINE
+)
 _HEADING = re.compile(r"^\.S[hs] (.*)\n", re.MULTILINE)
 _ESCAPES = {r"\e": "\\", r"\(aq": "'", r"\&": ""}
 """roff's own spelling; test_manual.py sees that there are no others."""
@@ -40,6 +43,17 @@ def blocks(name: str) -> list[Block]:
         kind, _, argument = words.partition(" ")
         found.append(Block(kind, argument, _unescaped(text)))
     assert found, f"{name} has no blocks"
+    return found
+
+
+def examples(name: str) -> list[Block]:
+    """All displays of the section EXAMPLES; without a comment `example: WORDS`, to be run."""
+    section = source(name).partition("\n.Sh EXAMPLES\n")[2].partition("\n.Sh ")[0]
+    assert section, f"{name} has no EXAMPLES"
+    found = []
+    for words, text in _EXAMPLE.findall(section):
+        kind, _, argument = (words or "run").partition(" ")
+        found.append(Block(kind, argument, _unescaped(text)))
     return found
 
 

@@ -22,7 +22,7 @@ _PART = re.compile(
     re.MULTILINE,
 )
 _DIFFERENT = (
-    (r"(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d", "(date)"),
+    (r"(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d(\.\d+)?", "(date)"),
     (r"\d+(\.\d+)? (us|ms|s)\b", "(time)"),
     (r"\d+(\.\d+)? a (second|minute)", "(rate)"),
     (r"[\u2588-\u258f]+", "(bar)"),

@@ -14,7 +14,16 @@ import pytest
 
 from harness.command_line import options_of, subcommands
 from harness.endpoints import endpoint
-from harness.manual_page import PAGES, as_shown, blocks, displays, list_tags, sections, source
+from harness.manual_page import (
+    PAGES,
+    as_shown,
+    blocks,
+    displays,
+    examples,
+    list_tags,
+    sections,
+    source,
+)
 from harness.programs import program
 from postfix_rest_inetd import __main__, log_entry, model
 from postfix_rest_inetd.admin.ask.keys import FORMS, TABLE, Question, shown
@@ -76,12 +85,14 @@ def test_width(page: Path) -> None:
     assert [line for line in lines if len(line) > MAX_COLUMNS] == []
 
 
-@pytest.mark.parametrize("name", ["postfix-rest-inetd.7", CONFIG_PAGE])
-def test_blocks(name: str) -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_blocks(page: Path) -> None:
     """What tests make use of is what a reader sees: roff eats no quote and no backslash of it."""
-    (page,) = [page for page in PAGES if page.name == name]
+    used = examples(page.name)
+    if page.name in {"postfix-rest-inetd.7", CONFIG_PAGE}:
+        used += blocks(page.name)
     seen = [line.strip() for line in rendered(page)]
-    wanted = [line.strip() for block in blocks(name) for line in block.text.splitlines()]
+    wanted = [line.strip() for block in used for line in block.text.splitlines()]
     assert [line for line in wanted if line not in seen] == []
 
 
