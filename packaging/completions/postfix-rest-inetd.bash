@@ -19,6 +19,7 @@ _postfix_rest_inetd() {
         [setup]='--mode --for --url --token-file --no-token --address --name --no-probe -y --yes -n --dry-run --config'
         [status]='--config --cache-directory --directory --watch --json'
         [stats]='--since --until --endpoint --by --compare --fail-above --follow --json --prometheus --state --known --output --directory'
+        [token]='--no-probe --config'
         [trace]='--since --until --json --directory --config'
     )
     local -a words=() arguments=()
@@ -63,7 +64,8 @@ _postfix_rest_inetd_argument() {
             ;;
         'cache 0') _postfix_rest_inetd_offer list purge ;;
         'cache 1') _postfix_rest_inetd_ask lookups ;;
-        'query 0') _postfix_rest_inetd_ask endpoints ;;
+        'token 0') _postfix_rest_inetd_offer new use ;;
+        'query 0' | 'token 1') _postfix_rest_inetd_ask endpoints ;;
         'trace 0') _postfix_rest_inetd_ask subjects "$directory" ;;
         'migrate 0') _postfix_rest_inetd_files -f ;;
     esac

@@ -81,6 +81,7 @@ $command -n __fish_use_subcommand -a query -d 'ask an endpoint and show what Pos
 $command -n __fish_use_subcommand -a setup -d 'add an endpoint, and put it into service'
 $command -n __fish_use_subcommand -a status -d 'show endpoints, requests and backends on one screen'
 $command -n __fish_use_subcommand -a stats -d 'count requests, failures and latencies in the journal'
+$command -n __fish_use_subcommand -a token -d 'make another token for an endpoint, and use it'
 $command -n __fish_use_subcommand -a trace -d 'show why a mail was deferred or refused'
 
 set -l apply '__fish_seen_subcommand_from apply'
@@ -109,7 +110,7 @@ $command -n "$demo" -l once -d 'exit after the questions'
 $command -n "$demo" -l port -x -d 'the first of three ports'
 
 $command -n '__fish_seen_subcommand_from cache check query status' -l cache-directory -x -a '(__fish_complete_directories)' -d 'where handlers store answers'
-$command -n '__fish_seen_subcommand_from cache check edit endpoints query setup status trace' -l config -r -F -d 'use this configuration'
+$command -n '__fish_seen_subcommand_from cache check edit endpoints query setup status token trace' -l config -r -F -d 'use this configuration'
 
 $command -n '__postfix_rest_inetd_at migrate 0' -F
 
@@ -155,6 +156,12 @@ $command -n "$stats" -l state -r -F -d 'continue the counters in a file'
 $command -n "$stats" -l known -r -F -d 'include all endpoints in a file'
 $command -n "$stats" -l output -r -F -d 'replace a file'
 $command -n "$stats" -l directory -x -a '(__fish_complete_directories)' -d 'read the journal files in a directory'
+
+set -l token '__fish_seen_subcommand_from token'
+$command -n '__postfix_rest_inetd_at token 0' -a new -d 'make a token'
+$command -n '__postfix_rest_inetd_at token 0' -a use -d 'use it from now on'
+$command -n '__postfix_rest_inetd_at token 1' -a '(__postfix_rest_inetd_ask endpoints)'
+$command -n "$token" -l no-probe -d 'do not ask the backend first'
 
 set -l trace '__fish_seen_subcommand_from trace'
 $command -n '__postfix_rest_inetd_at trace 0' -k -a '(__postfix_rest_inetd_ask subjects "$(__postfix_rest_inetd_value --directory)")'

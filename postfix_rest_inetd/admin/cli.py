@@ -55,6 +55,7 @@ COMMANDS = {
     "setup": ("setup", "add an endpoint, and put it into service"),
     "stats": ("stats", "count requests, failures and latencies in the journal"),
     "status": ("status", "show endpoints, requests and backends on one screen"),
+    "token": ("token", "make another token for an endpoint, and use it"),
     "trace": ("trace", "show why a mail was deferred or refused"),
 }
 

@@ -46,14 +46,14 @@ def test_change(clean_container: Container) -> None:
         start(machine, TCP, SOCKETMAP)
         since = machine.journal.cursor()
         with Load(machine, "example.org", "yes", 9001, 9002) as load:
-            do(machine, "make")
+            said = do(machine, "make")
             rights = machine.run("stat", "-c", "%a %U:%G", f"{FILE}.new").stdout
             assert rights == "640 root:postfix-rest-inetd\n"
             new = machine.read(f"{FILE}.new").strip()
             assert len(new) == 64
+            assert new not in said
             accept(OLD, new)
-            do(machine, "try")
-            do(machine, "replace")
+            assert new not in do(machine, "use")
             load.go_on()
             machine.journal.sync()
             assert do(machine, "look") == ""
@@ -70,16 +70,12 @@ def test_change(clean_container: Container) -> None:
 
 
 @pytest.mark.one_release
-def test_refused(clean_container: Container) -> None:
-    """A token that the backend does not know yet is an error of the trial, and changes nothing."""
+def test_by_hand(clean_container: Container) -> None:
+    """The commands that need none of ours make a file with the same rights and the same form."""
     machine = clean_container
-    machine.write(FILE, f"{OLD}\n", mode=0o640, owner="root:postfix-rest-inetd")
-    with machine.backend({"/one": guarded(TABLE, OLD)}) as backend:
-        target = backend.url("/one")
-        configure(machine, endpoint("one", port=9001, target=target, auth_token_file=FILE))
-        do(machine, "make")
-        done = machine.run("bash", "-c", RECIPE["try"].replace("rm new.json\n", ""), check=False)
-        assert done.returncode == 1
-        assert "status 403 " in done.stdout
-        start(machine, TCP)
-        assert do(machine, "look") == ""
+    machine.run(
+        "install", "-d", "-m", "0750", "-g", "postfix-rest-inetd", "/etc/postfix-rest-inetd"
+    )
+    do(machine, "by hand")
+    form = machine.run("stat", "-c", "%a %U:%G %s", f"{FILE}.new").stdout
+    assert form == "640 root:postfix-rest-inetd 65\n"

@@ -150,8 +150,10 @@ def test_endpoint(press: Press, config: Path) -> None:
         f"query -v --config {config} do",
     ]
     lines += [f"cache --config {config} {action} " for action in ("list", "purge")]
-    all_of_them, again, begun, listed, purged = (plain(done.offered) for done in press(*lines))
-    assert all_of_them == again == {"domains", "two words", "decisions"}
+    lines += [f"token {action} --config {config} " for action in ("new", "use")]
+    offered = [plain(done.offered) for done in press(*lines)]
+    all_of_them, again, begun, listed, purged, made, used = offered
+    assert all_of_them == again == made == used == {"domains", "two words", "decisions"}
     assert begun == {"domains"}
     assert listed == purged == {"domains", "two words"}
 
@@ -161,6 +163,7 @@ def test_action(press: Press) -> None:
     lines = [
         "cache ",
         "cache --json p",
+        "token --no-probe ",
         "cache purge domains ",
         "query domains ",
         "apply ",
@@ -168,9 +171,10 @@ def test_action(press: Press) -> None:
     ]
     # zsh offers options where there is nothing else.
     offered = [{word for word in done.offered if word[0] != "-"} for done in press(*lines)]
-    actions, begun, *others = offered
+    actions, begun, of_tokens, *others = offered
     assert actions == {"list", "purge"}
     assert begun == {"purge"}
+    assert of_tokens == {"new", "use"}
     assert others == [set()] * 4
 
 

@@ -33,7 +33,13 @@ from postfix_rest_inetd.admin import cli
 CONFIG = "config.json"
 PARSERS = subcommands()
 
-ARGUMENTS = {"ENDPOINT": "example", "KEY": "x", "FILE": CONFIG, "SUBJECT": "a@example.org"}
+ARGUMENTS = {
+    "new|use": "new",
+    "ENDPOINT": "example",
+    "KEY": "x",
+    "FILE": CONFIG,
+    "SUBJECT": "a@example.org",
+}
 """What stands for an argument of a command, by the name that its --help gives to it."""
 
 FURTHER = {
@@ -69,6 +75,7 @@ REFUSE_A_BROKEN_ONE = ("setup",)
 NEED_SYSTEMD = {"apply": "works on the installed configuration only: integration/test_apply.py"}
 FIND_NOTHING = {"trace": "needs a journal with mails: test_trace.py"}
 """What has nothing to print here."""
+NEED_A_TOKEN_FILE = {"token": "does nothing for another endpoint: test_token.py"}
 
 
 def line_of(command: str) -> list[str]:
@@ -86,7 +93,11 @@ def line_of(command: str) -> list[str]:
 
 LINES = {command: line_of(command) for command in cli.COMMANDS}
 VARIANTS = {
-    **{c: line for c, line in LINES.items() if c not in {*NEED_SYSTEMD, *FIND_NOTHING}},
+    **{
+        c: line
+        for c, line in LINES.items()
+        if c not in {*NEED_SYSTEMD, *FIND_NOTHING, *NEED_A_TOKEN_FILE}
+    },
     "cache list": ["cache", "list", "example", "--cache-directory=.", f"--config={CONFIG}"],
     "cache purge": ["cache", "purge", "--cache-directory=."],
     "check --json": [*LINES["check"], "--json"],
@@ -457,6 +468,7 @@ def test_a_newer_urllib3(tmp_path: Path) -> None:
 INTERRUPTED_ELSEWHERE = {
     **NEED_SYSTEMD,
     **FIND_NOTHING,
+    **NEED_A_TOKEN_FILE,
     "demo": "test_demo.py, test_early_end",
     "edit": "Ctrl-C goes to the editor",
     "query": "below, while it waits",

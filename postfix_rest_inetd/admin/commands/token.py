@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""`postfix-rest-inetd token`: another token for an endpoint, without a lost request.
+
+`new` makes a random token in a file beside the present one, which no handler reads. When the
+backend accepts both, `use` asks the backend with it, and then replaces the present file in one
+step. A token is never shown, and never on a command line.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import secrets
+import shlex
+from typing import TYPE_CHECKING
+
+from postfix_rest_inetd.admin.ask import question
+from postfix_rest_inetd.admin.command_error import EXIT_CONFIG, EXIT_FAILED, CommandError
+from postfix_rest_inetd.admin.host import atomic_file
+from postfix_rest_inetd.admin.setup import screen, token_file
+from postfix_rest_inetd.admin.ui.options import add_config_option
+from postfix_rest_inetd.config import loading
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from postfix_rest_inetd.config.endpoint import Endpoint
+    from postfix_rest_inetd.config.loading import Config
+
+NEW, USE = "new", "use"
+SUFFIX = ".new"
+_TOKEN_BYTES = 32
+
+EXIT_GOOD = 0
+EXIT_STATUS = {
+    EXIT_GOOD: "the new token was made, or is in use",
+    EXIT_FAILED: "nothing was changed",
+    EXIT_CONFIG: "the configuration cannot be used, and nothing was changed",
+}
+
+LOOK = """\
+    journalctl -t postfix-rest-inetd -S -10min \\
+        POSTFIX_REST_OUTCOME=kept-config + \\
+        POSTFIX_REST_HTTP_STATUS=401 POSTFIX_REST_HTTP_STATUS=403"""
+"""Finds handlers that could not read the new token, and requests that were refused."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Define the arguments."""
+    parser.epilog = """\
+  new ENDPOINT       make a random token, which no handler uses yet
+  use ENDPOINT       ask the backend with it, and use it from now on
+
+Between the two, let the backend accept both tokens.
+"""
+    parser.add_argument("action", metavar="new|use", choices=(NEW, USE))
+    parser.add_argument(
+        "endpoint", metavar="ENDPOINT", help="name or listening address of the endpoint"
+    )
+    parser.add_argument("--no-probe", action="store_true", help="use: do not ask the backend first")
+    add_config_option(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make a token, or use it; returns the exit status."""
+    loaded = loading.load(arguments.config)
+    endpoint, _ = question.endpoint_of(loaded, arguments.endpoint)
+    path = _file_of(endpoint)
+    users = [each for each in loaded.endpoints if each.auth_token_file == path]
+    if arguments.action == NEW:
+        _make(path, arguments.endpoint)
+        return EXIT_GOOD
+    if not os.path.lexists(path + SUFFIX):
+        raise CommandError(f"there is no {path + SUFFIX}; make it with token new")
+    token_file.read(path + SUFFIX)
+    if not (arguments.no_probe or _accept(users, path, loaded, arguments.config)):
+        print("Nothing was changed. When the backend accepts the new token as well as the old one,")
+        print("run this command again.")
+        return EXIT_FAILED
+    atomic_file.put_in_place(path + SUFFIX, path)
+    _tell(users)
+    return EXIT_GOOD
+
+
+def _file_of(endpoint: Endpoint) -> str:
+    """The path of the token file.
+
+    Raises:
+        CommandError: there is none, or only handlers can find it.
+    """
+    path = endpoint.auth_token_file
+    if path is None:
+        what = "its token is in the configuration; move it to a file, and name that in"
+        raise CommandError(f"{endpoint.name}: {what} auth-token-file")
+    if not os.path.isabs(path):
+        what = "its token is a credential; replace the file that LoadCredential= names"
+        raise CommandError(f"{endpoint.name}: {what}")
+    return path
+
+
+def _make(path: str, name: str) -> None:
+    new = path + SUFFIX
+    if os.path.lexists(new):
+        what = "exists already, and the backend may know it; use it, or remove it"
+        raise CommandError(f"{new} {what}")
+    token_file.write(new, secrets.token_hex(_TOKEN_BYTES))
+    screen.paragraph(f"{new} has a new token. Only root and the handlers can read it.")
+    print("Let the backend accept this token as well as the present one, and then:")
+    print(f"    postfix-rest-inetd token use {shlex.quote(name)}")
+
+
+def _accept(users: Sequence[Endpoint], path: str, loaded: Config, config: str) -> bool:
+    """Do the backends of all endpoints accept the new token? Prints what they answer."""
+    from postfix_rest_inetd.admin.checks import probe, report
+    from postfix_rest_inetd.admin.checks.finding import ERROR
+
+    good = True
+    for each in users:
+        changed = copy.copy(each)
+        changed.auth_token_file = path + SUFFIX
+        found = list(probe.findings(changed, loaded, config, {}))
+        report.listed(found)
+        # Nothing is found if another file of the endpoint, such as a certificate, is not usable.
+        good = good and bool(found) and all(finding.severity != ERROR for finding in found)
+    return good
+
+
+def _tell(users: Sequence[Endpoint]) -> None:
+    names = ", ".join(each.name for each in users)
+    screen.paragraph(f"The new token is in use from the next request on, for: {names}")
+    print("When this shows no request that was refused since, the backend may refuse the old one:")
+    print(LOOK)

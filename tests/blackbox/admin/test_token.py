@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""The command `token`: what it makes, when it puts that in place, and what it never shows.
+
+That no lookup fails meanwhile is tested in a container, by integration/test_token_change.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.endpoints import raw_endpoint
+from harness.scripted_backend import ScriptedBackend, answer
+
+OLD = "the-old-token-of-the-backend"
+FOUND_NOTHING = answer(body=b"[]")
+
+
+@pytest.fixture(autouse=True)
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A token file, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "a.token"
+    path.write_text(f"{OLD}\n")
+    path.chmod(0o640)
+    return path
+
+
+def configure(file: Path | str, backend: ScriptedBackend | None = None, count: int = 1) -> None:
+    """Endpoints e0, e1 and so on, with the same token file."""
+    target = "http://127.0.0.1:1/" if backend is None else backend.url()
+    keys = {"target": target, "auth_token": ..., "auth_token_file": str(file)}
+    entries = [
+        raw_endpoint(name=f"e{number}", bind_port=9001 + number, **keys) for number in range(count)
+    ]
+    Path("config.json").write_text(json.dumps({"endpoints": entries}))
+
+
+def token(*words: str) -> subprocess.CompletedProcess[str]:
+    """What the command says, and never a token."""
+    program = [sys.executable, "-m", "postfix_rest_inetd.admin.cli", "token"]
+    done = subprocess.run(
+        [*program, "--config=config.json", *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    tokens = [path.read_text().strip() for path in Path().glob("*.token*")]
+    assert [each for each in tokens if each and each in said] == []
+    return done
+
+
+def made(file: Path) -> str:
+    """The token that `token new` makes."""
+    done = token("new", "e0")
+    assert (done.returncode, done.stderr) == (0, "")
+    return Path(f"{file}.new").read_text().strip()
+
+
+def test_new(file: Path) -> None:
+    """The file beside has a random token, and the rights of a secret; the present one stays."""
+    configure(file)
+    new = made(file)
+    assert re.fullmatch("[0-9a-f]{64}", new)
+    assert stat.S_IMODE(Path(f"{file}.new").stat().st_mode) == 0o640
+    assert file.read_text() == f"{OLD}\n"
+    again = token("new", "e0")
+    assert again.returncode == 1
+    assert "exists already, and the backend may know it" in again.stderr
+    assert made_again(file) != new
+
+
+def made_again(file: Path) -> str:
+    """Another token, after the first has been removed."""
+    Path(f"{file}.new").unlink()
+    return made(file)
+
+
+def test_use(file: Path) -> None:
+    """The backends of all endpoints with the file are asked with the new token, then it is used."""
+    with ScriptedBackend(FOUND_NOTHING, FOUND_NOTHING) as backend:
+        configure(file, backend, count=2)
+        new = made(file)
+        done = token("use", "e1")
+        assert [each.header(b"x-auth-token") for each in backend.requests] == [new.encode()] * 2
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "in use from the next request on, for: e0, e1\n" in done.stdout
+    assert file.read_text() == f"{new}\n"
+    assert sorted(os.listdir()) == ["a.token", "config.json"]
+
+
+def test_refused(file: Path) -> None:
+    """Nothing changes while one of the backends does not accept it; --no-probe does not ask."""
+    with ScriptedBackend(FOUND_NOTHING, answer(403, b"no")) as backend:
+        configure(file, backend, count=2)
+        new = made(file)
+        done = token("use", "e0")
+    assert done.returncode == 1
+    assert "status 403 " in done.stdout
+    assert "Nothing was changed." in done.stdout
+    assert file.read_text() == f"{OLD}\n"
+    assert token("use", "--no-probe", "e0").returncode == 0
+    assert file.read_text() == f"{new}\n"
+
+
+def test_unreachable(file: Path) -> None:
+    """A backend that does not answer has not accepted it."""
+    configure(file)
+    made(file)
+    assert token("use", "e0").returncode == 1
+    assert file.read_text() == f"{OLD}\n"
+
+
+def test_unusable_certificate(file: Path) -> None:
+    """An endpoint that cannot be asked, because of another file, has not accepted it."""
+    keys = {"auth_token": ..., "auth_token_file": str(file), "tls_ca_file": "/nowhere/ca.pem"}
+    entry = raw_endpoint(name="e0", target="https://127.0.0.1:1/", **keys)
+    Path("config.json").write_text(json.dumps({"endpoints": [entry]}))
+    made(file)
+    assert token("use", "e0").returncode == 1
+    assert file.read_text() == f"{OLD}\n"
+
+
+def test_link(file: Path) -> None:
+    """What a link leads to is replaced, and not the link."""
+    link = file.with_name("link.token")
+    link.symlink_to(file)
+    configure(link)
+    new = made(link)
+    assert token("use", "--no-probe", "e0").returncode == 0
+    assert link.is_symlink()
+    assert file.read_text() == f"{new}\n"
+
+
+REFUSED = {
+    "nothing was made": ("a.token", "use", "there is no {}/a.token.new; make it with token new"),
+    "a credential": ("name", "new", "e0: its token is a credential; replace the file that"),
+    "an empty file": ("empty.token", "use", "{}/empty.token.new: there is no token in it"),
+}
+
+
+@pytest.mark.parametrize("name, action, said", REFUSED.values(), ids=REFUSED)
+def test_nothing_to_do(tmp_path: Path, name: str, action: str, said: str) -> None:
+    """It says what is missing, and changes nothing."""
+    configure(name if name == "name" else tmp_path / name)
+    Path("empty.token.new").touch()
+    done = token(action, "e0")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert said.format(tmp_path) in done.stderr
+
+
+def test_token_in_the_configuration() -> None:
+    """There is no file to replace."""
+    Path("config.json").write_text(json.dumps({"endpoints": [raw_endpoint(name="e0")]}))
+    done = token("new", "e0")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "move it to a file, and name that in auth-token-file" in done.stderr
