@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -12,16 +11,12 @@ from integration.product import wait_until
 
 from harness.container import Container
 from harness.manual_page import as_shown, blocks
+from harness.readme import same_shape
 
 PAGE = "postfix-rest-inetd.7"
 LMTP_PORT = 24
 EXAMPLES = Path(__file__).parents[2] / "packaging/examples"
 INSTALLED = "/usr/share/doc/postfix-rest-inetd/examples"
-
-
-def comparable(text: str) -> list[str]:
-    """The words of an output, without what is different each time."""
-    return re.sub(r"\(\d+(\.\d)? ms\)", "(N ms)", text).split()
 
 
 def run(container: Container, program: str) -> str:
@@ -45,7 +40,7 @@ def test_tutorial(fresh_container: Container) -> None:
         if block.kind == "file":
             assert as_shown(container.read(block.argument)) == block.text
         elif block.kind == "says":
-            assert comparable(said) == comparable(block.text)
+            assert same_shape(block.text, said), said
         else:
             container.journal.sync()
             said = run(container, block.text)

@@ -104,6 +104,13 @@ def test_tutorial_files() -> None:
     assert {name: as_shown(text) for name, text in files.items()} == shown_there
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_name_of_the_command(page: Path) -> None:
+    """Where .Nm is another name, it is not put before a subcommand."""
+    if page.stem != "postfix-rest-inetd":
+        assert re.findall(r"^\.Nm\n\.Cm .*", source(page.name), re.MULTILINE) == []
+
+
 def test_references() -> None:
     """A page of ours that another one refers to exists, under that section."""
     ours = {tuple(page.name.rsplit(".", 1)) for page in PAGES}
