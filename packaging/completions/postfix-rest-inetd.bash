@@ -19,7 +19,7 @@ _postfix_rest_inetd() {
         [setup]='--mode --for --url --token-file --no-token --address --name --no-probe -y --yes -n --dry-run --config'
         [status]='--config --cache-directory --directory --watch --json'
         [stats]='--since --until --endpoint --by --compare --fail-above --follow --json --prometheus --state --known --output --directory'
-        [token]='--no-probe --config'
+        [token]='--token-file --no-probe --config'
         [trace]='--since --until --json --directory --config'
     )
     local -a words=() arguments=()

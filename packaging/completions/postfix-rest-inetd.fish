@@ -161,6 +161,7 @@ set -l token '__fish_seen_subcommand_from token'
 $command -n '__postfix_rest_inetd_at token 0' -a new -d 'make a token'
 $command -n '__postfix_rest_inetd_at token 0' -a use -d 'use it from now on'
 $command -n '__postfix_rest_inetd_at token 1' -a '(__postfix_rest_inetd_ask endpoints)'
+$command -n "$token" -l token-file -r -F -d 'copy the token from a file'
 $command -n "$token" -l no-probe -d 'do not ask the backend first'
 
 set -l trace '__fish_seen_subcommand_from trace'

@@ -6,13 +6,25 @@ from __future__ import annotations
 import json
 
 import pytest
-from integration.product import SOCKETMAP, TCP, configure, endpoint, start
+from integration.product import (
+    SOCKETMAP,
+    TCP,
+    ask,
+    configure,
+    connect,
+    endpoint,
+    read_line,
+    start,
+    use_example,
+    wait_for_no_handlers,
+)
 
 from harness.container import Container
 from harness.container_backend import guarded, lookup, maps
 from harness.lookup_load import Load
 from harness.manual_page import displays
 
+CREDENTIAL = "backend-token"
 OLD = "the-old-token"
 FILE = "/etc/postfix-rest-inetd/maps.token"
 RECIPE = displays("postfix-rest-inetd.json.5", "token")
@@ -52,6 +64,7 @@ def test_change(clean_container: Container) -> None:
             new = machine.read(f"{FILE}.new").strip()
             assert len(new) == 64
             assert new not in said
+            assert RECIPE["use"] in said
             accept(OLD, new)
             assert new not in do(machine, "use")
             load.go_on()
@@ -79,3 +92,53 @@ def test_by_hand(clean_container: Container) -> None:
     do(machine, "by hand")
     form = machine.run("stat", "-c", "%a %U:%G %s", f"{FILE}.new").stdout
     assert form == "640 root:postfix-rest-inetd 65\n"
+
+
+@pytest.mark.one_release
+def test_same_token(clean_container: Container) -> None:
+    """The new token of one endpoint is that of another one as well, in a file of its own."""
+    machine = clean_container
+    files = {name: f"/etc/postfix-rest-inetd/{name}.token" for name in ("maps", "policy")}
+    entries = [
+        endpoint("maps", "socketmap-lookup", port=9002, auth_token_file=files["maps"]),
+        endpoint("policy", "policy", port=9003, auth_token_file=files["policy"]),
+    ]
+    for file in files.values():
+        machine.write(file, f"{OLD}\n", mode=0o640, owner="root:postfix-rest-inetd")
+    configure(machine, *entries)
+    do(machine, "make")
+    do(machine, "the same")
+    made = {machine.read(f"{file}.new") for file in files.values()}
+    assert len(made) == 1
+
+
+@pytest.mark.one_release
+def test_credential(clean_container: Container) -> None:
+    """Open connections keep the old token, new ones have the new one; those that are open show."""
+    machine = clean_container
+    secret = f"/etc/postfix-rest-inetd/{CREDENTIAL}"
+    machine.write(secret, f"{OLD}\n", mode=0o600)
+    drop_in = "/etc/systemd/system/postfix-rest-@.service.d/50-token.conf"
+    use_example(machine, "token-credential.conf", drop_in)
+    with machine.backend({"/one": TABLE}) as backend:
+        target = backend.url("/one")
+        configure(machine, endpoint("one", port=9001, target=target, auth_token_file=CREDENTIAL))
+        start(machine, TCP)
+        with connect(machine, 9001) as kept:
+
+            def ask_again() -> bytes:
+                kept.sendall(b"get example.org\n")
+                return read_line(kept)
+
+            assert ask_again() == b"200 yes\n"
+            do(machine, "make a credential")
+            assert machine.run("stat", "-c", "%a", f"{secret}.new").stdout == "600\n"
+            do(machine, "use a credential")
+            new = machine.read(secret).strip()
+            assert ask(machine, 9001, b"get example.org\n") == b"200 yes\n"
+            assert ask_again() == b"200 yes\n"
+            assert len(do(machine, "started").split("\n\n")) == 1
+        tokens = [request.headers["x-auth-token"] for request in backend.requests]
+        assert tokens == [OLD, new, OLD]
+        wait_for_no_handlers(machine)
+        assert do(machine, "started") == ""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """`postfix-rest-inetd token`: another token for an endpoint, without a lost request.
 
-`new` makes a random token in a file beside the present one, which no handler reads. When the
-backend accepts both, `use` asks the backend with it, and then replaces the present file in one
-step. A token is never shown, and never on a command line.
+`new` makes a random token, or takes one from a file, and writes it beside the present one, where
+no handler reads it. When the backend accepts both, `use` asks the backend with it, and then
+replaces the present file in one step. A token is never shown, and never on a command line.
 """
 
 from __future__ import annotations
@@ -15,7 +15,12 @@ import shlex
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.ask import question
-from postfix_rest_inetd.admin.command_error import EXIT_CONFIG, EXIT_FAILED, CommandError
+from postfix_rest_inetd.admin.command_error import (
+    EXIT_CONFIG,
+    EXIT_FAILED,
+    CommandError,
+    UsageError,
+)
 from postfix_rest_inetd.admin.host import atomic_file
 from postfix_rest_inetd.admin.setup import screen, token_file
 from postfix_rest_inetd.admin.ui.options import add_config_option
@@ -40,7 +45,7 @@ EXIT_STATUS = {
 }
 
 LOOK = """\
-    journalctl -t postfix-rest-inetd -S -10min \\
+    journalctl -q -t postfix-rest-inetd -S -10min \\
         POSTFIX_REST_OUTCOME=kept-config + \\
         POSTFIX_REST_HTTP_STATUS=401 POSTFIX_REST_HTTP_STATUS=403"""
 """Finds handlers that could not read the new token, and requests that were refused."""
@@ -49,7 +54,7 @@ LOOK = """\
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define the arguments."""
     parser.epilog = """\
-  new ENDPOINT       make a random token, which no handler uses yet
+  new ENDPOINT       make a token, which no handler uses yet
   use ENDPOINT       ask the backend with it, and use it from now on
 
 Between the two, let the backend accept both tokens.
@@ -58,18 +63,23 @@ Between the two, let the backend accept both tokens.
     parser.add_argument(
         "endpoint", metavar="ENDPOINT", help="name or listening address of the endpoint"
     )
+    parser.add_argument(
+        "--token-file", metavar="FILE", help="new: copy the token from it; - is stdin"
+    )
     parser.add_argument("--no-probe", action="store_true", help="use: do not ask the backend first")
     add_config_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Make a token, or use it; returns the exit status."""
+    if arguments.no_probe if arguments.action == NEW else arguments.token_file is not None:
+        raise UsageError("--token-file belongs to new, and --no-probe to use")
     loaded = loading.load(arguments.config)
     endpoint, _ = question.endpoint_of(loaded, arguments.endpoint)
     path = _file_of(endpoint)
     users = [each for each in loaded.endpoints if each.auth_token_file == path]
     if arguments.action == NEW:
-        _make(path, arguments.endpoint)
+        _make(path, arguments.endpoint, arguments.token_file)
         return EXIT_GOOD
     if not os.path.lexists(path + SUFFIX):
         raise CommandError(f"there is no {path + SUFFIX}; make it with token new")
@@ -99,12 +109,13 @@ def _file_of(endpoint: Endpoint) -> str:
     return path
 
 
-def _make(path: str, name: str) -> None:
+def _make(path: str, name: str, source: str | None) -> None:
     new = path + SUFFIX
     if os.path.lexists(new):
         what = "exists already, and the backend may know it; use it, or remove it"
         raise CommandError(f"{new} {what}")
-    token_file.write(new, secrets.token_hex(_TOKEN_BYTES))
+    given = secrets.token_hex(_TOKEN_BYTES) if source is None else token_file.read(source)
+    token_file.write(new, given)
     screen.paragraph(f"{new} has a new token. Only root and the handlers can read it.")
     print("Let the backend accept this token as well as the present one, and then:")
     print(f"    postfix-rest-inetd token use {shlex.quote(name)}")
@@ -129,5 +140,7 @@ def _accept(users: Sequence[Endpoint], path: str, loaded: Config, config: str) -
 def _tell(users: Sequence[Endpoint]) -> None:
     names = ", ".join(each.name for each in users)
     screen.paragraph(f"The new token is in use from the next request on, for: {names}")
-    print("When this shows no request that was refused since, the backend may refuse the old one:")
+    print(
+        "If this shows nothing, no request was refused, and the backend may refuse the old token:"
+    )
     print(LOOK)

@@ -12,11 +12,13 @@ import re
 import stat
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
 from harness.endpoints import raw_endpoint
+from harness.manual_page import displays
 from harness.scripted_backend import ScriptedBackend, answer
 
 OLD = "the-old-token-of-the-backend"
@@ -86,6 +88,25 @@ def made_again(file: Path) -> str:
     return made(file)
 
 
+def test_token_that_is_given(file: Path) -> None:
+    """It comes from a file or from standard input, in any form in which a token may be written."""
+    configure(file)
+    Path("given").write_bytes(b"\xef\xbb\xbfissued-by-the-backend\r\n")
+    done = token("new", "e0", "--token-file=given")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert Path(f"{file}.new").read_text() == "issued-by-the-backend\n"
+    Path(f"{file}.new").unlink()
+    assert token("new", "e0", "--token-file=-").returncode == 1, "standard input is empty"
+    assert not Path(f"{file}.new").exists()
+
+
+@pytest.mark.parametrize("words", [["new", "--no-probe"], ["use", "--token-file=given"]])
+def test_wrong_options(file: Path, words: list[str]) -> None:
+    """An option of the other action is not ignored."""
+    configure(file)
+    assert token(*words, "e0").returncode == 2
+
+
 def test_use(file: Path) -> None:
     """The backends of all endpoints with the file are asked with the new token, then it is used."""
     with ScriptedBackend(FOUND_NOTHING, FOUND_NOTHING) as backend:
@@ -95,6 +116,8 @@ def test_use(file: Path) -> None:
         assert [each.header(b"x-auth-token") for each in backend.requests] == [new.encode()] * 2
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "in use from the next request on, for: e0, e1\n" in done.stdout
+    look = displays("postfix-rest-inetd.json.5", "token")["look"]
+    assert done.stdout.endswith(textwrap.indent(look, "    "))
     assert file.read_text() == f"{new}\n"
     assert sorted(os.listdir()) == ["a.token", "config.json"]
 
