@@ -111,6 +111,14 @@ def test_name_of_the_command(page: Path) -> None:
         assert re.findall(r"^\.Nm\n\.Cm .*", source(page.name), re.MULTILINE) == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_examples_come_last(page: Path) -> None:
+    """As man-pages(7) has the order: examples, and behind them only what else there is to read."""
+    headings = re.findall(r"^\.Sh (.*)$", source(page.name), re.MULTILINE)
+    assert headings[0] == "NAME"
+    assert headings[-2:] == ["EXAMPLES", "SEE ALSO"]
+
+
 def test_references() -> None:
     """A page of ours that another one refers to exists, under that section."""
     ours = {tuple(page.name.rsplit(".", 1)) for page in PAGES}
