@@ -81,14 +81,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action == NEW:
         _make(path, arguments.endpoint, arguments.token_file)
         return EXIT_GOOD
-    if not os.path.lexists(path + SUFFIX):
-        raise CommandError(f"there is no {path + SUFFIX}; make it with token new")
-    token_file.read(path + SUFFIX)
+    if not os.path.lexists(_beside(path)):
+        raise CommandError(f"there is no {_beside(path)}; make it with token new")
+    token_file.read(_beside(path))
     if not (arguments.no_probe or _accept(users, path, loaded, arguments.config)):
         print("Nothing was changed. When the backend accepts the new token as well as the old one,")
         print("run this command again.")
         return EXIT_FAILED
-    atomic_file.put_in_place(path + SUFFIX, path)
+    atomic_file.put_in_place(_beside(path), path)
     _tell(users)
     return EXIT_GOOD
 
@@ -109,8 +109,13 @@ def _file_of(endpoint: Endpoint) -> str:
     return path
 
 
+def _beside(path: str) -> str:
+    """Where the new token waits: on the same file system, also if the present file is a link."""
+    return os.path.realpath(path) + SUFFIX
+
+
 def _make(path: str, name: str, source: str | None) -> None:
-    new = path + SUFFIX
+    new = _beside(path)
     if os.path.lexists(new):
         what = "exists already, and the backend may know it; use it, or remove it"
         raise CommandError(f"{new} {what}")
@@ -129,7 +134,7 @@ def _accept(users: Sequence[Endpoint], path: str, loaded: Config, config: str) -
     good = True
     for each in users:
         changed = copy.copy(each)
-        changed.auth_token_file = path + SUFFIX
+        changed.auth_token_file = _beside(path)
         found = list(probe.findings(changed, loaded, config, {}))
         report.listed(found)
         # Nothing is found if another file of the endpoint, such as a certificate, is not usable.

@@ -155,11 +155,12 @@ def test_unusable_certificate(file: Path) -> None:
 
 
 def test_link(file: Path) -> None:
-    """What a link leads to is replaced, and not the link."""
-    link = file.with_name("link.token")
+    """What a link leads to is replaced, and not the link; the new token waits on that disk."""
+    link = file.parent / "elsewhere/link.token"
+    link.parent.mkdir()
     link.symlink_to(file)
     configure(link)
-    new = made(link)
+    new = made(file)
     assert token("use", "--no-probe", "e0").returncode == 0
     assert link.is_symlink()
     assert file.read_text() == f"{new}\n"
