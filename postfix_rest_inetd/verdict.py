@@ -177,6 +177,11 @@ def _unreadable(response: model.Response, why: str) -> InvalidDataError:
     elif response.body.startswith(_BYTE_ORDER_MARK):
         why = "the body of the response begins with a byte order mark (EF BB BF); was a script or "
         why += "a file of the backend saved by an editor that adds one?"
+    elif response.body.lstrip().startswith(b"<"):
+        why = (
+            "the body of the response is HTML or XML; does the target lead to a web page, such as "
+        )
+        why += "a login or an error page?"
     return InvalidDataError(why)
 
 

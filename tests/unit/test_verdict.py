@@ -259,6 +259,7 @@ def test_values_that_look_like_a_separator_when_joined():
 
 
 NO_ARRAY = "the body of the response is not a JSON array of strings"
+HTML = "the body of the response is HTML or XML; does the target lead to a web page"
 NOT_READABLE = "the body of the response is not JSON that can be read"
 SURROGATE = "a value has half of a surrogate pair in it"
 A_NUL = "a value has a NUL in it, at which Postfix would cut it off"
@@ -283,7 +284,8 @@ INVALID = {
     "half of the body": (b'["v",\n', "the body of the response is not JSON (line 2, column 1)"),
     "more than one document": (b"[][]", "the body of the response is not JSON (line 1, column 3)"),
     "a raw control character": (b'["\x01"]', "the body of the response is not JSON (line 1, colu"),
-    "an HTML page": (b"<html>", "the body of the response is not JSON (line 1, column 1)"),
+    "an HTML page": (b"\n<html>", HTML),
+    "an HTML page that is not UTF-8": (b"<!DOCTYPE html>\xe9", HTML),
     "ISO 8859-1": (b'["\xe9"]', "the body of the response is not UTF-8"),
     "a surrogate in UTF-8": (b'["\xed\xa0\x80"]', "the body of the response is not UTF-8"),
     "UTF-16": ('["v"]'.encode("utf-16"), "the body of the response is not UTF-8"),

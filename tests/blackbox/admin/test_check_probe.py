@@ -109,12 +109,13 @@ ANSWERS = {
     "500": (answer(500), TCP, "error", "status 500", "X-Request-Id"),
     "a redirect": (answer(302), POLICY, "error", "status 302", "redirects are not followed"),
     "no JSON": (
-        answer(200, b"<html>"),
+        answer(200, b"x"),
         TCP,
         "error",
         "is not JSON",
         "    postfix-rest-inetd query e ",
     ),
+    "a web page": (answer(200, b"<html>"), POLICY, "error", "is HTML or XML", "--direct -v"),
     "an unsafe action": (answer(200, b""), POLICY, "error", "action", ""),
     "no JSON for a socketmap": (
         *(answer(200, b"[1]"), SOCKETMAP, "error", "array of strings"),
