@@ -263,7 +263,7 @@ def _file_reason(error: Exception) -> str:
 
 # X509_V_ERR_… of OpenSSL (openssl/x509_vfy.h), and what the operator can do.
 _ADVICE = {
-    10: "renew the backend's certificate",
+    10: "renew the backend's certificate, if the clock of this machine is right",
     9: "check the clock of this machine and of the one that made the certificate",
     18: "the certificate is self-signed: name it in tls-ca-file",
     19: "the CA is not known here: install it in the system's trust store, or name it in "
