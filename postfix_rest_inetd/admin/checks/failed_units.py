@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from postfix_rest_inetd.admin.checks.finding import ERROR, WARNING
@@ -64,12 +65,18 @@ def stolen(unit: Unit, endpoints: list[Endpoint], listeners: Listeners) -> Itera
 
 
 def obstructed(unit: Unit, endpoints: list[Endpoint]) -> Iterator[Trouble]:
-    """Directories in place of unix sockets: systemd cannot make room for a socket there."""
+    """What is in place of unix sockets: systemd cannot replace a directory, and deletes a file."""
     for endpoint in endpoints:
         path = endpoint.address.path
-        if path is not None and os.path.isdir(path):
+        if path is None or not os.path.lexists(path):
+            continue
+        if os.path.isdir(path):
             what = f"cannot listen at {path}, which is a directory"
             advice = f"Choose another bind-path for {endpoint.name}."
+            yield blocking(ERROR, unit.name, what, advice=advice)
+        elif not stat.S_ISSOCK(os.lstat(path).st_mode):
+            what = f"would delete {path}, which is not a socket, to listen there"
+            advice = f"Move it away, or choose another bind-path for {endpoint.name}."
             yield blocking(ERROR, unit.name, what, advice=advice)
 
 

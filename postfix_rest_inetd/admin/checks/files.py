@@ -73,7 +73,7 @@ def installed(path: str, loaded: Config | None, settings: HandlerSettings) -> It
         yield _unseen(settings.user, path)
         return
     for file in dict.fromkeys(files):
-        if os.path.exists(file.path):
+        if os.path.exists(file.path) and not os.path.isdir(file.path):
             yield from _of_file(file, settings)
 
 

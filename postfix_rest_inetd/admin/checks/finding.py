@@ -30,6 +30,12 @@ class Finding(NamedTuple):
     excerpt: str = ""
 
 
+class Applicable(Finding):
+    """A finding of the socket units whose commands `apply` runs."""
+
+    __slots__ = ()
+
+
 def commands(*lines: str) -> str:
     """Commands in the form for `advice`."""
     return "\n".join(f"    {line}" for line in lines)

@@ -51,6 +51,7 @@ class ModeUnits:
         self._kind, self._every = kind, f"{kind}@all.socket"
         names = wanted(kind, units, instances)
         self._wanted = [unit for unit in units if unit.name in names]
+        self._closed: set[str] = set()  # no command may start them
 
     def troubles(self) -> Iterator[Trouble]:
         """What is wrong with them."""
@@ -75,7 +76,10 @@ class ModeUnits:
 
     def _obstructed(self) -> Iterator[Trouble]:
         for unit in self._wanted:
-            yield from failed_units.obstructed(unit, self._instances[unit.name])
+            found = list(failed_units.obstructed(unit, self._instances[unit.name]))
+            if found:
+                self._closed.add(unit.name)
+            yield from found
 
     def _failed(self) -> Iterator[Trouble]:
         for unit in self._units:
@@ -128,6 +132,8 @@ class ModeUnits:
         for unit in self._units:
             endpoints = self._instances.get(unit.name)
             is_rival = unit.is_enabled and unit not in self._wanted
+            if unit.name in self._closed:
+                continue
             if unit.is_active and endpoints is not None and not is_rival:
                 others = everywhere - self._addresses(unit)
                 yield from loaded_units.stale(unit, endpoints, others, self._listeners)
@@ -145,7 +151,7 @@ class ModeUnits:
                     idle.append(endpoint)
                 else:
                     yield trouble
-            if idle:
+            if idle and unit.name not in self._closed:
                 yield self._not_started(unit, idle)
 
     def _not_started(self, unit: Unit, idle: list[Endpoint]) -> Trouble:

@@ -11,7 +11,14 @@ import json
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.checks import condensing
-from postfix_rest_inetd.admin.checks.finding import ERROR, GOOD, NOTE, SEVERITIES, WARNING
+from postfix_rest_inetd.admin.checks.finding import (
+    ERROR,
+    GOOD,
+    NOTE,
+    SEVERITIES,
+    WARNING,
+    Applicable,
+)
 from postfix_rest_inetd.admin.ui import terminal
 from postfix_rest_inetd.admin.ui.wrap import wrapped
 from postfix_rest_inetd.log_entry import printable
@@ -28,6 +35,7 @@ _STYLES = {
     GOOD: terminal.GOOD,
 }
 _MARGIN = 9
+_APPLY = "postfix-rest-inetd apply runs the commands for the socket units."
 
 
 def as_text(*parts: tuple[str, list[Finding]]) -> None:
@@ -40,6 +48,7 @@ def as_text(*parts: tuple[str, list[Finding]]) -> None:
         if len(found) > 1:
             print(("\n" if number else "") + terminal.painted(f"{name}:", terminal.TITLE))
         listed(findings)
+        _offer(findings)
     whole = [finding for _, findings in found for finding in findings]
     counts = {
         severity: sum(finding.severity == severity for finding in whole)
@@ -51,13 +60,23 @@ def as_text(*parts: tuple[str, list[Finding]]) -> None:
 
 def problems(findings: list[Finding]) -> None:
     """Print only errors and warnings, condensed; nothing if there are none."""
-    listed(condensing.condensed(condensing.problems(findings)))
+    found = condensing.condensed(condensing.problems(findings))
+    listed(found)
+    _offer(found)
 
 
 def listed(findings: Iterable[Finding]) -> None:
     """Print findings in their order."""
     for finding in findings:
         _one(finding, terminal.line_width())
+
+
+def _offer(findings: Iterable[Finding]) -> None:
+    """Name the one command that does the same, once."""
+    if any(isinstance(finding, Applicable) for finding in findings):
+        margin = " " * _MARGIN
+        print()
+        print("\n".join(_wrapped(_APPLY, terminal.line_width(), margin, margin)))
 
 
 def as_json(config: str, findings: list[Finding]) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import model
 from postfix_rest_inetd.admin.checks import failed_units, host, loaded_units
-from postfix_rest_inetd.admin.checks.finding import NOTE, Finding
+from postfix_rest_inetd.admin.checks.finding import NOTE, Applicable, Finding
 from postfix_rest_inetd.admin.checks.mode_units import ModeUnits
 from postfix_rest_inetd.admin.checks.trouble import Trouble
 from postfix_rest_inetd.admin.host import socket_units, systemd
@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 
 def findings(endpoints: list[Endpoint] | None, listeners: Listeners) -> Iterator[Finding]:
     """What is wrong with the socket units; without a usable configuration, the failed ones."""
-    for trouble in troubles(endpoints, listeners):
-        yield trouble.finding
+    found = list(troubles(endpoints, listeners))
+    blocked = {trouble.kind for trouble in found if trouble.is_blocking}
+    for trouble in found:
+        is_blocked = trouble.kind in blocked or "" in blocked
+        is_applicable = trouble.steps and not is_blocked
+        yield Applicable(*trouble.finding) if is_applicable else trouble.finding
 
 
 def troubles(endpoints: list[Endpoint] | None, listeners: Listeners) -> Iterator[Trouble]:

@@ -148,3 +148,19 @@ def test_steps(states, expected, tmp_path):
     assert not any(trouble.is_blocking for trouble in found)
     commands = steps.commands(step for trouble in found for step in trouble.steps)
     assert [command.text for command in commands] == expected
+
+
+@pytest.mark.parametrize("what, told", [("file", "would delete"), ("directory", "cannot listen")])
+def test_something_else_in_place_of_a_socket(tmp_path, what, told):
+    """Nothing that is printed starts the unit, because systemd would delete a file for that."""
+    path = tmp_path / "rest"
+    path.mkdir() if what == "directory" else path.write_text("precious")
+    maps = endpoint("socketmap-lookup", name="one", bind_path=str(path), bind_port=...)
+    kind = "postfix-rest-socketmap"
+    states = {f"{kind}@all.socket": on()}
+    instances = {f"{kind}@all.socket": [maps]}
+    units_of_kind = units(states, set(instances))
+    found = list(ModeUnits(kind, units_of_kind, instances, Listeners()).troubles())
+    assert [(each.is_blocking, each.steps) for each in found] == [(True, ())]
+    assert found[0].finding.what.startswith(f"{told} ")
+    assert "    " not in found[0].finding.advice
