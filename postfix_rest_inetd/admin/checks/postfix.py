@@ -11,7 +11,16 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd.admin.checks import asking, postfix_notes, relaying, typos, unlisted
+from postfix_rest_inetd.admin.checks import (
+    asking,
+    postfix_notes,
+    relaying,
+    repeats,
+    typos,
+    unlisted,
+    unread,
+    wrong_kind,
+)
 from postfix_rest_inetd.admin.checks.finding import (
     ERROR,
     NOTE,
@@ -58,10 +67,12 @@ def findings(
                 yield from _strays(reference, endpoints, listeners, settings, ours)
             else:
                 used.append((reference, target))
-                yield from _of_reference(reference, target, listeners, settings)
+                yield from _of_reference(reference, target, endpoints, listeners, settings)
         asked.update(target for _, target in used)
+        yield from unread.findings(endpoints, settings)
         yield from relaying.findings(used, settings)
         yield from unlisted.findings(used, settings)
+        yield from repeats.findings(used, settings)
         yield from postfix_notes.findings(used, settings)
         yield from _unknown(endpoints, settings)
     obstacles = {e: found for e in endpoints if e not in asked and (found := asking.obstacle(e))}
@@ -113,7 +124,9 @@ def _strays(
         if target is not None:
             what = f"{reference.text}: {problem}"
             fits = target.mode == meant.mode
-            advice = f"Use {meant.text}" if fits else _right(target, settings)
+            advice = f"Use {meant.text}"
+            if not fits:
+                advice = wrong_kind.advice(reference, target, endpoints, settings)
             yield Finding(ERROR, _where(reference, settings), what, advice)
             return
     places = list(reference.addresses)
@@ -124,6 +137,8 @@ def _strays(
         advice = "Every request gets a temporary error. Add the endpoint, or change this reference."
         yield Finding(ERROR, _where(reference, settings), what, advice)
         return
+    for what, advice in () if places else unread.of_reference(reference, endpoints, settings):
+        yield Finding(ERROR, _where(reference, settings), what, advice)
     if not places or any(listeners.at(place) is not None for place in places):
         return
     if reference.path is not None and _is_service(reference.path, settings):
@@ -153,12 +168,17 @@ def _unknown(endpoints: list[Endpoint], settings: Settings) -> Iterator[Finding]
 
 
 def _of_reference(
-    reference: Reference, endpoint: Endpoint, listeners: Listeners, settings: Settings
+    reference: Reference,
+    endpoint: Endpoint,
+    endpoints: list[Endpoint],
+    listeners: Listeners,
+    settings: Settings,
 ) -> Iterator[Finding]:
     where = _where(reference, settings)
     if reference.mode != endpoint.mode:
         what = f"{reference.text} asks {endpoint.name}, whose mode is {endpoint.mode}"
-        yield Finding(ERROR, where, what, _right(endpoint, settings))
+        advice = wrong_kind.advice(reference, endpoint, endpoints, settings)
+        yield Finding(ERROR, where, what, advice)
         return
     if has_maps(reference.mode) and reference.map_name is None:
         advice = "The name is the last part, and it is sent to the backend: "
@@ -184,15 +204,8 @@ def _url(endpoints: list[Endpoint], reference: Reference, settings: Settings) ->
     own = [endpoint for endpoint in endpoints if not endpoint.is_lookup]
     advice = "Make the URL the target of a policy endpoint, and use the address of that."
     if len(own) == 1:
-        advice = _right(own[0], settings)
+        advice = wrong_kind.right(own[0], settings)
     return Finding(ERROR, _where(reference, settings), what, advice)
-
-
-def _right(endpoint: Endpoint, settings: Settings) -> str:
-    """The advice for a reference that asks an endpoint in the wrong way."""
-    if obstacle := asking.obstacle(endpoint):
-        return obstacle.advice
-    return f"Use {asking.element(endpoint, 'NAME', settings.value('queue_directory'))}"
 
 
 def _closed(where: str, endpoint: Endpoint, settings: Settings) -> Iterator[Finding]:

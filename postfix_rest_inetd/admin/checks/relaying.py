@@ -58,7 +58,7 @@ def places(
         lists = lists_of(settings, service)
         for name in restriction_lists.can_open_relay(lists, permitting):
             if restriction_lists.comes_first(name, lists[name], reference.text):
-                found[_shown(name, service, settings)] = None
+                found[shown(name, service, settings)] = None
     return list(found)
 
 
@@ -72,7 +72,7 @@ def lists_of(settings: Settings, service: str = "") -> dict[str, list[str]]:
     }
 
 
-def _shown(parameter: str, service: str, settings: Settings) -> str:
+def shown(parameter: str, service: str, settings: Settings) -> str:
     """The parameter, with the service if that overrides any of the lists."""
     has_own = any((service, name) in settings.overrides for name in restriction_lists.LISTS)
     return f"{service}: {parameter}" if has_own else parameter

@@ -93,7 +93,7 @@ def find(settings: Settings) -> list[Reference]:
             known = found.get(reference, reference)
             shown = f"{service}: {parameter}" if service else parameter
             found[reference] = known._replace(
-                parameters=(*known.parameters, shown),
+                parameters=tuple(dict.fromkeys((*known.parameters, shown))),
                 askers=tuple(dict.fromkeys((*known.askers, *askers))),
             )
     return [_without_defaults(reference) for reference in found.values()]
@@ -117,6 +117,11 @@ def follows_by_default(parameter: str) -> bool:
 def _without_defaults(reference: Reference) -> Reference:
     own = tuple(name for name in reference.parameters if not follows_by_default(name))
     return reference._replace(parameters=own) if own else reference
+
+
+def is_own(parameter: str) -> bool:
+    """May a parameter have references that are not, by default, those of another one?"""
+    return parameter not in _LISTS_OF_TABLES and not _BY_DEFAULT.fullmatch(parameter)
 
 
 def in_value(value: str, settings: Settings, service: str = "") -> list[Reference]:

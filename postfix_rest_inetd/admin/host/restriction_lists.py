@@ -37,6 +37,7 @@ _RELAY_CHECKS = frozenset(
     ("reject_unauth_destination", "defer_unauth_destination", "reject", "defer")
 )
 _LAST = ("reject", "defer")
+_ENDS = ("permit", *_LAST)
 _NOT_IN_FORCE = "warn_if_reject"
 _BETWEEN = re.compile(r"[\s,{}]+")
 
@@ -65,14 +66,14 @@ def can_open_relay(lists: Mapping[str, list[str]], permitting: Collection[str]) 
     """
     if any(_keeps_strangers_out(name, lists[name], permitting) for name in lists):
         return []
-    asking = [name for name in lists if any(_asks(e, permitting) for e in lists[name])]
+    asking = [name for name in lists if any(asks(e, permitting) for e in lists[name])]
     opened = [name for name in asking if _keeps_strangers_out(name, lists[name], ())]
     return opened or [name for name in asking if name in (RELAY, RECIPIENT)]
 
 
 def comes_first(name: str, elements: list[str], asked: str) -> bool:
     """Does a list ask ASKED, a table or a policy service, before its relay check or without one?"""
-    stands_there = any(_asks(element, (asked,)) for element in elements)
+    stands_there = any(asks(element, (asked,)) for element in elements)
     return stands_there and not _keeps_strangers_out(name, elements, (asked,))
 
 
@@ -85,13 +86,23 @@ def _keeps_strangers_out(name: str, elements: list[str], permitting: Collection[
         word = element.lower()
         if word in checks and before != _NOT_IN_FORCE:
             return True
-        if word == "permit" or _asks(element, permitting):
+        if word == "permit" or asks(element, permitting):
             return False
         before = word
     return False
 
 
-def _asks(element: str, texts: Collection[str]) -> bool:
+def after_its_end(elements: list[str]) -> tuple[str, list[str]]:
+    """The element that decides about every mail, and those behind it; "" and none without one."""
+    before = ""
+    for number, element in enumerate(elements):
+        if element.lower() in _ENDS and before != _NOT_IN_FORCE:
+            return element, elements[number + 1 :]
+        before = element.lower()
+    return "", []
+
+
+def asks(element: str, texts: Collection[str]) -> bool:
     """Is an element one of these tables or policy services, or does it contain one in braces?"""
     return not set(texts).isdisjoint(_BETWEEN.split(element))
 

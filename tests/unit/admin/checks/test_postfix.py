@@ -388,7 +388,8 @@ RIGHT = {
         "socketmap:unix:/run/x:NAME",
     ),
     "a socketmap at a policy service": (
-        *(POLICY, OTHER_PATH, f"socketmap:unix:{OTHER_PATH}:m", "check_policy_service unix:rest/x"),
+        *(POLICY, OTHER_PATH, f"socketmap:unix:{OTHER_PATH}:m"),
+        "A table asks a lookup endpoint. Those of config.json: none.",
     ),
 }
 
@@ -536,6 +537,188 @@ def test_typos(served, value, problem, meant):
     right = meant if "check_policy" not in value else f"check_policy_service {meant}"
     mended = troubles(served, None, smtpd_x=right, proxy_read_maps=right)
     assert mended == []
+
+
+ALIAS = "socketmap:inet:127.0.0.1:{maps}:alias"
+PERMITTED = "check_policy_service inet:127.0.0.1:{gate}"
+USES = {
+    "a table at a policy endpoint": (
+        {"virtual_mailbox_domains": "tcp:127.0.0.1:{gate}"},
+        "tcp:127.0.0.1:{gate} asks policy, whose mode is policy",
+        "Use tcp:127.0.0.1:{tcp}",
+    ),
+    "an access table at a policy endpoint": (
+        {"smtpd_data_restrictions": "check_sender_access tcp:127.0.0.1:{gate}"},
+        "tcp:127.0.0.1:{gate} asks policy, whose mode is policy",
+        f"Use {PERMITTED} in place of the restriction that has this table",
+    ),
+    "a policy service at a lookup endpoint": (
+        {"smtpd_data_restrictions": "check_policy_service inet:127.0.0.1:{tcp}"},
+        "inet:127.0.0.1:{tcp} asks tcp-lookup, whose mode is tcp-lookup",
+        "Use check_policy_service inet:127.0.0.1:{gate}",
+    ),
+    "a capital letter": (
+        {"virtual_alias_maps": "Socketmap:inet:127.0.0.1:{maps}:alias"},
+        "Socketmap:inet:127.0.0.1:{maps}:alias: Postfix does not ask socketmap-lookup in this form",
+        "Use socketmap:inet:127.0.0.1:{maps}:alias",
+    ),
+    "a type of table that is none": (
+        {"virtual_alias_maps": "sockmap:inet:localhost:{maps}:alias"},
+        "sockmap:inet:localhost:{maps}:alias: Postfix does not ask socketmap-lookup in this form",
+        "Use socketmap:inet:127.0.0.1:{maps}:alias",
+    ),
+    "a slash before the name": (
+        {"virtual_alias_maps": "socketmap:inet:127.0.0.1:{maps}/alias"},
+        "socketmap:inet:127.0.0.1:{maps}/alias: Postfix does not ask socketmap-lookup in this form",
+        "Use socketmap:inet:127.0.0.1:{maps}:alias",
+    ),
+    "quotation marks": (
+        {"virtual_alias_maps": f'"{ALIAS}"'},
+        f'"{ALIAS}": Postfix does not ask socketmap-lookup in this form',
+        "Use socketmap:inet:127.0.0.1:{maps}:alias",
+    ),
+    "the form of a URL": (
+        {"virtual_mailbox_domains": "tcp://127.0.0.1:{tcp}"},
+        "tcp://127.0.0.1:{tcp}: Postfix does not ask tcp-lookup in this form",
+        "Use tcp:127.0.0.1:{tcp}",
+    ),
+    "no check_policy_service": (
+        {"smtpd_data_restrictions": "inet:127.0.0.1:{gate}, permit"},
+        "inet:127.0.0.1:{gate}: Postfix does not ask policy in this form",
+        "Use check_policy_service inet:127.0.0.1:{gate}",
+    ),
+    "a policy service as a table": (
+        {"smtpd_data_restrictions": "check_sender_access inet:127.0.0.1:{gate}"},
+        "check_sender_access inet:127.0.0.1:{gate}: Postfix does not ask policy in this form",
+        "Use check_policy_service inet:127.0.0.1:{gate}",
+    ),
+    "a milter": (
+        {"smtpd_milters": "inet:127.0.0.1:{gate}"},
+        "inet:127.0.0.1:{gate}: Postfix does not ask policy in this form",
+        "Use check_policy_service inet:127.0.0.1:{gate}",
+    ),
+    "a URL as a table": (
+        {"virtual_alias_maps": "https://user:word@backend.example/lookup"},
+        "has a URL in the place of a table, but Postfix can only ask an endpoint",
+        "Make the URL the target of a lookup endpoint, and use the address of that.",
+    ),
+    "a URL as an access table": (
+        {"smtpd_data_restrictions": "check_sender_access http://backend.example/lookup"},
+        "has a URL in the place of a table, but Postfix can only ask an endpoint",
+        "Make the URL the target of a lookup endpoint, and use the address of that.",
+    ),
+}
+
+
+@pytest.mark.parametrize("parameters, problem, advice", table(USES))
+def test_misuse(served, parameters, problem, advice):
+    """An endpoint in the place of another kind, or in a form that Postfix does not have."""
+    ports = dict(zip(("tcp", "maps", "gate"), (e.address.port for e in served), strict=True))
+    (found,) = troubles(served, None, **parameters)
+    assert (found.severity, found.where) == ("error", f"Postfix: {next(iter(parameters))}")
+    assert (found.what, found.advice) == (problem.format(**ports), advice.format(**ports))
+
+
+OTHERS = {
+    "the address is longer": {"virtual_alias_maps": "hash:/x/127.0.0.1:{tcp}0"},
+    "another machine's": {"virtual_alias_maps": "ldap:10.127.0.0.1:{tcp}"},
+    "a text for people": {"smtpd_reject_footer": "See http://postmaster.example/"},
+    "a URL within a table": {"virtual_alias_maps": "inline:{{ a=http://x }}"},
+    "inside another table": {"virtual_alias_maps": "unionmap:{{tcp:127.0.0.1:{tcp}}}"},
+}
+
+
+@pytest.mark.parametrize("parameters", OTHERS.values(), ids=OTHERS)
+def test_no_misuse(served, parameters):
+    """What is not meant for an endpoint, or asks one."""
+    assert troubles(served, None, **parameters) == []
+
+
+def test_misuse_in_several_parameters(served):
+    """One finding, and none of the parameters that have another one's value by default."""
+    wrong = f"tcp://127.0.0.1:{served[0].address.port}"
+    places = ("virtual_alias_maps", "virtual_alias_domains", "virtual_mailbox_maps")
+    found = troubles(served, {"relay_domains": wrong}, **dict.fromkeys(places, wrong))
+    assert [each.where for each in found] == [
+        "Postfix: virtual_alias_maps, virtual_mailbox_maps, smtp/inet: relay_domains"
+    ]
+
+
+REPEATS = {
+    "two address classes": (
+        {
+            "mydestination": "a, tcp:127.0.0.1:{tcp}",
+            "virtual_mailbox_domains": "tcp:127.0.0.1:{tcp}",
+        },
+        "warning",
+        "Postfix: mydestination, virtual_mailbox_domains",
+        "is in both, so each domain of tcp-lookup is in two address classes",
+    ),
+    "letter case": (
+        {"virtual_alias_maps": ALIAS, "virtual_mailbox_maps": ALIAS.replace("alias", "Alias")},
+        "warning",
+        "Postfix: virtual_alias_maps, virtual_mailbox_maps",
+        "is asked for the map alias and for the map Alias: these names are different",
+    ),
+    "a table that is there twice": (
+        {"virtual_alias_maps": f"{ALIAS}, {ALIAS}"},
+        "note",
+        "Postfix: virtual_alias_maps",
+        "is there 2 times, so socketmap-lookup can be asked as often for the same",
+    ),
+    "a policy service that is there twice": (
+        {"smtpd_data_restrictions": f"{PERMITTED}, {PERMITTED}"},
+        "note",
+        "Postfix: smtpd_data_restrictions",
+        "is there 2 times, so policy can be asked as often for the same",
+    ),
+    "behind a permission of all": (
+        {"smtpd_recipient_restrictions": f"reject_unauth_destination, permit {PERMITTED}"},
+        "warning",
+        "Postfix: smtpd_recipient_restrictions",
+        "policy is never asked here, because permit before inet:127.0.0.1:{gate} decides",
+    ),
+    "behind a rejection of all": (
+        {"smtpd_sender_restrictions": "REJECT, check_sender_access tcp:127.0.0.1:{tcp}"},
+        "warning",
+        "Postfix: smtpd_sender_restrictions",
+        "tcp-lookup is never asked here, because REJECT before tcp:127.0.0.1:{tcp} decides",
+    ),
+    "before and behind": (
+        {"smtpd_recipient_restrictions": f"{PERMITTED}, permit"},
+        None,
+        "",
+        "",
+    ),
+    "a rejection that is not in force": (
+        {"smtpd_recipient_restrictions": f"warn_if_reject reject, {PERMITTED}"},
+        None,
+        "",
+        "",
+    ),
+    "one access table for two attributes": (
+        {
+            "smtpd_data_restrictions": "check_sender_access tcp:127.0.0.1:{tcp}, "
+            "check_recipient_access tcp:127.0.0.1:{tcp}"
+        },
+        None,
+        "",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("parameters, severity, where, told", table(REPEATS))
+def test_repeats(served, parameters, severity, where, told):
+    """The same in two places, of which one has no effect; and places that are all in use."""
+    ports = dict(zip(("tcp", "maps", "gate"), (e.address.port for e in served), strict=True))
+    filled = {name: value.format(**ports) for name, value in parameters.items()}
+    found = list(postfix.findings(served, Listeners(), [settings(**filled)]))
+    known = ("is not used by any table", "is an access table")
+    own = [each for each in found if not any(words in each.what for words in known)]
+    expected = [] if severity is None else [(severity, where)]
+    assert [(each.severity, each.where) for each in own] == expected
+    assert all(told.format(**ports) in each.what and each.advice for each in own)
 
 
 def test_a_name_that_postfix_does_not_know(served):
