@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from integration.product import CONFIG, SOCKETS, TCP, USER, endpoint, write_config
+from integration.product import CONFIG, SOCKETMAP, SOCKETS, TCP, USER, endpoint, write_config
 
 from harness.container import Container
 from harness.container_backend import Backend
@@ -110,7 +110,9 @@ rm -rf /etc/postfix-out /var/spool/postfix-out /var/lib/postfix-out
 if ! diff -r {KEPT}/system /etc/systemd/system ||
     [ "$(systemctl is-active {UNITS} | sort -u)" != active ] ||
     [ -n "$(systemctl list-units --failed --no-legend 'postfix-rest-*')" ] ||
-    ! grep -q 9001 /run/systemd/generator/{TCP}.d/*
+    ! grep -q 9001 /run/systemd/generator/{TCP}.d/* ||
+    ! grep -q {SPOOL}/private/rest /run/systemd/generator/{SOCKETMAP}.d/* ||
+    ! [ -S {SPOOL}/private/rest ]
 then
     systemctl stop 'postfix-rest-*.socket'
     find /etc/systemd/system -mindepth 1 -delete

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import log_entry, model
 from postfix_rest_inetd.admin.ask.direct_client import DirectClient
+from postfix_rest_inetd.admin.checks import clocks, stored_answers
 from postfix_rest_inetd.admin.checks import request as probe_request
-from postfix_rest_inetd.admin.checks import stored_answers
 from postfix_rest_inetd.admin.checks.finding import ERROR, GOOD, NOTE, WARNING, Finding, commands
 from postfix_rest_inetd.admin.protocols import has_maps
 from postfix_rest_inetd.backend import stream as backend_stream
@@ -127,6 +127,8 @@ class _Asked:
                 is_failure = made.reply.outcome in _OUTAGES
                 self.is_outage = self.is_outage or (is_failure and alone.is_lookup)
                 found = [*self._judge(made, map_name, steps), *_slow(made, part)]
+                # The difference may be another minute for the next map.
+                found += [] if told else clocks.findings(made, _where(alone))
                 yield from (each for each in found if each not in told)
                 told.update(found)
                 if made.reply.outcome not in _JUDGED:
@@ -185,6 +187,9 @@ def _failed(made: Answer, steps: list[str], same: str) -> Finding:
     """There is no usable response; `same` is the command that repeats the request."""
     is_invalid = made.reply.outcome == model.INVALID_DATA
     advice = f"See what it sends:\n{commands(same)}" if is_invalid and same else ""
+    is_silent = made.reply.outcome == model.UNREACHABLE and bool(steps)  # it has been connected
+    if is_silent and not any(target.tls for target in made.endpoint.targets.all()):
+        advice = "If the backend speaks TLS on this port, the target has to begin with https:"
     return Finding(ERROR, _where(made.endpoint), f"{_after(steps)}{made.facts.detail}", advice)
 
 

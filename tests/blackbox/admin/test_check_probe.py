@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import contextlib
+import email.utils
 import json
 import os
 import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -144,6 +146,25 @@ def test_stored() -> None:
     assert what.endswith("; used again for 60 s, and in an outage for 86400 s more")
 
 
+CLOCKS = {
+    "a day ahead": (86_400, (), "1440 minutes ahead of the clock of this machine"),
+    "an hour behind": (-3600, (), "60 minutes behind the clock of this machine"),
+    "a minute ahead": (60, (), None),
+    "from a cache on the way": (-3600, (b"Age: 3600",), None),
+}
+
+
+@pytest.mark.parametrize("ahead_sec, fields, told", table(CLOCKS))
+def test_clock(ahead_sec: int, fields: tuple[bytes, ...], told: str | None) -> None:
+    """The Date of a response is compared with this machine's clock."""
+    date = email.utils.formatdate(time.time() + ahead_sec, usegmt=True)
+    with ScriptedBackend(answer(200, b"[]", f"Date: {date}".encode(), *fields)) as backend:
+        good, *found = probe(backend.url())
+    assert good[0] == "ok"
+    assert [each[0] for each in found] == ([] if told is None else ["warning"])
+    assert all(str(told) in each[1] for each in found)
+
+
 def test_temporary_status() -> None:
     """A status that is temporary by choice is still no good answer."""
     with ScriptedBackend(answer(401)) as backend:
@@ -189,6 +210,14 @@ def test_nobody() -> None:
     assert (severity, "Connection refused" in what) == ("error", True)
     ((severity, what, _),) = probe("http://nobody.invalid/", request_timeout=20_000)
     assert (severity, "the name nobody.invalid cannot be resolved" in what) == ("error", True)
+
+
+def test_no_tls(authority: Authority) -> None:
+    """A target with http: at a port where the backend speaks TLS."""
+    with ScriptedBackend(default=silence, tls=authority.server("127.0.0.1")) as backend:
+        ((severity, what, advice),) = probe(backend.url().replace("https:", "http:"))
+    assert (severity, "failed while waiting for the response" in what) == ("error", True)
+    assert advice == "If the backend speaks TLS on this port, the target has to begin with https:"
 
 
 def test_expired_certificate(authority: Authority) -> None:
