@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PERIOD_SEC = 3600
 MAX_ENTRIES = 100_000
-_MORE = commands(
+MORE = commands(
     "postfix-rest-inetd stats --since=-1h",
     "journalctl -x -t postfix-rest-inetd -p warning -S -1h",
 )
@@ -79,7 +79,7 @@ def _told(name: str, kind: _Kind, fared: str, *, is_all: bool) -> Finding:
     if not is_all:
         what = f"more than {number} {requests} {fared} in the last hour, these until {at}"
     most = "" if len(kind.causes) == 1 else f"most often ({times}) "
-    advice = f"If it still happens, see what failed and why:\n{_MORE}"
+    advice = f"If it still happens, see what failed and why:\n{MORE}"
     return Finding(WARNING, f"{name}: journal", f"{what}; {most}{cause}", advice)
 
 

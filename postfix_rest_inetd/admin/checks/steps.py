@@ -30,7 +30,7 @@ RELOAD = "daemon-reload"
 RELOAD_SCRIPT = "/usr/libexec/postfix-rest-inetd/reload"
 """A daemon-reload that restarts the sockets whose options have changed, and no others."""
 
-_ORDER = (
+VERBS = (
     *(STOP, RELOAD_SCRIPT, DISABLE_NOW, DISABLE, RESET, UNMASK, UNMASK_RUNTIME),
     *(RELOAD, ENABLE, ENABLE_NOW, RESTART, START),
 )
@@ -83,7 +83,7 @@ def commands(steps: Iterable[Step]) -> list[Command]:
     _join(units, STOP, RESTART, START)
     _join(units, START, RESTART, RESTART)
     _join(units, ENABLE, START, ENABLE_NOW)
-    return [Command(verb, tuple(filter(None, units[verb]))) for verb in _ORDER if units.get(verb)]
+    return [Command(verb, tuple(filter(None, units[verb]))) for verb in VERBS if units.get(verb)]
 
 
 def _join(units: dict[str, list[str]], one: str, other: str, joined: str) -> None:

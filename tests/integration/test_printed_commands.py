@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""Commands that show something, as help, status, trace and the journal print them: each one works.
+
+Commands that change something are carried out where what they mend is broken: test_check_fixes.py,
+test_mistakes.py, test_apply.py, test_migrate.py, test_setup.py.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+from integration.good_machine import Machine
+from integration.product import NOT_FOUND, POLICY, TCP, ask, endpoint, state, write_config
+
+from harness.container_backend import answer, lookup
+from harness.process_group import end
+from postfix_rest_inetd.admin.checks import failures
+from postfix_rest_inetd.admin.commands import query, stats, trace
+from postfix_rest_inetd.admin.overview.remedies import EXPLAIN, REMEDIES
+from postfix_rest_inetd.units.advice import command
+
+pytestmark = pytest.mark.one_release
+
+REQUEST_ID = re.compile(r"POSTFIX_REST_REQUEST_ID=(\S+)")
+
+
+def examples(epilog: str) -> str:
+    """The commands of a help text."""
+    return epilog.partition("examples:\n")[2]
+
+
+def test_help(machine: Machine) -> None:
+    """The examples of `--help`, with endpoints of these names, and the timer of `stats`."""
+    machine.write(gate={"name": "policy"}, maps={"bind-port": 9002})
+    machine.backend.set_routes({"/lookup": lookup(FOUND), "/policy": answer("DUNNO")})
+    asked = examples(query.EPILOG)
+    assert asked.count("postfix-rest-inetd query ") == 5
+    said = machine.shell(f"cd /run; echo example.org >domains.txt; {asked}")
+    assert said.count("box@example.org") >= 2
+    assert "DUNNO" in said
+    for line in examples(trace.EPILOG).splitlines():
+        machine.shell(f"{line} || [ $? = 1 ]")  # the journal has nothing about them
+    (enabling,) = re.findall(r"(?m)^systemctl .*$", stats.EPILOG)
+    machine.shell(f"{enabling}; {enabling.replace('enable', 'disable')}")
+
+
+FOUND = {"example.org": ["box@example.org"], "info@example.org": ["box@example.org"]}
+
+
+def test_remedies(machine: Machine) -> None:
+    """What status, trace, check and the journal name, after a failure."""
+    machine.backend.set_routes({"/lookup": answer(status=500), "/policy": answer("DUNNO")})
+    assert ask(machine.container, 9001, b"get x.example\n").startswith(b"400 ")
+    machine.container.journal.sync()
+    entry = machine.shell(EXPLAIN)
+    assert "x.example" in entry
+    assert "The backend" in entry
+    for line in [*failures.MORE.splitlines(), query.JOURNAL]:
+        assert "domains" in machine.shell(line)
+    traced = machine.shell("postfix-rest-inetd trace x.example || :")
+    for line in re.findall(r"(?m)^ *(journalctl -x .*)$", traced):
+        assert "x.example" in machine.shell(line)
+    machine.backend.set_routes({"/lookup": lookup({}), "/policy": answer("DUNNO")})
+    for line in named(REMEDIES.values()):
+        machine.shell(line if "query" not in line else f"{line} domains x.example || [ $? = 1 ]")
+    for verb in ("status", "cat"):
+        for unit in (TCP, POLICY):
+            assert unit in machine.shell(command(verb, unit))
+    machine.shell("timedatectl show --property=NTP || timedatectl --version")
+    machine.shell("systemctl daemon-reload; postfix-rest-inetd check")
+
+
+def named(texts: object) -> list[str]:
+    """The commands of ours in sentences."""
+    return sorted(set(re.findall(r"postfix-rest-inetd [a-z]+(?: -{1,2}[a-z]+)*", str(list(texts)))))
+
+
+NAMES = ("domains", "new", "other")
+ONE, NEW, OTHER = (f"postfix-rest-tcp@{name}.socket" for name in NAMES)
+SERVED_ALONE = f"systemctl disable --now {TCP}; systemctl enable --now {ONE}"
+
+
+def told_by_the_generator(machine: Machine, since: str) -> str:
+    """The commands that a daemon-reload has named in the journal, for a shell."""
+    machine.container.run("systemctl", "daemon-reload")
+    entries = machine.container.journal(f"OBJECT_SYSTEMD_UNIT={ONE}", since=since)
+    (text,) = [each["MESSAGE"] for each in entries if "listens at" in each["MESSAGE"]]
+    return text.rpartition(": ")[2]
+
+
+def test_generator(machine: Machine) -> None:
+    """What it says of a unit whose endpoint is renamed, exchanged, and removed."""
+    machine.shell(SERVED_ALONE)
+    since = machine.container.journal.cursor()
+    machine.write(domains={"name": "new"})
+    machine.shell(told_by_the_generator(machine, since))
+    assert [state(machine.container, unit) for unit in (ONE, NEW)] == ["inactive", "active"]
+    assert machine.troubles() == []
+
+    machine.write()
+    machine.shell(f"systemctl daemon-reload; systemctl disable --now {NEW}; {SERVED_ALONE}")
+    since = machine.container.journal.cursor()
+    other = endpoint("other", port=9001, target=machine.backend.url("/lookup"))
+    entries = machine.endpoints(domains={"bind-port": 9011})
+    write_config(machine.container, {"endpoints": [*entries, other]})
+    machine.shell(told_by_the_generator(machine, since))
+    assert [state(machine.container, unit) for unit in (ONE, OTHER)] == ["active", "active"]
+    assert ask(machine.container, 9011, b"get x\n") == NOT_FOUND
+    assert ask(machine.container, 9001, b"get x\n") == NOT_FOUND
+
+    machine.shell(f"systemctl stop {OTHER}")
+    since = machine.container.journal.cursor()
+    write_config(machine.container, {"endpoints": machine.endpoints()[1:]})
+    machine.shell(told_by_the_generator(machine, since))
+    assert state(machine.container, ONE) == "inactive"
+
+
+def test_demo(machine: Machine) -> None:
+    """What the demo invites to, while it is up."""
+    command = ("postfix-rest-inetd", "demo", "--port=9101")
+    with machine.container.popen(*command, stdout=subprocess.PIPE, text=True) as demo:
+        try:
+            assert demo.stdout is not None
+            said = ""
+            while "Requests appear here:" not in said:
+                line = demo.stdout.readline()
+                assert line, said
+                said += line
+            asked = re.findall(r"(?m)^  ((?:postmap|printf|bash) (?:.|\n      )*)", said)
+            answers = [machine.container.run("sh", "-c", each, check=False) for each in asked]
+        finally:
+            end(demo)
+    assert [each.returncode for each in answers] == [0, 1, 1, 0, 0, 0, 0]
+    assert answers[-1].stdout.startswith("action=")
