@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The commands that the product prints, as they are in its source: with {} for what is put in.
 
+And those in the manual pages outside of EXAMPLES, in displays that no other test has marked with a
+comment (manual_page.py).
+
 A text is one with a command if a program of PROGRAMS and an argument begin it, a line of it, or
 what follows a colon, a semicolon or words such as `run`. Docstrings and comments are not printed.
 The verbs of systemctl, which units/advice.py puts together, are found where they are chosen.
@@ -14,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import postfix_rest_inetd
+from harness.manual_page import PAGES
 from postfix_rest_inetd.admin.checks import steps
 
 PACKAGE = Path(postfix_rest_inetd.__file__).parent
@@ -74,3 +78,31 @@ def _text(node: ast.AST) -> str:
             _text(part) if isinstance(part, ast.Constant) else "{}" for part in node.values
         )
     return ""
+
+
+_PART = re.compile(
+    r"^\.(?P<level>S[hs]) (?P<heading>.*)\n"
+    r'|^(?P<mark>\.\\" \w+: .*\n)?\.Bd -literal.*\n(?P<text>(?:(?!\.Ed).*\n)*)\.Ed$',
+    re.MULTILINE,
+)
+_ESCAPES = ((r"\e", "\\"), (r"\(aq", "'"), (r"\&", ""))
+_BEGINS_WITH = re.compile(rf"(?:cd |\w+=\$\(|(?:{'|'.join(PROGRAMS)}) )")
+
+
+def in_manual() -> dict[str, str]:
+    """The displays with commands, as a reader sees them, by the page and the first command."""
+    return {f"{page.name}: {text.splitlines()[0]}": text for page in PAGES for text in _shown(page)}
+
+
+def _shown(page: Path) -> Iterator[str]:
+    is_example = False
+    for part in _PART.finditer(page.read_text(encoding="utf-8")):
+        if part["level"] == "Sh":
+            is_example = part["heading"] == "EXAMPLES"
+        text = part["text"]
+        if text is None or part["mark"] is not None or is_example:
+            continue
+        for escape, character in _ESCAPES:
+            text = text.replace(escape, character)
+        if _BEGINS_WITH.match(text):
+            yield text

@@ -38,7 +38,7 @@ END
 }}
 all() {{
     python3 -I - "$@" <<'END'
-import sys
+import json, sys
 with open("{CONFIG}") as file: text = file.read()
 changed = eval(sys.argv[1])
 if isinstance(changed, str): changed = changed.encode()

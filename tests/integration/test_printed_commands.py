@@ -12,8 +12,10 @@ import subprocess
 
 import pytest
 from integration.good_machine import Machine
+from integration.mistakes import HELPERS
 from integration.product import NOT_FOUND, POLICY, TCP, ask, endpoint, state, write_config
 
+from harness import advised
 from harness.container_backend import answer, lookup
 from harness.process_group import end
 from postfix_rest_inetd.admin.checks import failures
@@ -134,3 +136,64 @@ def test_demo(machine: Machine) -> None:
             end(demo)
     assert [each.returncode for each in answers] == [0, 1, 1, 0, 0, 0, 0]
     assert answers[-1].stdout.startswith("action=")
+
+
+RENAMED = "key domains name '\"new\"'"
+REMOVED = 'all \'json.dumps({"endpoints": json.loads(text)["endpoints"][1:]})\''
+TWO = """all 'json.dumps({"endpoints": [*json.loads(text)["endpoints"],
+    {**json.loads(text)["endpoints"][0], "name": "other", "bind-port": 9011}]})'"""
+ALSO = f"systemctl enable --now {OTHER}"
+EXCHANGED = "key domains bind-port 9011; key other bind-port 9001; systemctl daemon-reload"
+REST_PATH = """key local bind-path '"/var/spool/postfix/rest/maps"'; systemctl daemon-reload
+systemctl restart postfix-rest-socketmap@all.socket"""
+# By the page and the first command: what has happened before, and the names that are in the place
+# of others. What is not here is carried out as it is.
+BEFORE: dict[str, tuple[str, dict[str, str]]] = {
+    "postfix-rest-inetd-generator.8: systemctl disable postfix-rest-tcp@OLD.socket": (
+        *(f"{SERVED_ALONE}; {RENAMED}; systemctl daemon-reload", {"OLD": "domains", "NEW": "new"}),
+    ),
+    "postfix-rest-inetd-generator.8: systemctl disable --now postfix-rest-tcp@OLD.socket": (
+        *(f"{SERVED_ALONE}; {REMOVED}; systemctl daemon-reload", {"OLD": "domains"}),
+    ),
+    "postfix-rest-inetd-generator.8: systemctl stop postfix-rest-tcp@A.socket": (
+        f"{TWO}; systemctl daemon-reload; {SERVED_ALONE}; {ALSO}; {EXCHANGED}",
+        {"@A": "@domains", "@B": "@other"},
+    ),
+    "postfix-rest-inetd-generator.8: postfix-rest-inetd check": (f"systemctl stop {TCP}", {}),
+    "postfix-rest-inetd.7: cd /var/spool/postfix": (*(REST_PATH, {}),),
+    "postfix-rest-inetd.json.5: chown root:postfix-rest-inetd /etc/postfix-rest-inetd/token": (
+        *("with_token 'secret-token\\n'; chmod 0666 /etc/postfix-rest-inetd/token", {}),
+    ),
+}
+# These end with 1 where there is nothing, or where the next command is still to be done.
+LOOKS = re.compile(r"(?m)^(?:journalctl |postmap |postfix-rest-inetd check).*")
+NOT_HERE = {
+    "postfix-rest-inetd.7: journalctl -f -t postfix-rest-inetd": "it does not end",
+    "postfix-rest-inetd.7: semodule -i \\": "SELinux needs a kernel that has it",
+    "postfix-rest-inetd.8: postfix-rest-inetd edit": "test_apply.py does it on a terminal",
+}
+WITHOUT_SELINUX = "semodule -r "
+SHOWN = {
+    key: text
+    for key, text in advised.in_manual().items()
+    if key not in NOT_HERE and WITHOUT_SELINUX not in text
+}
+
+
+@pytest.mark.parametrize("key", SHOWN)
+def test_manual(machine: Machine, key: str) -> None:
+    """The commands of the manual pages, after what they are for; `check` finds nothing then."""
+    machine.backend.set_routes({"/lookup": lookup(FOUND), "/policy": answer("DUNNO")})
+    before, names = BEFORE.get(key, (":", {}))
+    text = LOOKS.sub(r"{ \g<0> || [ $? = 1 ]; }", SHOWN[key])
+    for name, right in names.items():
+        text = text.replace(name, right)
+    machine.shell(f"{HELPERS}{before}")
+    machine.shell(text)
+    assert "systemctl" not in str(machine.troubles("--only=config,files,sockets"))
+
+
+def test_what_is_not_carried_out() -> None:
+    """These displays are there."""
+    assert BEFORE.keys() <= advised.in_manual().keys()
+    assert NOT_HERE.keys() <= advised.in_manual().keys()
