@@ -23,6 +23,7 @@ from integration.product import CACHE, CONFIG, TCP, USER
 
 PRINTED, USE = "commands", "use"
 TOKEN = "/etc/postfix-rest-inetd/token"
+LOG = "/var/log/journal"
 FILE = f"{SPOOL}/private/file"
 HELPERS = f"""
 key() {{
@@ -302,6 +303,11 @@ AT_SOCKETS = {
     "a cache directory into which handlers may not write": Mistake(
         f"chmod 0500 {CACHE}",
         *("files", "warning", CACHE, "may not write there", PRINTED),
+    ),
+    "a journal on a full disk": Mistake(
+        f"mount -t tmpfs -o size=64k x {LOG}; head -c 1m /dev/zero 2>/dev/null >{LOG}/ballast || :",
+        *("files", "warning", LOG, "is full, so stats, status and trace miss what happens now"),
+        f"umount {LOG}",
     ),
     "a cache directory on a full disk": Mistake(
         f"mount -t tmpfs -o size=16k,mode=0700,uid=$(id -u {USER}),gid=$(id -g {USER}) x {CACHE};"

@@ -220,6 +220,23 @@ def test_a_port_of_another_program(served: Machine) -> None:
     is_served(served)
 
 
+def test_another_program_at_localhost(served: Machine) -> None:
+    """It listens at the other address of the name, and the advice names the right one."""
+    hold = "import socket, time; s = socket.create_server(('::1', 9002), family=10); time.sleep(99)"
+    with served.container.popen("python3", "-c", hold) as other:
+        try:
+            wait_until(lambda: "[::1]:9002" in served.shell("ss -ltn"), "the other program")
+            found = served.trouble("--only=postfix")
+            assert found.severity == "error"
+            assert "localhost is also [::1]:9002, where python3 (pid " in found.what
+            assert found.advice == "Write 127.0.0.1:9002 in place of localhost."
+            served.shell("sed -i s/localhost:9002/127.0.0.1:9002/ /etc/postfix/main.cf")
+            assert served.troubles() == []
+            is_served(served)
+        finally:
+            end(other)
+
+
 # -- what `check` cannot see
 
 

@@ -96,11 +96,11 @@ TRIED: dict[str, dict[str, str]] = {
         "systemctl unmask --runtime": f"{FIXES}::test_commands[masked until the next boot]",
         "systemctl unmask": f"{FIXES}::test_commands[masked and stopped]",
     },
+    "admin/checks/space.py": {"findmnt": f"{MISTAKES}[a cache directory on a full disk]"},
     "admin/checks/stored_answers.py": {
         "chmod -R go-w": f"{FIXES}::test_commands[others may write into the cache directory]",
         "chmod 0700": f"{MISTAKES}[a cache directory into which handlers may not write]",
         "chown -R": f"{FIXES}::test_commands[the cache directory is another user's]",
-        "findmnt": f"{MISTAKES}[a cache directory on a full disk]",
         "install -d": f"{MISTAKES}[no cache directory]",
         "mv": f"{MISTAKES}[a file in place of the cache directory]",
         "systemctl cat": REMEDIES,

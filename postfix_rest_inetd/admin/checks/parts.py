@@ -25,6 +25,7 @@ from postfix_rest_inetd.admin.checks import (
     python,
     risks,
     selinux,
+    space,
     stored_answers,
     units,
 )
@@ -111,6 +112,7 @@ def _files(path: str, loaded: loading.Config | None, cache_directory: str) -> It
         if loaded is not None:
             files.use_credentials(loaded, settings)
         yield from files.installed(path, loaded, settings)
+        yield from space.findings(space.JOURNAL, "stats, status and trace miss what happens now")
     if loaded is not None:
         yield from files.usable(path, loaded)
         yield from _stored_answers(path, loaded.endpoints, cache_directory)

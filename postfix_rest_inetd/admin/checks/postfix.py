@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.checks import (
     asking,
+    localhost,
     postfix_notes,
     relaying,
     repeats,
@@ -191,6 +192,7 @@ def _of_reference(
         yield Finding(ERROR, where, what, "Mail is deferred until its socket is started.")
     elif reference.path is not None:
         yield from _closed(where, endpoint, settings)
+    yield from localhost.findings(reference, endpoint, endpoints, listeners, where)
     if reference.is_proxied:
         yield from _proxy(reference, settings)
     if not is_lookup(reference.mode):

@@ -17,6 +17,7 @@ import time
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd import model
+from postfix_rest_inetd.admin.checks import space
 from postfix_rest_inetd.admin.checks.finding import NOTE, WARNING, Finding, commands
 from postfix_rest_inetd.admin.host import access
 from postfix_rest_inetd.cache import control
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 # What a file takes at least, whatever is in it.
 _BLOCK_BYTES = 4096
-_LEAST_FREE_BYTES = 1024 * 1024
 _NOT_FOUND = 404
 _STORED = {model.FOUND, model.NOT_FOUND}
 _LONG_SEC = 3600  # for a recipient that exists to be refused
@@ -107,7 +107,7 @@ def usable(
         steps = (f"mv {quoted} {quoted}.old", _making(directory, user))
         yield Finding(WARNING, directory, what, commands(*steps))
         return
-    full = list(_space(directory))
+    full = list(space.findings(directory, "no answers are stored"))
     yield from full or _rights(directory, user)
 
 
@@ -122,26 +122,9 @@ def _making(directory: str, user: str | None) -> str:
     return f"install -d -m 0700 {owner}{shlex.quote(directory)}"
 
 
-def _space(directory: str) -> Iterator[Finding]:
-    space = os.statvfs(directory)
-    what = ""
-    if space.f_flag & os.ST_RDONLY:
-        what = "is on a file system that is mounted read-only, so no answers are stored"
-    elif space.f_bavail * space.f_frsize < _LEAST_FREE_BYTES:
-        what = "is on a file system that is full, so no answers are stored"
-    elif space.f_files and not space.f_favail:
-        what = "is on a file system that has no inodes left, so no answers are stored"
-    if what:
-        yield Finding(WARNING, directory, what, f"See:\n{commands(_df(directory))}")
-
-
 def _quoted(directory: str) -> str:
     """For the shell, what the path leads to: neither install(1) nor chown(1) follows a link."""
     return shlex.quote(os.path.realpath(directory))
-
-
-def _df(directory: str) -> str:
-    return f"findmnt --target {shlex.quote(directory)} --df"
 
 
 def _rights(directory: str, user: str | None) -> Iterator[Finding]:

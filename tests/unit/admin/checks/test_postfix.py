@@ -423,6 +423,23 @@ def test_advice_for_a_wildcard(served):
     assert found[0].advice == f"Use tcp:127.0.0.1:{port}"
 
 
+def test_another_program_at_localhost(served):
+    """It listens at the other address of localhost, which Postfix may ask first."""
+    port = served[0].address.port
+    place = f"tcp:localhost:{port}"
+    with socket.create_server(("::1", port), family=socket.AF_INET6):
+        (found,) = troubles(served, None, virtual_mailbox_domains=place)
+        assert troubles(served, None, virtual_mailbox_domains=f"tcp:127.0.0.1:{port}") == []
+        both = [*served, *endpoints(raw_endpoint(mode=TCP, bind_address="::1", bind_port=port))]
+        given = settings(virtual_mailbox_domains=place)
+        told = postfix.findings(both, Listeners(), [given])
+        assert [each for each in told if each.severity == "error"] == []
+    assert troubles(served, None, virtual_mailbox_domains=place) == []
+    assert (found.severity, found.where) == ("error", "Postfix: virtual_mailbox_domains")
+    assert f"localhost is also [::1]:{port}, where " in found.what
+    assert found.advice == f"Write 127.0.0.1:{port} in place of localhost."
+
+
 def test_override(served):
     """The override of one service is read, and its own timeout counts."""
     given = {
