@@ -15,7 +15,7 @@ _postfix_rest_inetd() {
         [edit]='--config'
         [endpoints]='--config --json --output'
         [migrate]=''
-        [query]='--map --attribute --direct --fresh --cache-directory -v --verbose --config'
+        [query]='--map --attribute --direct --fresh --cache-directory -v --verbose --json --config'
         [setup]='--mode --for --url --token-file --no-token --address --name --no-probe -y --yes -n --dry-run --config'
         [status]='--config --cache-directory --directory --watch --json'
         [stats]='--since --until --endpoint --by --compare --fail-above --follow --json --prometheus --state --known --output --directory'

@@ -123,6 +123,7 @@ $command -n "$query" -l map -x -a '(__postfix_rest_inetd_maps)' -d 'the name of 
 $command -n "$query" -l attribute -x -a '(__postfix_rest_inetd_ask attributes)' -d 'an attribute of a policy request'
 $command -n "$query" -l fresh -d 'make a stored answer stale first'
 $command -n "$query" -l direct -d 'ask the backend directly'
+$command -n "$query" -l json -d 'print JSON'
 $command -n "$query" -s v -l verbose -d 'show the bytes in both directions'
 
 set -l setup '__fish_seen_subcommand_from setup'

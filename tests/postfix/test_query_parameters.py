@@ -145,3 +145,29 @@ def test_no_postfix(query: Callable[..., Parts], tmp_path: Path) -> None:
     used, others = query("e9101", "example.org", postfix=str(tmp_path))
     assert used == {}
     assert "relay_domains" in others
+
+
+def test_json(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same for programs, in a line of ASCII; the exit status is the same."""
+    monkeypatch.setenv("MAIL_CONFIG", str(config.parent / "etc"))
+    line = ["query", "--json", "--direct", "--config", str(config)]
+    assert cli.main([*line, "e9102", "\x1bä@example.org", "--map", "mailbox"]) == 0
+    text = capsys.readouterr().out
+    assert text.count("\n") == 1
+    assert text.strip().isascii()
+    assert text.strip().isprintable()
+    found = json.loads(text)
+    assert (found["key"], found["map"]) == ("\x1bä@example.org", "mailbox")
+    assert found["reply"] == {"word": "OK", "text": "c@example.net"}
+    assert (found["failure"], found["outcome"]) == (None, "found")
+    assert sum(step["duration"] for step in found["steps"]) == found["duration"] > 0
+    in_use = [each["parameters"] for each in found["effects"] if each["in_use"]]
+    assert in_use == [["virtual_mailbox_maps"], ["virtual_mailbox_domains"]]
+    assert cli.main([*line, "e9104"]) == 0
+    assert json.loads(capsys.readouterr().out)["reply"] == {"word": "action", "text": "DUNNO"}
+    assert cli.main(["query", "--json", "--config", str(config), "e9104"]) == 75  # nobody listens
+    found = json.loads(capsys.readouterr().out)
+    assert (found["reply"], "refused" in found["failure"]) == (None, True)
+    assert cli.main([*line, "e9101", "-"]) == 2

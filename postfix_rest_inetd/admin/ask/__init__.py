@@ -11,4 +11,5 @@ keys             which keys Postfix looks up
 uses             which parameters of this machine's Postfix ask the endpoint
 many             keys from standard input
 screen           the output
+json_report      the output for programs
 """

@@ -35,6 +35,7 @@ from postfix_rest_inetd.admin.ui.options import (
     ENDPOINT_HELP,
     add_cache_directory_option,
     add_config_option,
+    add_json_option,
     add_map_option,
 )
 from postfix_rest_inetd.config import loading
@@ -88,6 +89,8 @@ examples:
       --attribute recipient=b@example.net
   postfix-rest-inetd query socketmap:inet:127.0.0.1:9002:alias info@example.org
   postfix-rest-inetd query domains - < domains.txt
+
+With --json, durations are in microseconds.
 """
 
 
@@ -126,11 +129,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="make a stored answer for KEY stale first, so that the backend is asked; if it fails, "
         "the answer can still be used",
     )
-    parser.add_argument(
-        "-v", "--verbose", action="store_true", help="show the bytes in both directions"
-    )
+    _add_forms(parser)
     add_cache_directory_option(parser)
     add_config_option(parser)
+
+
+def _add_forms(parser: argparse.ArgumentParser) -> None:
+    """Define the options about the form of the output."""
+    forms = parser.add_mutually_exclusive_group()
+    forms.add_argument(
+        "-v", "--verbose", action="store_true", help="show the bytes in both directions"
+    )
+    add_json_option(forms)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -139,6 +149,8 @@ def run(arguments: argparse.Namespace) -> int:
     endpoint, pasted_map = question.endpoint_of(loaded, arguments.endpoint)
     _usable(endpoint, arguments.config)
     question.check_kind(endpoint, arguments.key, arguments.attribute)
+    if arguments.json and arguments.key == "-":
+        raise UsageError("--json takes one KEY, not -")
     map_name = question.map_name_of(endpoint, arguments.map or pasted_map)
     if not endpoint.is_lookup:
         request: model.Request = question.policy_request(arguments.attribute)
@@ -150,6 +162,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.key == "-":
             return _ask_many(client, map_name)
+        if arguments.json:
+            return _ask_as_json(client, endpoint, request, loaded.endpoints)
         return _ask_one(client, endpoint, request, arguments, loaded.endpoints)
     finally:
         client.close()
@@ -240,6 +254,27 @@ def _ask_one(
         elif status == EXIT_TEMPFAIL:
             screen.advice(f"The journal has the reason: {JOURNAL}")
     return status
+
+
+def _ask_as_json(
+    client: AnyClient, endpoint: Endpoint, request: model.Request, endpoints: list[Endpoint]
+) -> int:
+    from postfix_rest_inetd.admin.ask import json_report
+
+    record, failure = Record(), ""
+    answer: Answer | None = None
+    try:
+        answer = client.ask(request, record)
+    except NoAnswerError as error:
+        failure = str(error)
+        rules = effects.of_silence(endpoint.mode, close=error.closed)
+    else:
+        rules = effects.of_answer(endpoint.mode, answer)
+    key = os.fsdecode(request.key) if isinstance(request, model.LookupRequest) else None
+    found = uses.apart(rules, _uses(endpoint, endpoints, request), key)
+    told = failure if answer is None else answer
+    sys.stdout.write(json_report.report(endpoint, request, told, record, found))
+    return _status(endpoint, answer, record.outcome)
 
 
 def _uses(endpoint: Endpoint, endpoints: list[Endpoint], request: model.Request) -> list[uses.Use]:

@@ -21,7 +21,7 @@ LONG_AND_SHORT = {
 }
 """As apt-get(8), certbot(1), grep(1) and rsync(1) have them; no other option has a letter."""
 
-REPORTS = {"cache", "check", "endpoints", "stats", "status", "trace"}
+REPORTS = {"cache", "check", "endpoints", "query", "stats", "status", "trace"}
 """Commands whose output is a report that programs read."""
 CHANGING = {"apply", "cache", "setup"}
 """Commands that change something without an editor in which one could still change one's mind."""
