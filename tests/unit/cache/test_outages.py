@@ -164,6 +164,42 @@ def test_back_off(known, time):
     assert known.claim(URL), "the next outage begins with a short pause again"
 
 
+@pytest.fixture
+def steady(monkeypatch):
+    """Pauses as long as they may be."""
+    monkeypatch.setattr(outage, "_jittered", float)
+
+
+@pytest.mark.usefixtures("steady")
+def test_a_pause_begins_when_the_attempt_has_failed(known, time):
+    """However long the attempt has taken."""
+    known.failed(URL)
+    time.advance(1)
+    assert known.claim(URL)
+    time.advance(1.5)
+    known.failed(URL)
+    time.advance(1.9)
+    assert not known.claim(URL)
+    time.advance(0.1)
+    assert known.claim(URL)
+
+
+@pytest.mark.usefixtures("steady")
+def test_a_slow_attempt(directory, time):
+    """One that fails after the next one was claimed, for a longer pause, does not prolong that."""
+    slow, fast, third = (Outages(directory) for _ in range(3))
+    slow.failed(URL)
+    time.advance(1)
+    assert slow.claim(URL)
+    time.advance(2)
+    assert fast.claim(URL)
+    time.advance(3.9)
+    slow.failed(URL)
+    assert not third.claim(URL)
+    time.advance(0.1)
+    assert third.claim(URL)
+
+
 KEY, OTHER_KEY = (model.LookupRequest(key, b"map") for key in (b"a", b"b"))
 MAIL = model.PolicyRequest([(b"sender", b"a")])
 
