@@ -113,6 +113,10 @@ TRIED: dict[str, dict[str, str]] = {
     },
     "admin/commands/setup.py": {"postfix-rest-inetd setup": NO_NETWORK},
     "admin/commands/stats.py": {"systemctl enable --now export-": f"{SHOWN}::test_help"},
+    "admin/commands/token.py": {
+        "journalctl -q": "tests/integration/test_token_change.py::test_change",
+        "postfix-rest-inetd token use": "tests/integration/test_token_change.py::test_change",
+    },
     "admin/commands/trace.py": {"postfix-rest-inetd trace": f"{SHOWN}::test_help"},
     "admin/demo/screen.py": {
         "bash": f"{SHOWN}::test_demo",
@@ -120,7 +124,6 @@ TRIED: dict[str, dict[str, str]] = {
         "postmap -q": f"{SHOWN}::test_demo",
         "postmap is missing: apt": NO_NETWORK,
         "postmap needs": Untried("an empty main.cf of a machine without Postfix"),
-        "journalctl -t postfix-rest-inetd -f": Untried("it does not end"),
     },
     "admin/demo/sockets.py": {"apt install": NO_NETWORK},
     "admin/migration/main_cf.py": {"postconf -e": SETUP, "postfix reload": SETUP},

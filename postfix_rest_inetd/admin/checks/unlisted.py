@@ -35,7 +35,8 @@ _OTHER_CHECKS = ("check_policy_service", "check_recipient_access")
 
 def findings(used: list[tuple[Reference, Endpoint]], settings: Settings) -> Iterator[Finding]:
     """What there is to say of one instance, with the endpoint that each reference leads to."""
-    asked = {parameter for reference, _ in used for parameter in reference.parameters}
+    fitting = (reference for reference, endpoint in used if reference.mode == endpoint.mode)
+    asked = {parameter for reference in fitting for parameter in reference.parameters}
     for domains, addresses in ADDRESSES_OF.items():
         if domains in asked and accepts_all(domains, settings):
             yield _finding(domains, addresses, settings)

@@ -16,7 +16,12 @@ from postfix_rest_inetd.admin.host.draft import Draft
 from postfix_rest_inetd.admin.migration.main_cf import PURPOSES
 from postfix_rest_inetd.admin.setup import session
 from postfix_rest_inetd.admin.setup.choosing import Chooser
-from postfix_rest_inetd.admin.ui.options import add_assent_options, add_config_option
+from postfix_rest_inetd.admin.ui.options import (
+    add_assent_options,
+    add_config_option,
+    add_no_probe_option,
+    add_token_file_option,
+)
 from postfix_rest_inetd.config import loading
 
 if TYPE_CHECKING:
@@ -54,9 +59,7 @@ On a terminal, setup asks for what the options do not say.
     )
     parser.add_argument("--url", metavar="URL", help="URL of the backend, http or https")
     token = parser.add_mutually_exclusive_group()
-    token.add_argument(
-        "--token-file", metavar="FILE", help="copy the token from FILE; - is standard input"
-    )
+    add_token_file_option(token)
     token.add_argument("--no-token", action="store_true", help="the backend wants no token")
     parser.add_argument(
         "--address",
@@ -64,7 +67,7 @@ On a terminal, setup asks for what the options do not say.
         help="where Postfix asks: PORT, HOST:PORT or a path; default: a free port",
     )
     parser.add_argument("--name", metavar="NAME", help="name of the endpoint")
-    parser.add_argument("--no-probe", action="store_true", help="do not ask the backend first")
+    add_no_probe_option(parser)
     add_assent_options(parser)
     add_config_option(parser)
 

@@ -23,7 +23,12 @@ from postfix_rest_inetd.admin.command_error import (
 )
 from postfix_rest_inetd.admin.host import atomic_file
 from postfix_rest_inetd.admin.setup import screen, token_file
-from postfix_rest_inetd.admin.ui.options import add_config_option
+from postfix_rest_inetd.admin.ui.options import (
+    ENDPOINT_HELP,
+    add_config_option,
+    add_no_probe_option,
+    add_token_file_option,
+)
 from postfix_rest_inetd.config import loading
 
 if TYPE_CHECKING:
@@ -57,16 +62,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   new ENDPOINT       make a token, which no handler uses yet
   use ENDPOINT       ask the backend with it, and use it from now on
 
+--token-file belongs to new, and --no-probe to use.
 Between the two, let the backend accept both tokens.
 """
-    parser.add_argument("action", metavar="new|use", choices=(NEW, USE))
-    parser.add_argument(
-        "endpoint", metavar="ENDPOINT", help="name or listening address of the endpoint"
-    )
-    parser.add_argument(
-        "--token-file", metavar="FILE", help="new: copy the token from it; - is stdin"
-    )
-    parser.add_argument("--no-probe", action="store_true", help="use: do not ask the backend first")
+    parser.add_argument("action", metavar="new|use", choices=(NEW, USE), help="see below")
+    parser.add_argument("endpoint", metavar="ENDPOINT", help=ENDPOINT_HELP)
+    add_token_file_option(parser)
+    add_no_probe_option(parser)
     add_config_option(parser)
 
 

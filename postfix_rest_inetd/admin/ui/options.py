@@ -62,6 +62,18 @@ def add_map_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--map", metavar="NAME", help="name of the map, for a socketmap")
 
 
+def add_token_file_option(parser: argparse._ActionsContainer) -> None:
+    """Add `--token-file` to a parser, or to a group of one; the value is a path, "-", or None."""
+    parser.add_argument(
+        "--token-file", metavar="FILE", help="copy the token from FILE; - is standard input"
+    )
+
+
+def add_no_probe_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--no-probe`."""
+    parser.add_argument("--no-probe", action="store_true", help="do not ask the backend first")
+
+
 def add_json_option(parser: argparse._ActionsContainer) -> None:
     """Add `--json` to a parser, or to a group of one."""
     parser.add_argument("--json", action="store_true", help="print JSON")

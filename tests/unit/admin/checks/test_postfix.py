@@ -428,14 +428,14 @@ def test_another_program_at_localhost(served):
     port = served[0].address.port
     place = f"tcp:localhost:{port}"
     with socket.create_server(("::1", port), family=socket.AF_INET6):
-        (found,) = troubles(served, None, virtual_mailbox_domains=place)
-        assert troubles(served, None, virtual_mailbox_domains=f"tcp:127.0.0.1:{port}") == []
+        (found,) = troubles(served, None, virtual_alias_domains=place)
+        assert troubles(served, None, virtual_alias_domains=f"tcp:127.0.0.1:{port}") == []
         both = [*served, *endpoints(raw_endpoint(mode=TCP, bind_address="::1", bind_port=port))]
-        given = settings(virtual_mailbox_domains=place)
+        given = settings(virtual_alias_domains=place)
         told = postfix.findings(both, Listeners(), [given])
         assert [each for each in told if each.severity == "error"] == []
-    assert troubles(served, None, virtual_mailbox_domains=place) == []
-    assert (found.severity, found.where) == ("error", "Postfix: virtual_mailbox_domains")
+    assert troubles(served, None, virtual_alias_domains=place) == []
+    assert (found.severity, found.where) == ("error", "Postfix: virtual_alias_domains")
     assert f"localhost is also [::1]:{port}, where " in found.what
     assert found.advice == f"Write 127.0.0.1:{port} in place of localhost."
 
@@ -666,6 +666,7 @@ REPEATS = {
         {
             "mydestination": "a, tcp:127.0.0.1:{tcp}",
             "virtual_mailbox_domains": "tcp:127.0.0.1:{tcp}",
+            **dict.fromkeys(("local_recipient_maps", "virtual_mailbox_maps"), "hash:/x"),
         },
         "warning",
         "Postfix: mydestination, virtual_mailbox_domains",
