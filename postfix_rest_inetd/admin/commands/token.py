@@ -62,8 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   new ENDPOINT       make a token, which no handler uses yet
   use ENDPOINT       ask the backend with it, and use it from now on
 
---token-file belongs to new, and --no-probe to use.
 Between the two, let the backend accept both tokens.
+
+--token-file belongs to new, and --no-probe to use.
 """
     parser.add_argument("action", metavar="new|use", choices=(NEW, USE), help="see below")
     parser.add_argument("endpoint", metavar="ENDPOINT", help=ENDPOINT_HELP)
