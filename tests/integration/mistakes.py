@@ -306,7 +306,7 @@ AT_SOCKETS = {
     ),
     "a journal on a full disk": Mistake(
         f"mount -t tmpfs -o size=64k x {LOG}; head -c 1m /dev/zero 2>/dev/null >{LOG}/ballast || :",
-        *("files", "warning", LOG, "is full, so stats, status and trace miss what happens now"),
+        *("files", "warning", LOG, "is full, so stats, status and trace may miss what happens"),
         f"umount {LOG}",
     ),
     "a cache directory on a full disk": Mistake(

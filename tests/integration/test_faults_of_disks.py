@@ -51,11 +51,13 @@ head -c 1m /dev/zero >/run/ballast 2>/dev/null || :
 if head -c 64k /dev/zero >/run/attempt 2>/dev/null; then exit 1; fi
 """
 RESTORED_RUN = f"rm -f /run/ballast /run/attempt; mount -o remount,$(cat {SIZE}) /run; rm {SIZE}"
+LOG = "/var/log/journal"
+MISSED = "so stats, status and trace may miss what happens"
 IN_VAIN = "so no answers are stored"
 
 
 class Fault(NamedTuple):
-    """What is done and undone; what check finds, and what handlers tell."""
+    """What is done and undone; what check finds, a line each, and what handlers tell."""
 
     do: str
     undo: str
@@ -70,13 +72,16 @@ FAULTS = {
         f"warning: {CACHE}: is on a file system that is full, {IN_VAIN}",
         "stored answers cannot be used or kept, the backend is asked: ",
     ),
-    "the log is full": Fault(SMALL_LOG, RESTORED_LOG),
+    "the log is full": Fault(
+        SMALL_LOG, RESTORED_LOG, f"warning: {LOG}: is on a file system that is full, {MISSED}"
+    ),
     "the temporary directories are full": Fault(TEMPORARY, "umount /tmp /var/tmp"),
     "/run is full": Fault(SMALL_RUN, RESTORED_RUN),
     "all is read-only": Fault(
         READ_ONLY,
         # What runs has files open.
         "umount --lazy /etc /usr /var",
+        f"warning: {LOG}: is on a file system that is mounted read-only, {MISSED}\n"
         f"warning: {CACHE}: is on a file system that is mounted read-only, {IN_VAIN}",
     ),
 }
@@ -101,7 +106,7 @@ def test_fault(served: Served, fault: Fault) -> None:
         with during(served, fault):
             assert kept() == RIGHT
             assert [served.new() for _ in range(2)] == [RIGHT] * 2
-            assert served.findings() == ([fault.finding] if fault.finding else [])
+            assert served.findings() == fault.finding.splitlines()
         assert kept() == RIGHT
     served.recovers()
     entries = container.journal("SYSLOG_IDENTIFIER=postfix-rest-inetd", since=since)

@@ -112,7 +112,7 @@ def _files(path: str, loaded: loading.Config | None, cache_directory: str) -> It
         if loaded is not None:
             files.use_credentials(loaded, settings)
         yield from files.installed(path, loaded, settings)
-        yield from space.findings(space.JOURNAL, "stats, status and trace miss what happens now")
+        yield from space.findings(space.JOURNAL, "stats, status and trace may miss what happens")
     if loaded is not None:
         yield from files.usable(path, loaded)
         yield from _stored_answers(path, loaded.endpoints, cache_directory)
