@@ -139,8 +139,6 @@ def _document(content: bytes, source: str, problems: Problems) -> Object:
             repeated.find(document, problems)
     except UnicodeDecodeError as error:
         text = f"is not UTF-8: byte {error.start + 1}"
-        if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-            text = "is UTF-16; save it as UTF-8"
     except ValueError as error:
         text = f"is not JSON: {_mistake(error)}"
     except RecursionError:

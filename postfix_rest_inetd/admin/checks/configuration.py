@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PLACE_IN_TEXT = re.compile(r" \(line \d+, column \d+\)$")  # where a text stops being JSON
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # the byte order marks
 _UNUSABLE = (
     "Until this is corrected, open connections use the previous configuration, and every request "
     "on a new connection gets a temporary error."
@@ -73,6 +74,8 @@ def problems(
         place = places.get(json_path) if json_path else positions.syntax_error(content)
         where = f"{path}:{place.line}:{place.column}" if place else path
         told = text if place is None else _PLACE_IN_TEXT.sub("", text)
+        if not json_path and (content or b"").startswith(_UTF_16):
+            told = "is UTF-16; save it as UTF-8"
         what = f"{json_path}: {other}{told}" if json_path else f"{other}{told}"
         shown = "" if json_path or place is None else excerpt.excerpt(content, place)
         found.append((place or (0, 0), Finding(ERROR, where, what, excerpt=shown)))

@@ -462,7 +462,6 @@ DOCUMENTS = {
         [("", "is not JSON: -Infinity is not a JSON number")],
     ),
     "not UTF-8": (b'{"\xe9": 1}', [("", "is not UTF-8: byte 3")]),
-    "UTF-16 of an editor": ("{}".encode("utf-16"), [("", "is UTF-16; save it as UTF-8")]),
     "UTF-16": ("{}".encode("utf-16-le"), [("", "is not JSON: this is a NUL byte")]),
     "half a surrogate pair in a name": (
         b'{"endpoints": [], "\\ud800": 1}',
