@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 _OK = 200
 _NOT_FOUND = 404
-_GZIP = b"\x1f\x8b"  # RFC 1952, 2.3.1
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # RFC 3629, 6
 _ACTION = "action="
 
 _FAILURES = {
@@ -164,25 +162,10 @@ def _nothing(endpoint: Endpoint, response: model.Response) -> model.Reply:
 
 
 def _unreadable(response: model.Response, why: str) -> InvalidDataError:
-    """The error for a body of the wrong form; `why`, unless there is a reason that nobody can see.
+    """The error for a body of the wrong form; `why`, unless there is a reason that nobody sees."""
+    from .unreadable import reason  # rarely needed
 
-    A byte order mark is invisible in a terminal and in an editor, and RFC 8259, 8.1, forbids it.
-
-    Compressed bodies are recognised, but not decompressed: Accept-Encoding forbids them, and a
-    short one may become very long.
-    """
-    if response.compressed or response.body.startswith(_GZIP):
-        why = "the body of the response is compressed, and the request has Accept-Encoding: "
-        why += "identity; does a proxy or the backend compress whatever it is asked?"
-    elif response.body.startswith(_BYTE_ORDER_MARK):
-        why = "the body of the response begins with a byte order mark (EF BB BF); was a script or "
-        why += "a file of the backend saved by an editor that adds one?"
-    elif response.body.lstrip().startswith(b"<"):
-        why = (
-            "the body of the response is HTML or XML; does the target lead to a web page, such as "
-        )
-        why += "a login or an error page?"
-    return InvalidDataError(why)
+    return InvalidDataError(reason(response) or why)
 
 
 def _action(endpoint: Endpoint, response: model.Response) -> model.Reply:
