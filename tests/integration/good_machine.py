@@ -114,7 +114,7 @@ if ! diff -r {KEPT}/system /etc/systemd/system ||
     ! grep -q {SPOOL}/private/rest /run/systemd/generator/{SOCKETMAP}.d/* ||
     ! [ -S {SPOOL}/private/rest ]
 then
-    systemctl stop 'postfix-rest-*.socket'
+    systemctl stop 'postfix-rest-*.socket' 'revive-postfix-rest@*.service'
     find /etc/systemd/system -mindepth 1 -delete
     cp -aT {KEPT}/system /etc/systemd/system
     systemctl daemon-reload

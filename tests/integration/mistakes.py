@@ -225,7 +225,7 @@ IN_MASTER_CF = {
     "a second instance": Mistake(
         """postmulti -e init; postmulti -I postfix-out -e create
         postconf -c /etc/postfix-out -e virtual_alias_maps=socketmap:127.0.0.1:9002:alias \
-            virtual_mailbox_domains=Tcp:127.0.0.1:9001""",
+            virtual_mailbox_domains=Tcp:127.0.0.1:9001 virtual_mailbox_maps=static:x""",
         *("postfix", "error", "Postfix postfix-out: virtual_alias_maps"),
         *("socketmap:127.0.0.1:9002:alias: inet: is missing", USE),
     ),
