@@ -242,15 +242,27 @@ def _chroot(reference: Reference, endpoint: Endpoint, settings: Settings) -> Ite
 
 
 def _proxy(reference: Reference, settings: Settings) -> Iterator[Finding]:
-    if reference.text not in words(settings.value("proxy_read_maps")):
-        what = f"{reference.text} is not in proxy_read_maps, so proxymap(8) refuses it"
+    table = _proxied(reference, settings)
+    if table not in words(settings.value("proxy_read_maps")):
+        what = f"{table} is not in proxy_read_maps, so proxymap(8) refuses it"
         directory = f" -c {shlex.quote(settings.directory)}" if settings.directory else ""
         known = f"$(postconf{directory} -h proxy_read_maps)"
         advice = commands(
-            f'postconf{directory} -e "proxy_read_maps = {known} {reference.text}"',
+            f'postconf{directory} -e "proxy_read_maps = {known} {table}"',
             f"postfix{directory} reload",
         )
         yield Finding(ERROR, _where(reference, settings), what, advice)
+
+
+def _proxied(reference: Reference, settings: Settings) -> str:
+    """What proxymap(8) is asked to open: the table itself, or one that has it inside."""
+    for shown in reference.parameters:
+        service, _, parameter = shown.rpartition(": ")
+        for word in words(settings.value(parameter, service)):
+            inside = references.in_value(word, settings, service)
+            if word.startswith("proxy:") and reference.text in (each.text for each in inside):
+                return word
+    return reference.text
 
 
 def _timeout(reference: Reference, endpoint: Endpoint, settings: Settings) -> Iterator[Finding]:

@@ -29,6 +29,7 @@ _URL = re.compile(r"https?:", re.IGNORECASE)
 # Parameters whose elements are tables; in others, a URL may be a text for people.
 _OF_TABLES = re.compile(r"\w+_maps|\w+_domains|mydestination|mynetworks")
 _ACCESS = re.compile(r"check_\w+_(access|maps)", re.IGNORECASE)
+_TEXTS = ("static:", "inline:", "randmap:", "regexp:", "pcre:", "cidr:")  # results, not tables
 _NAME = re.compile(r"[:/]([\w.-]+)[\"']?$")
 
 
@@ -51,17 +52,22 @@ def _in_value(
     value: str, parameter: str, endpoints: list[Endpoint], settings: Settings
 ) -> Iterator[tuple[str, str]]:
     """What is wrong in a value, and the advice."""
-    read = {each.text for each in references.in_value(value, settings)}
     before = ""
     for word in words(value):
         is_table = bool(_OF_TABLES.fullmatch(parameter) or _ACCESS.fullmatch(before))
         if is_table and _URL.match(word):
             yield _url(endpoints, settings)
-        elif not any(text in word for text in read):
+        elif not _is_read(word, before, settings):
             found = meant(word, endpoints)
             if found is not None:
                 yield _unread(word, before, found, settings)
         before = word
+
+
+def _is_read(word: str, before: str, settings: Settings) -> bool:
+    """Is a word a policy service, or a table that Postfix reads, or does it have its own text?"""
+    is_policy = before.lower() == references.POLICY_SERVICE
+    return is_policy or word.startswith(_TEXTS) or bool(references.in_value(word, settings))
 
 
 def meant(word: str, endpoints: Iterable[Endpoint]) -> Endpoint | None:

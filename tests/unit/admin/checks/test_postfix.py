@@ -642,6 +642,11 @@ OTHERS = {
     "a text for people": {"smtpd_reject_footer": "See http://postmaster.example/"},
     "a URL within a table": {"virtual_alias_maps": "inline:{{ a=http://x }}"},
     "inside another table": {"virtual_alias_maps": "unionmap:{{tcp:127.0.0.1:{tcp}}}"},
+    "inside a table of proxymap's": {
+        "virtual_alias_maps": "proxy:unionmap:{{tcp:127.0.0.1:{tcp},hash:/x}}",
+        "proxy_read_maps": "proxy:unionmap:{{tcp:127.0.0.1:{tcp},hash:/x}}",
+    },
+    "a result": {"smtpd_data_restrictions": "check_client_access static:{{450 127.0.0.1:{tcp}}}"},
 }
 
 
