@@ -7,12 +7,14 @@ that a list has twice, and restrictions after one that decides about every mail.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.checks import relaying
 from postfix_rest_inetd.admin.checks.finding import NOTE, WARNING, Finding
 from postfix_rest_inetd.admin.host import references, restriction_lists
+from postfix_rest_inetd.admin.host.tokens import words
 from postfix_rest_inetd.protocols import is_lookup
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 # trivial-rewrite(8), resolve.c: "do not list domain ... in BOTH ..."; the first one wins.
 _CLASSES = ("mydestination", "virtual_alias_domains", "virtual_mailbox_domains", "relay_domains")
 
+# Below compatibility_level 2, the second one has the first one by default, and Postfix is silent.
+_BY_DEFAULT = ["mydestination", "relay_domains"]
+
 
 def findings(used: Used, settings: Settings) -> Iterator[Finding]:
     """What is there twice in one instance; each reference with the endpoint that it leads to."""
@@ -40,7 +45,7 @@ def _classes(used: Used, settings: Settings) -> Iterator[Finding]:
     """One table that decides about domains of two classes."""
     for reference, endpoint in used:
         own = [name for name in _CLASSES if name in reference.parameters]
-        if len(own) > 1:
+        if len(own) > 1 and own != _BY_DEFAULT:
             what = f"{reference.text} is in both, so each domain of {endpoint.name} is in two "
             what += f"address classes: Postfix warns of that, and {own[0]} wins"
             advice = f"Remove it from {' and '.join(own[1:])}, or from {own[0]}."
@@ -69,13 +74,26 @@ def _twice(used: Used, settings: Settings) -> Iterator[Finding]:
         for shown in reference.parameters:
             service, _, parameter = shown.rpartition(": ")
             value = settings.value(parameter, service)
-            found = Counter(r.text for r in references.in_value(value, settings, service))
-            if found[reference.text] > 1 and not (is_lookup(reference.mode) and "check_" in value):
-                what = (
-                    f"{reference.text} is there {found[reference.text]} times, so {endpoint.name} "
-                )
+            count = _count(reference, value, settings, service)
+            if count > 1 and not (is_lookup(reference.mode) and "check_" in value):
+                what = f"{reference.text} is there {count} times, so {endpoint.name} "
                 what += "can be asked as often for the same"
                 yield Finding(NOTE, f"{settings.shown}: {shown}", what, "Once is enough.")
+
+
+def _count(reference: Reference, value: str, settings: Settings, service: str) -> int:
+    """How often does a list have a table, or a policy service with the same options?"""
+    if is_lookup(reference.mode):
+        return sum(
+            each.text == reference.text for each in references.in_value(value, settings, service)
+        )
+    specifications = Counter(
+        after
+        for before, after in itertools.pairwise(words(value))
+        if before.lower() == references.POLICY_SERVICE
+        and restriction_lists.asks(after, (reference.text,))
+    )
+    return max(specifications.values(), default=0)  # policy_context=... makes another request
 
 
 def _never_asked(used: Used, settings: Settings) -> Iterator[Finding]:

@@ -35,8 +35,12 @@ _OTHER_CHECKS = ("check_policy_service", "check_recipient_access")
 
 def findings(used: list[tuple[Reference, Endpoint]], settings: Settings) -> Iterator[Finding]:
     """What there is to say of one instance, with the endpoint that each reference leads to."""
-    fitting = (reference for reference, endpoint in used if reference.mode == endpoint.mode)
-    asked = {parameter for reference in fitting for parameter in reference.parameters}
+    asked: set[str] = set()
+    for reference, endpoint in used:
+        if reference.mode == endpoint.mode:
+            own = set(reference.parameters)
+            # These have mydestination by default below compatibility_level 2, and it comes first.
+            asked |= own - {"relay_domains"} if "mydestination" in own else own
     for domains, addresses in ADDRESSES_OF.items():
         if domains in asked and accepts_all(domains, settings):
             yield _finding(domains, addresses, settings)
@@ -50,8 +54,13 @@ def accepts_all(domains: str, settings: Settings) -> bool:
 
 
 def _loses(domains: str, settings: Settings) -> bool:
-    """Would virtual(8) get the mail, which it cannot deliver without virtual_mailbox_maps?"""
-    return domains == "virtual_mailbox_domains" and is_for_virtual(settings)
+    """Would virtual(8) get the mail, which it cannot deliver without virtual_mailbox_maps?
+
+    A transport table may give it to another program.
+    """
+    if domains != "virtual_mailbox_domains" or settings.value("transport_maps"):
+        return False
+    return is_for_virtual(settings)
 
 
 def is_for_virtual(settings: Settings) -> bool:
@@ -60,12 +69,14 @@ def is_for_virtual(settings: Settings) -> bool:
 
 
 def _restrictions(settings: Settings) -> set[str]:
-    """The words of the lists that are in force for every smtpd."""
+    """The words of the lists that are in force for every smtpd that takes mail of strangers."""
     services = [each.name for each in settings.of(("smtpd",))] or [""]
+    found = [relaying.lists_of(settings, service) for service in services]
+    for_strangers = [lists for lists in found if not restriction_lists.are_closed(lists)]
     return set.intersection(
         *(
-            {word.lower() for name in restriction_lists.LISTS for word in lists.get(name, ())}
-            for lists in (relaying.lists_of(settings, service) for service in services)
+            {word.lower() for name in restriction_lists.LISTS for word in lists[name]}
+            for lists in for_strangers or found
         )
     )
 

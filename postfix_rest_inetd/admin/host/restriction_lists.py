@@ -102,6 +102,11 @@ def after_its_end(elements: list[str]) -> tuple[str, list[str]]:
     return "", []
 
 
+def are_closed(lists: Mapping[str, list[str]]) -> bool:
+    """Does one of the lists refuse everybody whom it does not permit, as for submission?"""
+    return any(after_its_end(lists[name])[0].lower() in _LAST for name in lists)
+
+
 def asks(element: str, texts: Collection[str]) -> bool:
     """Is an element one of these tables or policy services, or does it contain one in braces?"""
     return not set(texts).isdisjoint(_BETWEEN.split(element))

@@ -340,6 +340,23 @@ UNLISTED = {
     "one smtpd does not": (
         *("virtual_mailbox_domains", {"smtpd_recipient_restrictions": ""}, ALL, "warning"),
     ),
+    "one smtpd is closed to strangers": (
+        *(
+            "virtual_mailbox_domains",
+            {"smtpd_client_restrictions": "permit_x, reject"},
+            "",
+            "warning",
+        ),
+    ),
+    "the smtpd for strangers verifies": (
+        "virtual_mailbox_domains",
+        {
+            "smtpd_relay_restrictions": "permit_sasl_authenticated, reject",
+            "smtpd_recipient_restrictions": "",
+        },
+        ALL,
+        None,
+    ),
     "all verify": ("virtual_mailbox_domains", None, f"permit_mynetworks, {ALL.upper()}", None),
     "a policy service may check": ("virtual_mailbox_domains", None, SOME, "note"),
     "relayed": ("relay_domains", None, "", "note"),
@@ -360,6 +377,19 @@ def test_unlisted(served, parameter, given, restrictions, severity):
     ]
     assert [each.severity for each in found] == ([] if severity is None else [severity])
     assert all(each.where == f"Postfix: {parameter}" for each in found)
+
+
+@pytest.mark.parametrize("transport, severity", [("", "error"), ("hash:/x", "warning")])
+def test_virtual_delivers(served, transport, severity):
+    """Without addresses, virtual(8) loses the mail, unless a transport table spares it that."""
+    (found,) = troubles(
+        served,
+        None,
+        virtual_mailbox_domains="tcp:127.0.0.1:{tcp}",
+        virtual_transport="virtual",
+        transport_maps=transport,
+    )
+    assert found.severity == severity
 
 
 def test_advice_for_a_timeout(served):
@@ -694,6 +724,25 @@ REPEATS = {
         "note",
         "Postfix: smtpd_data_restrictions",
         "is there 2 times, so policy can be asked as often for the same",
+    ),
+    "a policy service with two contexts": (
+        {
+            "smtpd_data_restrictions": ", ".join(
+                f"{PERMITTED[:21]}{{{{{PERMITTED[21:]}, policy_context={name}}}}}" for name in "ab"
+            )
+        },
+        None,
+        "",
+        "",
+    ),
+    "domains that Postfix relays by default, because they are its own": (
+        {
+            **dict.fromkeys(("mydestination", "relay_domains"), "a, tcp:127.0.0.1:{tcp}"),
+            "local_recipient_maps": "hash:/x",
+        },
+        None,
+        "",
+        "",
     ),
     "behind a permission of all": (
         {"smtpd_recipient_restrictions": f"reject_unauth_destination, permit {PERMITTED}"},
