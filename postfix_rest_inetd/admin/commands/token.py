@@ -21,7 +21,6 @@ from postfix_rest_inetd.admin.command_error import (
     CommandError,
     UsageError,
 )
-from postfix_rest_inetd.admin.host import atomic_file
 from postfix_rest_inetd.admin.setup import screen, token_file
 from postfix_rest_inetd.admin.ui.options import (
     ENDPOINT_HELP,
@@ -80,18 +79,21 @@ def run(arguments: argparse.Namespace) -> int:
     loaded = loading.load(arguments.config)
     endpoint, _ = question.endpoint_of(loaded, arguments.endpoint)
     path = _file_of(endpoint)
-    users = [each for each in loaded.endpoints if each.auth_token_file == path]
+    users = [each for each in loaded.endpoints if _names(each, path)]
     if arguments.action == NEW:
         _make(path, arguments.endpoint, arguments.token_file)
         return EXIT_GOOD
     if not os.path.lexists(_beside(path)):
         raise CommandError(f"there is no {_beside(path)}; make it with token new")
-    token_file.read(_beside(path))
+    token = token_file.read(_beside(path))
     if not (arguments.no_probe or _accept(users, path, loaded, arguments.config)):
         print("Nothing was changed. When the backend accepts the new token as well as the old one,")
         print("run this command again.")
         return EXIT_FAILED
-    atomic_file.put_in_place(_beside(path), path)
+    # Not by renaming, because the new file may be from hand, with rights that stop the handlers.
+    place = os.path.realpath(path)
+    token_file.write(place, token, like=place)
+    token_file.remove(_beside(path))
     _tell(users)
     return EXIT_GOOD
 
@@ -112,6 +114,14 @@ def _file_of(endpoint: Endpoint) -> str:
     return path
 
 
+def _names(endpoint: Endpoint, path: str) -> bool:
+    """Does an endpoint have this file, under any name?"""
+    own = endpoint.auth_token_file
+    return (
+        own is not None and os.path.isabs(own) and os.path.realpath(own) == os.path.realpath(path)
+    )
+
+
 def _beside(path: str) -> str:
     """Where the new token waits: on the same file system, also if the present file is a link."""
     return os.path.realpath(path) + SUFFIX
@@ -123,8 +133,10 @@ def _make(path: str, name: str, source: str | None) -> None:
         what = "exists already, and the backend may know it; use it, or remove it"
         raise CommandError(f"{new} {what}")
     given = secrets.token_hex(_TOKEN_BYTES) if source is None else token_file.read(source)
-    token_file.write(new, given)
-    screen.paragraph(f"{new} has a new token. Only root and the handlers can read it.")
+    has_old = os.path.exists(path)
+    token_file.write(new, given, like=path)
+    who = f"It has the rights of {path}." if has_old else "Only root and the handlers can read it."
+    screen.paragraph(f"{new} has a new token. {who}")
     print("Let the backend accept this token as well as the present one, and then:")
     print(f"    postfix-rest-inetd token use {shlex.quote(name)}")
 

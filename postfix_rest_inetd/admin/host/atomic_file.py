@@ -59,17 +59,6 @@ def replace(path: str, content: bytes, new: str, give_rights: Callable[[int], No
     _make_durable(os.path.dirname(path))
 
 
-def put_in_place(new: str, path: str) -> None:
-    """Replace a file by one beside it. If it is a symbolic link, replace the file it leads to.
-
-    Raises:
-        OSError: it cannot be replaced, and is as it was.
-    """
-    place = os.path.realpath(path)
-    os.replace(new, place)
-    _make_durable(os.path.dirname(place))
-
-
 def _make_durable(directory: str) -> None:
     """Make the renaming survive a power failure, if the file system supports that."""
     with contextlib.suppress(OSError):

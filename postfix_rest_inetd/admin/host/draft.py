@@ -9,23 +9,18 @@ symbolic link, the file that it leads to is replaced.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
-import pwd
-import stat
 import tempfile
 from typing import TYPE_CHECKING, Self
 
 from postfix_rest_inetd.admin.command_error import CommandError
-from postfix_rest_inetd.admin.host import atomic_file, named_file
+from postfix_rest_inetd.admin.host import atomic_file, named_file, rights
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 NEW = b'{\n  "endpoints": []\n}\n'
-_OWN_USER = "postfix-rest-inetd"
-_MODE = 0o640
 _WRONG_PATH = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
@@ -97,7 +92,7 @@ class Draft:
         """
         new = os.path.join(self._private.name, ".new")
         try:
-            atomic_file.replace(self._path, content, new, self._copy_rights)
+            atomic_file.replace(self._path, content, new, self._give_rights)
         except OSError as error:
             raise CommandError(f"{self._path} cannot be written: {error.strerror}") from None
 
@@ -118,23 +113,8 @@ class Draft:
         except FileNotFoundError:
             return NEW
 
-    def _copy_rights(self, descriptor: int) -> None:
-        """Give the new file the owner, mode and attributes of the old one."""
-        try:
-            old = os.stat(self._path)
-        except FileNotFoundError:
-            with contextlib.suppress(KeyError, PermissionError):
-                os.fchown(descriptor, -1, pwd.getpwnam(_OWN_USER).pw_gid)
-            os.fchmod(descriptor, _MODE)
-            return
-        new = os.fstat(descriptor)
-        if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
-            os.fchown(descriptor, old.st_uid, old.st_gid)
-        os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
-        with contextlib.suppress(OSError):  # a file system without them
-            for name in os.listxattr(self._path):
-                with contextlib.suppress(OSError):  # some belong to the kernel
-                    os.setxattr(descriptor, name, os.getxattr(self._path, name))
+    def _give_rights(self, descriptor: int) -> None:
+        rights.copy(self._path, descriptor)
 
 
 def _why(error: OSError) -> str:

@@ -10,18 +10,14 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
-import pwd
 import sys
 
 from postfix_rest_inetd.admin.command_error import CommandError
-from postfix_rest_inetd.admin.host import atomic_file, named_file
+from postfix_rest_inetd.admin.host import atomic_file, named_file, rights
 from postfix_rest_inetd.admin.setup.wanted import checked_token
 from postfix_rest_inetd.config.credentials import MAX_TOKEN_BYTES
 
 STDIN = "-"
-
-_USER = "postfix-rest-inetd"
-_MODE = 0o640
 
 
 def read(path: str) -> str:
@@ -68,25 +64,31 @@ def is_in_place(path: str, token: str) -> bool:
     raise CommandError(f"{path} exists, with another content; remove it, or choose another --name")
 
 
-def write(path: str, token: str) -> None:
-    """Make the file.
+def write(path: str, token: str, like: str | None = None) -> None:
+    """Make the file, or replace it.
+
+    Args:
+        path: of the file.
+        token: its content.
+        like: the path of a file with the same rights, if it exists.
 
     Raises:
-        CommandError: it cannot be written.
+        CommandError: it cannot be written; what was there is as it was.
     """
+
+    def give_rights(descriptor: int) -> None:
+        if like is None:
+            rights.give_secret(descriptor)
+        else:
+            rights.copy(like, descriptor)
+
     try:
-        atomic_file.replace(path, f"{token}\n".encode(), f"{path}.new.{os.getpid()}", _give_rights)
+        atomic_file.replace(path, f"{token}\n".encode(), f"{path}.new.{os.getpid()}", give_rights)
     except OSError as error:
         raise CommandError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def remove(path: str) -> None:
-    """Remove the file that `write` has made, if it has."""
+    """Remove a token file, if it is there."""
     with contextlib.suppress(OSError):
         os.unlink(path)
-
-
-def _give_rights(descriptor: int) -> None:
-    with contextlib.suppress(KeyError, PermissionError):  # not installed, or not root
-        os.fchown(descriptor, -1, pwd.getpwnam(_USER).pw_gid)
-    os.fchmod(descriptor, _MODE)

@@ -166,6 +166,64 @@ def test_link(file: Path) -> None:
     assert file.read_text() == f"{new}\n"
 
 
+def test_rights(file: Path) -> None:
+    """Who reads the present file, reads the new one as well, even if that is from hand."""
+    file.chmod(0o604)
+    configure(file)
+    new = Path(f"{file}.new")
+    made(file)
+    assert stat.S_IMODE(new.stat().st_mode) == 0o604
+    new.chmod(0o400)
+    assert token("use", "--no-probe", "e0").returncode == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o604
+    assert not new.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_owner(file: Path) -> None:
+    """A file of the user of another super-server stays this user's."""
+    os.chown(file, 65534, 65534)
+    configure(file)
+    made(file)
+    assert token("use", "--no-probe", "e0").returncode == 0
+    assert (file.stat().st_uid, file.stat().st_gid) == (65534, 65534)
+
+
+def test_a_link_in_place_of_the_new_token(file: Path) -> None:
+    """What it leads to is neither changed nor in the place of the present file."""
+    configure(file)
+    elsewhere = file.parent / "elsewhere"
+    elsewhere.write_text("another-token")
+    elsewhere.chmod(0o600)
+    Path(f"{file}.new").symlink_to(elsewhere)
+    assert token("use", "--no-probe", "e0").returncode == 0
+    assert not file.is_symlink()
+    assert file.read_text() == "another-token\n"
+    assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o600
+
+
+def test_two_names_of_one_file(file: Path) -> None:
+    """An endpoint that has the file under another name is asked, and named, as well."""
+    link = file.parent / "link.token"
+    link.symlink_to(file)
+    with ScriptedBackend(FOUND_NOTHING, FOUND_NOTHING) as backend:
+        entries = [
+            raw_endpoint(
+                name=path.name,
+                bind_port=port,
+                target=backend.url(),
+                auth_token=...,
+                auth_token_file=str(path),
+            )
+            for port, path in enumerate((file, link), 9001)
+        ]
+        Path("config.json").write_text(json.dumps({"endpoints": entries}))
+        assert token("new", "a.token").returncode == 0
+        done = token("use", "a.token")
+    assert "for: a.token, link.token\n" in done.stdout
+    assert len(backend.requests) == 2
+
+
 REFUSED = {
     "nothing was made": ("a.token", "use", "there is no {}/a.token.new; make it with token new"),
     "a credential": ("name", "new", "e0: its token is a credential; replace the file that"),
