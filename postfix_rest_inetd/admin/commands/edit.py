@@ -7,12 +7,14 @@ from the next request on. If sockets have to be opened or closed for it, the end
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.application import session
 from postfix_rest_inetd.admin.checks import change, report
 from postfix_rest_inetd.admin.checks.finding import ERROR, Finding
+from postfix_rest_inetd.admin.command_error import CommandError
 from postfix_rest_inetd.admin.host import editor
 from postfix_rest_inetd.admin.host.draft import Draft
 from postfix_rest_inetd.admin.ui.options import add_config_option
@@ -48,9 +50,19 @@ def run(arguments: argparse.Namespace) -> int:
         if content == draft.content:
             print(f"{printable(path)}: nothing was changed.")
             return EXIT_SAVED
-        draft.replace(content)
+        _save(draft, content)
         _tell_what_follows(path, draft.content, content)
         return EXIT_SAVED
+
+
+def _save(draft: Draft, content: bytes) -> None:
+    """Put the new content in place; if that fails, what was written is not lost."""
+    try:
+        draft.replace(content)
+    except CommandError as error:
+        with contextlib.suppress(OSError):
+            error.add_note(f"your text is in {draft.keep()}")
+        raise
 
 
 def _edited(path: str, draft: Draft) -> bytes | None:

@@ -96,6 +96,17 @@ class Draft:
         except OSError as error:
             raise CommandError(f"{self._path} cannot be written: {error.strerror}") from None
 
+    def keep(self) -> str:
+        """Move the copy out of the private directory; returns its new path.
+
+        Raises:
+            OSError: it stays there, and is removed.
+        """
+        kept = f"{self._path}.edited.{os.getpid()}"
+        os.chmod(self.path, atomic_file.PRIVATE_MODE)
+        os.rename(self.path, kept)
+        return kept
+
     def _copy(self) -> str:
         """Write the copy; returns its path, or leaves nothing behind."""
         path = os.path.join(self._private.name, os.path.basename(self._path))

@@ -97,6 +97,33 @@ def test_save(path: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_no_space(path: Path, tmp_path: Path) -> None:
+    """If the new content cannot be saved, what was written is kept, and nobody else can read it."""
+    limit = len(GOOD) + 10
+    program = editor(OTHER + " " * limit, directory=tmp_path)
+    Path(program).write_text(Path(program).read_text().replace("set -e", "set -e; umask 0", 1))
+    unlimited = ["sh", "-c", f"exec prlimit --fsize=unlimited {program} $0"]
+    command = [sys.executable, "-m", "postfix_rest_inetd.admin.cli", "edit", "--config", path]
+    done = subprocess.run(
+        ["prlimit", f"--fsize={limit}:unlimited", *command],
+        env={**os.environ, "EDITOR": shlex.join(unlimited)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    (kept,) = path.parent.glob("config.json.edited.*")
+    assert done.stderr.splitlines() == [
+        f"postfix-rest-inetd: {path} cannot be written: File too large",
+        f"postfix-rest-inetd: your text is in {kept}",
+    ]
+    assert done.returncode == 1
+    assert path.read_text() == GOOD
+    assert kept.read_text().startswith(OTHER)
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert len(os.listdir(path.parent)) == 2
+
+
 def test_nothing_changed(path: Path, tmp_path: Path) -> None:
     """The file stays the same one."""
     before = path.stat()
