@@ -24,9 +24,10 @@ def findings(directory: str, consequence: str) -> Iterator[Finding]:
     except OSError:
         return
     what = ""
+    # Without a limit, as of a tmpfs with size=0, both are 0.
     if space.f_flag & os.ST_RDONLY:
         what = "that is mounted read-only"
-    elif space.f_bavail * space.f_frsize < _LEAST_FREE_BYTES:
+    elif space.f_blocks and space.f_bavail * space.f_frsize < _LEAST_FREE_BYTES:
         what = "that is full"
     elif space.f_files and not space.f_favail:
         what = "that has no inodes left"
