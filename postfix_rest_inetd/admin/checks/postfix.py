@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 START_MS = 1000  # that a handler may need before its request-timeout begins
 _TIMEOUT = "smtpd_policy_service_timeout"
 _URL = re.compile("https?:", re.IGNORECASE)
+_ODD = re.compile(r"[^A-Za-z0-9_-]+")  # of a name that becomes a part of a path in main.cf
 _REFUSING = {"local": ("alias_maps", "local"), "virtual": ("virtual_mailbox_maps", "virtual")}
 
 
@@ -235,10 +236,23 @@ def _chroot(reference: Reference, endpoint: Endpoint, settings: Settings) -> Ite
             if real.startswith(f"{queue}/"):
                 advice = f"Without the first /, all services find it: unix:{real[len(queue) + 1 :]}"
             else:
+                name = _ODD.sub("-", endpoint.name)
                 advice = f"Set bind-path to a path below {queue}, such as "
-                advice += f"{queue}/rest/{endpoint.name}, and use unix:rest/{endpoint.name}"
+                advice += f"{queue}/rest/{name}, and use unix:rest/{name}"
             yield Finding(ERROR, _where(reference, settings), what, advice)
             return
+
+
+def unreachable(
+    endpoint: Endpoint, parameter: str, element: str, settings: Settings
+) -> Finding | None:
+    """Why not all services that use a parameter would find an endpoint there, by its element."""
+    future = settings._replace(parameters={**settings.parameters, parameter: element})
+    for reference in references.find(future):
+        if parameter in reference.parameters and endpoint_of(reference, [endpoint], future):
+            for finding in _chroot(reference, endpoint, future):
+                return finding
+    return None
 
 
 def _proxy(reference: Reference, settings: Settings) -> Iterator[Finding]:

@@ -80,7 +80,7 @@ def command(
         map_name: for a socketmap.
         options: of `query`.
     """
-    words = ["postfix-rest-inetd", "query", _named(endpoint, known)]
+    words = ["postfix-rest-inetd", "query", named(endpoint, known)]
     if endpoint.is_lookup:
         words.append(key(endpoint))
     words += [*options, "-v"]
@@ -88,12 +88,15 @@ def command(
         words += ["--attribute", f"sender={ADDRESS}", "--attribute", f"recipient={ADDRESS}"]
     if map_name:
         words += ["--map", map_name]
-    if os.path.abspath(path) != loading.DEFAULT_PATH:
-        words += ["--config", path]
-    return shlex.join(words)
+    return shlex.join([*words, *config_option(path)])
 
 
-def _named(endpoint: Endpoint, known: Iterable[Endpoint]) -> str:
+def config_option(path: str) -> list[str]:
+    """The option that a command needs for this configuration."""
+    return [] if os.path.abspath(path) == loading.DEFAULT_PATH else ["--config", path]
+
+
+def named(endpoint: Endpoint, known: Iterable[Endpoint]) -> str:
     """The name if it is unique and can be typed, or else the address."""
     name = endpoint.name
     is_unique = sum(other.name == name for other in known) == 1

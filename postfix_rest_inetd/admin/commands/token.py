@@ -15,6 +15,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.ask import question
+from postfix_rest_inetd.admin.checks import request
 from postfix_rest_inetd.admin.command_error import (
     EXIT_CONFIG,
     EXIT_FAILED,
@@ -81,7 +82,9 @@ def run(arguments: argparse.Namespace) -> int:
     path = _file_of(endpoint)
     users = [each for each in loaded.endpoints if _names(each, path)]
     if arguments.action == NEW:
-        _make(path, arguments.endpoint, arguments.token_file)
+        _make(path, arguments.token_file)
+        words = ["use", arguments.endpoint, *request.config_option(arguments.config)]
+        print(f"    {shlex.join(['postfix-rest-inetd', 'token', *words])}")
         return EXIT_GOOD
     if not os.path.lexists(_beside(path)):
         raise CommandError(f"there is no {_beside(path)}; make it with token new")
@@ -127,7 +130,7 @@ def _beside(path: str) -> str:
     return os.path.realpath(path) + SUFFIX
 
 
-def _make(path: str, name: str, source: str | None) -> None:
+def _make(path: str, source: str | None) -> None:
     new = _beside(path)
     if os.path.lexists(new):
         what = "exists already, and the backend may know it; use it, or remove it"
@@ -138,7 +141,6 @@ def _make(path: str, name: str, source: str | None) -> None:
     who = f"It has the rights of {path}." if has_old else "Only root and the handlers can read it."
     screen.paragraph(f"{new} has a new token. {who}")
     print("Let the backend accept this token as well as the present one, and then:")
-    print(f"    postfix-rest-inetd token use {shlex.quote(name)}")
 
 
 def _accept(users: Sequence[Endpoint], path: str, loaded: Config, config: str) -> bool:

@@ -80,6 +80,8 @@ def lines(endpoints: list[Endpoint], settings: Settings | None) -> Iterator[str]
         elif parameter is None:
             yield f"# The name {endpoint.name} does not tell its purpose. As a table it is"
             yield f"#   {_element(endpoint, settings)}"
+        elif found := _unreachable(endpoint, parameter, _element(endpoint, settings), settings):
+            yield f"# {endpoint.name} cannot be added to {parameter}. {found}"
         else:
             additions.setdefault(parameter, []).append(endpoint)
     has_new = False
@@ -116,8 +118,12 @@ def commands_for(
         if _asks(parameter, endpoint, word, settings):
             yield f"# {parameter} asks it already."
             continue
+        element = asking.element(endpoint, word, queue)
+        if found := _unreachable(endpoint, parameter, element, settings):
+            yield f"# {found}"
+            continue
         yield from _hints(parameter, wanted, settings)
-        addition = _addition(parameter, asking.element(endpoint, word, queue), settings)
+        addition = _addition(parameter, element, settings)
         if addition.startswith("#"):
             yield addition
         else:
@@ -155,6 +161,16 @@ def _hints(parameter: str, added: Collection[str], settings: Settings | None) ->
     if unlisted.accepts_all(parameter, settings):
         yield f"# While {addresses} is empty, Postfix accepts mail to every address of"
         yield "# these domains."
+
+
+def _unreachable(
+    endpoint: Endpoint, parameter: str, element: str, settings: Settings | None
+) -> str:
+    """What keeps a chrooted program of Postfix from an endpoint, and what helps; "" for nothing."""
+    if settings is None:
+        return ""
+    found = postfix.unreachable(endpoint, parameter, element, settings)
+    return f"{found.what}. {found.advice}" if found else ""
 
 
 def _asks(parameter: str, endpoint: Endpoint, word: str, settings: Settings | None) -> bool:

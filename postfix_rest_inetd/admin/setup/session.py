@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.application import session as application
-from postfix_rest_inetd.admin.checks import asking, postfix, report, risks
+from postfix_rest_inetd.admin.checks import asking, postfix, report, request, risks
 from postfix_rest_inetd.admin.checks.finding import ERROR
 from postfix_rest_inetd.admin.command_error import CommandError
 from postfix_rest_inetd.admin.migration import main_cf
@@ -142,8 +142,9 @@ class Setup:
         table = asking.element(endpoint, next(iter(purposes), "NAME"), queue)
         trial = f"postmap -q KEY {table}"
         if not endpoint.is_lookup:
-            name = shlex.quote(endpoint.name)
-            trial = f"postfix-rest-inetd query {name} --attribute sender=a@example.org"
+            words = ["query", request.named(endpoint, [endpoint]), "--attribute"]
+            words += ["sender=a@example.org", *request.config_option(self._path)]
+            trial = shlex.join(["postfix-rest-inetd", *words])
         screen.for_main_cf(lines, trial)
         if self._assent == DRY_RUN:
             print("\nNothing was written.")

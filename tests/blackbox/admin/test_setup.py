@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import socket
 import stat
 import subprocess
@@ -214,3 +215,28 @@ def test_main_cf(monkeypatch: pytest.MonkeyPatch, value: str, told: str) -> None
     assert told.format(service) in done.stdout
     assert ("postconf -e" in done.stdout) == told.startswith("'")
     assert done.stdout.endswith("Nothing was written.\n")
+
+
+@pytest.mark.parametrize("chroot", ["y", "n"])
+def test_path_and_chroot(monkeypatch: pytest.MonkeyPatch, chroot: str) -> None:
+    """A path that a chrooted smtpd does not find is not written into main.cf, as Debian's is."""
+    path = f"{os.getcwd()}/socket"
+    Path("main.cf").write_text("compatibility_level = 3.6\n")
+    Path("master.cf").write_text(f"smtp inet n - {chroot} - - smtpd\n")
+    monkeypatch.setenv("MAIL_CONFIG", os.getcwd())
+    words = ("--mode=policy", "--url=http://127.0.0.1:9/", "--no-token", "--no-probe")
+    done = setup("--dry-run", f"--address={path}", *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ("postconf -e" in done.stdout) == (chroot == "n")
+    assert ("smtp/inet is chrooted and looks for " in done.stdout) == (chroot == "y")
+
+
+def test_command_that_tries_it() -> None:
+    """It finds the endpoint: in this configuration, and under a name that can be typed."""
+    words = ("--mode=policy", "--url=http://127.0.0.1:9/", "--no-token", "--no-probe")
+    done = setup("--yes", "--name=-ü x", *words)
+    trial = shlex.split(done.stdout.splitlines()[-1])
+    assert trial[:2] == ["postfix-rest-inetd", "query"]
+    program = [sys.executable, "-m", "postfix_rest_inetd.admin.cli", *trial[1:], "--direct"]
+    tried = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+    assert "cannot connect to http://127.0.0.1:9 " in tried.stdout + tried.stderr

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import stat
 import subprocess
 import sys
@@ -200,6 +201,15 @@ def test_a_link_in_place_of_the_new_token(file: Path) -> None:
     assert not file.is_symlink()
     assert file.read_text() == "another-token\n"
     assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o600
+
+
+def test_command_that_follows(file: Path) -> None:
+    """What `new` prints is the command that uses the token, of this configuration."""
+    configure(file)
+    words = shlex.split(token("new", "e0").stdout.splitlines()[-1])
+    assert words[:2] == ["postfix-rest-inetd", "token"]
+    assert words[-2:] == ["--config", "config.json"]
+    assert token(*words[2:], "--no-probe").returncode == 0
 
 
 def test_two_names_of_one_file(file: Path) -> None:

@@ -511,6 +511,17 @@ def test_chroot(bind_path, path, chroot, advice):
     assert [advice in each.advice for each in about_paths] == ([] if advice is None else [True])
 
 
+def test_a_path_for_an_odd_name():
+    """The path that is advised can stand in main.cf."""
+    (endpoint,) = endpoints(
+        raw_endpoint(name="mä ps", mode=POLICY, bind_path=OUTSIDE, bind_port=...)
+    )
+    found = postfix.unreachable(
+        endpoint, "smtpd_x", f"check_policy_service unix:{OUTSIDE}", settings()
+    )
+    assert "/rest/m-ps, and use unix:rest/m-ps" in found.advice
+
+
 def test_capacity(served):
     """Connections add up: services, tables of tcp:, but not the maps of a socketmap."""
     tcp, maps, _ = served
