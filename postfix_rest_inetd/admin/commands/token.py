@@ -83,8 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
     users = [each for each in loaded.endpoints if _names(each, path)]
     if arguments.action == NEW:
         _make(path, arguments.token_file)
-        words = ["use", arguments.endpoint, *request.config_option(arguments.config)]
-        print(f"    {shlex.join(['postfix-rest-inetd', 'token', *words])}")
+        words = [arguments.endpoint, *request.config_option(arguments.config)]
+        print(f"    postfix-rest-inetd token use {shlex.join(words)}")
         return EXIT_GOOD
     if not os.path.lexists(_beside(path)):
         raise CommandError(f"there is no {_beside(path)}; make it with token new")
@@ -132,12 +132,13 @@ def _beside(path: str) -> str:
 
 def _make(path: str, source: str | None) -> None:
     new = _beside(path)
-    if os.path.lexists(new):
-        what = "exists already, and the backend may know it; use it, or remove it"
-        raise CommandError(f"{new} {what}")
     given = secrets.token_hex(_TOKEN_BYTES) if source is None else token_file.read(source)
     has_old = os.path.exists(path)
-    token_file.write(new, given, like=path)
+    try:
+        token_file.write(new, given, like=path, is_new=True)
+    except FileExistsError:
+        what = "exists already, and the backend may know it; use it, or remove it"
+        raise CommandError(f"{new} {what}") from None
     who = f"It has the rights of {path}." if has_old else "Only root and the handlers can read it."
     screen.paragraph(f"{new} has a new token. {who}")
     print("Let the backend accept this token as well as the present one, and then:")

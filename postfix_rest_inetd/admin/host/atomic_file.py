@@ -36,12 +36,20 @@ def write(path: str, text: str, mode: int) -> None:
         raise OSError(error.errno, error.strerror, path) from None
 
 
-def replace(path: str, content: bytes, new: str, give_rights: Callable[[int], None]) -> None:
+def replace(
+    path: str,
+    content: bytes,
+    new: str,
+    give_rights: Callable[[int], None],
+    *,
+    is_new: bool = False,
+) -> None:
     """Write `content` to the path `new`, and rename that to `path`.
 
     Other users cannot read the new file until `give_rights` has been called with its descriptor.
 
     Raises:
+        FileExistsError: with `is_new`, `path` exists.
         OSError: it cannot be written; `path` is as it was, and `new` does not exist.
     """
     try:
@@ -51,7 +59,11 @@ def replace(path: str, content: bytes, new: str, give_rights: Callable[[int], No
             file.flush()
             give_rights(file.fileno())
             os.fsync(file.fileno())
-        os.replace(new, path)
+        if is_new:
+            os.link(new, path)
+            os.unlink(new)
+        else:
+            os.replace(new, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(new)

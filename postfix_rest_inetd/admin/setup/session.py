@@ -142,9 +142,9 @@ class Setup:
         table = asking.element(endpoint, next(iter(purposes), "NAME"), queue)
         trial = f"postmap -q KEY {table}"
         if not endpoint.is_lookup:
-            words = ["query", request.named(endpoint, [endpoint]), "--attribute"]
-            words += ["sender=a@example.org", *request.config_option(self._path)]
-            trial = shlex.join(["postfix-rest-inetd", *words])
+            words = [request.named(endpoint, [endpoint]), "--attribute", "sender=a@example.org"]
+            words += request.config_option(self._path)
+            trial = f"postfix-rest-inetd query {shlex.join(words)}"
         screen.for_main_cf(lines, trial)
         if self._assent == DRY_RUN:
             print("\nNothing was written.")

@@ -64,15 +64,17 @@ def is_in_place(path: str, token: str) -> bool:
     raise CommandError(f"{path} exists, with another content; remove it, or choose another --name")
 
 
-def write(path: str, token: str, like: str | None = None) -> None:
-    """Make the file, or replace it.
+def write(path: str, token: str, like: str | None = None, *, is_new: bool = False) -> None:
+    """Make the file, or replace it unless it has to be new.
 
     Args:
         path: of the file.
         token: its content.
         like: the path of a file with the same rights, if it exists.
+        is_new: must the path not exist yet?
 
     Raises:
+        FileExistsError: it has to be new, and exists.
         CommandError: it cannot be written; what was there is as it was.
     """
 
@@ -82,8 +84,11 @@ def write(path: str, token: str, like: str | None = None) -> None:
         else:
             rights.copy(like, descriptor)
 
+    content, new = f"{token}\n".encode(), f"{path}.new.{os.getpid()}"
     try:
-        atomic_file.replace(path, f"{token}\n".encode(), f"{path}.new.{os.getpid()}", give_rights)
+        atomic_file.replace(path, content, new, give_rights, is_new=is_new)
+    except FileExistsError:
+        raise
     except OSError as error:
         raise CommandError(f"{path} cannot be written: {error.strerror}") from None
 

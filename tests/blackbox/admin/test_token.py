@@ -234,6 +234,32 @@ def test_two_names_of_one_file(file: Path) -> None:
     assert len(backend.requests) == 2
 
 
+def test_two_at_once(file: Path) -> None:
+    """Of several that make a token, one does, and the others say that there is one."""
+    configure(file)
+    program = [sys.executable, "-m", "postfix_rest_inetd.admin.cli", "token", "new", "e0"]
+    running = [
+        subprocess.Popen(
+            [*program, "--config=config.json", "--token-file=-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for number, each in enumerate(running):
+        assert each.stdin is not None
+        each.stdin.write(f"token-{number}\n")
+        each.stdin.flush()
+    said = [each.communicate(timeout=60)[1] for each in running]
+    made_by = [number for number, each in enumerate(running) if each.returncode == 0]
+    assert len(made_by) == 1
+    assert Path(f"{file}.new").read_text() == f"token-{made_by[0]}\n"
+    assert sum("exists already" in each for each in said) == 3
+    assert sorted(os.listdir()) == ["a.token", "a.token.new", "config.json"]
+
+
 REFUSED = {
     "nothing was made": ("a.token", "use", "there is no {}/a.token.new; make it with token new"),
     "a credential": ("name", "new", "e0: its token is a credential; replace the file that"),
