@@ -50,6 +50,19 @@ def _classes(used: Used, settings: Settings) -> Iterator[Finding]:
             what += f"address classes: Postfix warns of that, and {own[0]} wins"
             advice = f"Remove it from {' and '.join(own[1:])}, or from {own[0]}."
             yield Finding(WARNING, f"{settings.shown}: {', '.join(own)}", what, advice)
+        elif own and own != ["virtual_alias_domains"] and _are_alias_domains(reference, settings):
+            what = f"{reference.text} is in virtual_alias_maps as well, which virtual_alias_domains"
+            what += f" are by default, so each domain of {endpoint.name} is in two address classes"
+            advice = "Set virtual_alias_domains to the domains that have only aliases, or to an "
+            advice += "empty value if there are none."
+            yield Finding(WARNING, f"{settings.shown}: {', '.join(own)}", what, advice)
+
+
+def _are_alias_domains(reference: Reference, settings: Settings) -> bool:
+    """Is a table in virtual_alias_domains by default (postconf(5))?"""
+    aliases = settings.value("virtual_alias_maps")
+    is_default = settings.value("virtual_alias_domains") == aliases
+    return is_default and "virtual_alias_maps" in reference.parameters
 
 
 def _letter_case(used: Used, settings: Settings) -> Iterator[Finding]:

@@ -55,8 +55,9 @@ def _in_value(
     before = ""
     for word in words(value):
         is_table = bool(_OF_TABLES.fullmatch(parameter) or _ACCESS.fullmatch(before))
-        if is_table and _URL.match(word):
-            yield _url(endpoints, settings)
+        if _URL.match(word):
+            if is_table:
+                yield _url(endpoints, settings)
         elif not _is_read(word, before, settings):
             found = meant(word, endpoints)
             if found is not None:

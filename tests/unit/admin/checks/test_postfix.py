@@ -681,6 +681,7 @@ OTHERS = {
     "the address is longer": {"virtual_alias_maps": "hash:/x/127.0.0.1:{tcp}0"},
     "another machine's": {"virtual_alias_maps": "ldap:10.127.0.0.1:{tcp}"},
     "a text for people": {"smtpd_reject_footer": "See http://postmaster.example/"},
+    "a text with an address": {"smtpd_reject_footer": "See http://127.0.0.1:{tcp}/"},
     "a URL within a table": {"virtual_alias_maps": "inline:{{ a=http://x }}"},
     "inside another table": {"virtual_alias_maps": "unionmap:{{tcp:127.0.0.1:{tcp}}}"},
     "inside a table of proxymap's": {
@@ -717,6 +718,29 @@ REPEATS = {
         "warning",
         "Postfix: mydestination, virtual_mailbox_domains",
         "is in both, so each domain of tcp-lookup is in two address classes",
+    ),
+    "aliases, and domains of mailboxes": (
+        {
+            **dict.fromkeys(
+                ("virtual_mailbox_domains", "virtual_alias_maps", "virtual_alias_domains"),
+                "tcp:127.0.0.1:{tcp}",
+            ),
+            "virtual_mailbox_maps": "hash:/x",
+        },
+        "warning",
+        "Postfix: virtual_mailbox_domains",
+        "is in virtual_alias_maps as well, which virtual_alias_domains are by default",
+    ),
+    "aliases, and domains that are not those of aliases": (
+        {
+            **dict.fromkeys(
+                ("virtual_mailbox_domains", "virtual_alias_maps"), "tcp:127.0.0.1:{tcp}"
+            ),
+            **dict.fromkeys(("virtual_mailbox_maps", "virtual_alias_domains"), "hash:/x"),
+        },
+        None,
+        "",
+        "",
     ),
     "letter case": (
         {"virtual_alias_maps": ALIAS, "virtual_mailbox_maps": ALIAS.replace("alias", "Alias")},
