@@ -22,6 +22,7 @@ from postfix_rest_inetd.admin.command_error import (
     CommandError,
     UsageError,
 )
+from postfix_rest_inetd.admin.host import access
 from postfix_rest_inetd.admin.setup import screen, token_file
 from postfix_rest_inetd.admin.ui.options import (
     ENDPOINT_HELP,
@@ -88,8 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
         return EXIT_GOOD
     if not os.path.lexists(_beside(path)):
         raise CommandError(f"there is no {_beside(path)}; make it with token new")
-    token = token_file.read(_beside(path))
-    if not (arguments.no_probe or _accept(users, path, loaded, arguments.config)):
+    token = token_file.read_waiting(_beside(path))
+    if not (arguments.no_probe or _accept(users, token, loaded, arguments.config)):
         print("Nothing was changed. When the backend accepts the new token as well as the old one,")
         print("run this command again.")
         return EXIT_FAILED
@@ -105,7 +106,8 @@ def _file_of(endpoint: Endpoint) -> str:
     """The path of the token file.
 
     Raises:
-        CommandError: there is none, or only handlers can find it.
+        CommandError: there is none, only handlers can find it, or it is another user's link, which
+            may lead to any file.
     """
     path = endpoint.auth_token_file
     if path is None:
@@ -114,6 +116,9 @@ def _file_of(endpoint: Endpoint) -> str:
     if not os.path.isabs(path):
         what = "its token is a credential; replace the file that LoadCredential= names"
         raise CommandError(f"{endpoint.name}: {what}")
+    if os.path.islink(path) and (owner := os.lstat(path).st_uid) not in (0, os.geteuid()):
+        what = f"is a symbolic link that belongs to {access.user_name(owner)}"
+        raise CommandError(f"{path} {what}; name the file itself in auth-token-file")
     return path
 
 
@@ -144,7 +149,7 @@ def _make(path: str, source: str | None) -> None:
     print("Let the backend accept this token as well as the present one, and then:")
 
 
-def _accept(users: Sequence[Endpoint], path: str, loaded: Config, config: str) -> bool:
+def _accept(users: Sequence[Endpoint], token: str, loaded: Config, config: str) -> bool:
     """Do the backends of all endpoints accept the new token? Prints what they answer."""
     from postfix_rest_inetd.admin.checks import probe, report
     from postfix_rest_inetd.admin.checks.finding import ERROR
@@ -152,7 +157,7 @@ def _accept(users: Sequence[Endpoint], path: str, loaded: Config, config: str) -
     good = True
     for each in users:
         changed = copy.copy(each)
-        changed.auth_token_file = _beside(path)
+        changed.auth_token, changed.auth_token_file = token, None
         found = list(probe.findings(changed, loaded, config, {}))
         report.listed(found)
         # Nothing is found if another file of the endpoint, such as a certificate, is not usable.

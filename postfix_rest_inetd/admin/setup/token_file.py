@@ -8,8 +8,10 @@ nowhere else.
 from __future__ import annotations
 
 import contextlib
+import errno
 import getpass
 import os
+import stat
 import sys
 
 from postfix_rest_inetd.admin.command_error import CommandError
@@ -18,6 +20,8 @@ from postfix_rest_inetd.admin.setup.wanted import checked_token
 from postfix_rest_inetd.config.credentials import MAX_TOKEN_BYTES
 
 STDIN = "-"
+_MAX_BYTES = 2 * MAX_TOKEN_BYTES
+_REMOVE_IT = "remove it, and make the token with token new"
 
 
 def read(path: str) -> str:
@@ -27,8 +31,36 @@ def read(path: str) -> str:
         CommandError: there is none.
         OSError: the file cannot be read.
     """
-    shown = "standard input" if path == STDIN else path
-    content = sys.stdin.buffer.read(2 * MAX_TOKEN_BYTES) if path == STDIN else named_file.read(path)
+    if path == STDIN:
+        return _token_in(sys.stdin.buffer.read(_MAX_BYTES), "standard input")
+    return _token_in(named_file.read(path), path)
+
+
+def read_waiting(path: str) -> str:
+    """The token in the file that is going to be copied to the present one.
+
+    Who may write to the directory must not get a copy of a file that only root can read, so this is
+    neither a symbolic link nor another name of a file.
+
+    Raises:
+        CommandError: there is no token, or it is a link.
+        OSError: the file cannot be read.
+    """
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+    try:
+        with open(os.open(path, flags), "rb") as file:
+            found = os.fstat(file.fileno())
+            content = file.read(_MAX_BYTES) if stat.S_ISREG(found.st_mode) else b""
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise CommandError(f"{path} is a symbolic link; {_REMOVE_IT}") from None
+    if stat.S_ISREG(found.st_mode) and found.st_nlink != 1:
+        raise CommandError(f"{path} has several names (hard links); {_REMOVE_IT}")
+    return _token_in(content, path)
+
+
+def _token_in(content: bytes, shown: str) -> str:
     try:
         token = checked_token(content)
     except ValueError as error:
@@ -61,7 +93,8 @@ def is_in_place(path: str, token: str) -> bool:
         return False
     except (OSError, ValueError):
         pass
-    raise CommandError(f"{path} exists, with another content; remove it, or choose another --name")
+    what = "exists, with another content; choose another --name, or remove it if nothing uses it"
+    raise CommandError(f"{path} {what}")
 
 
 def write(path: str, token: str, like: str | None = None, *, is_new: bool = False) -> None:

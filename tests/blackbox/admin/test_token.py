@@ -190,17 +190,35 @@ def test_owner(file: Path) -> None:
     assert (file.stat().st_uid, file.stat().st_gid) == (65534, 65534)
 
 
-def test_a_link_in_place_of_the_new_token(file: Path) -> None:
-    """What it leads to is neither changed nor in the place of the present file."""
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link away")
+def test_link_of_another_user(file: Path) -> None:
+    """What it leads to, which may be any file, is not replaced."""
+    link = file.with_name("link.token")
+    link.symlink_to(file)
+    os.chown(link, 65534, 65534, follow_symlinks=False)
+    configure(link)
+    for action in ("new", "use"):
+        done = token(action, "e0")
+        assert done.returncode == 1
+        assert "is a symbolic link that belongs to " in done.stderr
+    assert sorted(os.listdir()) == ["a.token", "config.json", "link.token"]
+
+
+@pytest.mark.parametrize("kind", ["symbolic link", "hard link"])
+def test_link_in_place_of_the_new_token(file: Path, kind: str) -> None:
+    """Who may write to the directory does not get a secret of root's copied to the token file."""
     configure(file)
-    elsewhere = file.parent / "elsewhere"
-    elsewhere.write_text("another-token")
-    elsewhere.chmod(0o600)
-    Path(f"{file}.new").symlink_to(elsewhere)
-    assert token("use", "--no-probe", "e0").returncode == 0
-    assert not file.is_symlink()
-    assert file.read_text() == "another-token\n"
-    assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o600
+    secret = file.parent / "secret"
+    secret.write_text("a-secret-of-root")
+    new = Path(f"{file}.new")
+    if kind == "hard link":
+        new.hardlink_to(secret)
+    else:
+        new.symlink_to(secret)
+    done = token("use", "--no-probe", "e0")
+    assert (done.returncode, kind in done.stderr) == (1, True), done.stderr
+    assert file.read_text() == f"{OLD}\n"
+    assert secret.read_text() == "a-secret-of-root"
 
 
 def test_command_that_follows(file: Path) -> None:
