@@ -30,8 +30,6 @@ NO_ANSWER, POSTFIX, NOTHING = "endpoint not reached", "postfix", ""
 _UNKNOWN = re.compile("user unknown|unknown user|unknown in |relay access denied", re.IGNORECASE)
 _BY_ACCESS_TABLE = re.compile("(?:address|host|command) rejected|access denied", re.IGNORECASE)
 
-# What Postfix gives as the reason: of a rejection, or of an attempt to deliver.
-_REASON = re.compile(r"reject: .*?: ([45]\d\d .*?); from=|status=\w+ \((.*)\)$")
 _MAX_REASON = 300
 
 _OUR_WORDS = ": REST "  # verdict.py
@@ -100,10 +98,9 @@ def _last_of_each(mail: Mail, address: str) -> list[Line]:
 def _told(line: Line) -> str:
     recipient = f" for {line.recipients[0]}" if line.recipients else ""
     what = {ACCEPTED: "Delivered", DEFERRED: "Deferred", REFUSED: "Refused"}[line.fate]
-    if "status=" in line.text and line.fate == REFUSED:
+    if not line.is_reject and line.fate == REFUSED:
         what = "Returned to the sender"
-    reason = _REASON.search(line.text)
-    why = printable(reason[1] or reason[2], _MAX_REASON) if reason else ""
+    why = printable(line.reason, _MAX_REASON)
     return f"{what} by {line.program}{recipient}" + (f": {why}" if why else "")
 
 

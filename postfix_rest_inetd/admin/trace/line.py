@@ -19,33 +19,54 @@ from postfix_rest_inetd.admin.trace.subject import QUEUE_ID_PATTERN
 from postfix_rest_inetd.log_entry import printable
 
 MAX_CHARACTERS = 2000
+_MAX_READ = 8000  # two addresses as long as line_length_limit of Postfix, and the rest
 
 ACCEPTED, DEFERRED, REFUSED = "accepted", "deferred", "refused"
 
 IDENTIFIERS = re.compile(r"postfix[^/]*/[\w/.-]+", re.ASCII)
 """What Postfix's syslog_name usually makes of SYSLOG_IDENTIFIER, also for a second instance."""
 
+# info_log_addr_form.c quotes a local part with blanks or brackets, as RFC 5321 has it.
+_QUOTED = re.compile(r'<"(?:[^"\\]|\\.)*"')
+
+# Where each text stands, so that an address such as status=sent@example.org is not one of them.
 _TROUBLE = re.compile(r"(?:warning|error|fatal|panic): ")
 _NAMED = re.compile(rf"({QUEUE_ID_PATTERN}|NOQUEUE): ", re.ASCII)
 _ADDRESS = re.compile(r"\b(from|to|orig_to)=<([^>]*)>")
-_MESSAGE_ID = re.compile(r"\bmessage-id=<?([^>]*)")
-_REJECT = re.compile(r"reject: .*?: ([45])\d\d ")
-_STATUS = re.compile(r"\bstatus=(\w+)")
-_STATUSES = {"sent": ACCEPTED, "deferred": DEFERRED, "bounced": REFUSED, "expired": REFUSED}
+_MESSAGE_ID = re.compile(r"(?:resent-)?message-id=<?([^>]*)")
+_REJECT = re.compile(r"(?:milter-)?reject: ")
+_REPLY = re.compile(r".*?: (([45])(?:\d\d|\.\d+\.\d+) .*?)(?:; (?:from|to|proto|helo)=|;?$)")
+# Of header_checks(5) and such: cleanup_act_log() in cleanup/cleanup_message.c. The text of the mail
+# comes before the sender, and that of the rule at the end.
+_OF_CONTENT = re.compile(r"(?:header|body|mime-error) ")
+_OF_RULE = re.compile(r".* helo=<[^>]*>: (([45])\.\d+\.\d+ .*)")
+_STATUS = re.compile(
+    r"(?:to=<[^>]*>, (?:orig_to=<[^>]*>, )?relay=(?P<relay>[^ ,]+).*?|from=<[^>]*>), "
+    r"status=(?P<status>[\w-]+)(?: \((?P<reason>.*)\)$)?"
+)
+_STATUSES = {
+    "sent": ACCEPTED,
+    "deferred": DEFERRED,
+    "SOFTBOUNCE": DEFERRED,
+    "bounced": REFUSED,
+    "expired": REFUSED,
+    "force-expired": REFUSED,
+}
 _CODES = {"4": DEFERRED, "5": REFUSED}
 
 HANDED_ON, FORWARDED, NOTICE, REQUEUED = "handed on", "forwarded", "notice", "queued again"
 """What becomes of a mail under another queue id; a notice is a bounce, or another one about it."""
 
-_RELAY = re.compile(r"\brelay=([^ ,]+)")
 _LINKS = {
     kind: re.compile(rf"{words} ({QUEUE_ID_PATTERN})\b", re.ASCII)
     for kind, words in (
-        (HANDED_ON, r"status=sent \(.*\bqueued as"),
-        (FORWARDED, r"status=sent \(forwarded as"),
-        (NOTICE, r"(?:sender|postmaster) [a-z -]+ notification:"),
+        (HANDED_ON, r".*\bqueued as"),
+        (FORWARDED, r"forwarded as"),
     )
 }
+_NOTICE = re.compile(
+    rf"(?:sender|postmaster) [a-z -]+ notification: ({QUEUE_ID_PATTERN})\b", re.ASCII
+)
 _ORIGIN = re.compile(rf" orig_id=({QUEUE_ID_PATTERN})\b", re.ASCII)
 
 
@@ -65,6 +86,8 @@ class Line(NamedTuple):
         message_id: without angle brackets.
         link: a queue id, the one that follows it, and a kind (HANDED_ON and so on).
         relay: which server took the mail.
+        reason: why this became of the mail, as Postfix says.
+        is_reject: was it refused or deferred while the client was waiting?
     """
 
     when_usec: int
@@ -79,6 +102,8 @@ class Line(NamedTuple):
     message_id: str = ""
     link: tuple[str, str, str] | None = None
     relay: str = ""
+    reason: str = ""
+    is_reject: bool = False
 
     @property
     def addresses(self) -> set[str]:
@@ -87,39 +112,64 @@ class Line(NamedTuple):
         return {form for each in written for form in (each, each.lower())}
 
 
+class _Fate(NamedTuple):
+    fate: str = ""
+    status: str = ""
+    reason: str = ""
+    relay: str = ""
+    is_reject: bool = False
+
+
 def parse(message: bytes, identifier: str, pid: str, when_usec: int) -> Line:
     """The line that has this text."""
-    text = printable(message.decode(errors="backslashreplace"), MAX_CHARACTERS)
+    text = printable(message[:_MAX_READ].decode(errors="backslashreplace"), _MAX_READ)
+    masked = _QUOTED.sub(lambda quoted: "<" + "x" * (len(quoted[0]) - 1), text)
     trouble = _TROUBLE.match(text)
     named = _NAMED.match(text, trouble.end() if trouble else 0)
     queue_id = named[1] if named and named[1] != "NOQUEUE" else ""
-    found = _ADDRESS.findall(text)
+    begin = named.end() if named else 0
+    found = [(each[1], text[slice(*each.span(2))]) for each in _ADDRESS.finditer(masked)]
+    message_id = _MESSAGE_ID.match(text, begin) if queue_id else None
+    fate = _fate(masked, text, begin) if named and not trouble else _Fate()
     return Line(
         when_usec,
         printable(identifier.rpartition("/")[2], 40),
         pid,
         queue_id,
-        text,
+        printable(text, MAX_CHARACTERS),
         trouble is not None,
-        _fate(text) if named else "",
+        fate.fate,
         next((address for name, address in found if name == "from"), None),
         tuple(dict.fromkeys(address for name, address in found if name != "from")),
-        match[1] if (match := _MESSAGE_ID.search(text)) else "",
-        _link(text, queue_id) if queue_id else None,
-        match[1] if (match := _RELAY.search(text)) else "",
+        message_id[1] if message_id else "",
+        _link(masked, queue_id, begin, fate) if queue_id else None,
+        fate.relay,
+        fate.reason,
+        fate.is_reject,
     )
 
 
-def _link(text: str, queue_id: str) -> tuple[str, str, str] | None:
-    for kind, pattern in _LINKS.items():
-        if (match := pattern.search(text)) is not None:
-            return queue_id, match[1], kind
-    origin = _ORIGIN.search(text)
+def _link(masked: str, queue_id: str, begin: int, fate: _Fate) -> tuple[str, str, str] | None:
+    if fate.status == "sent":
+        for kind, pattern in _LINKS.items():
+            if (match := pattern.match(fate.reason)) is not None:
+                return queue_id, match[1], kind
+    if (notice := _NOTICE.match(masked, begin)) is not None:
+        return queue_id, notice[1], NOTICE
+    origin = _ORIGIN.search(masked, begin)
     return (origin[1], queue_id, REQUEUED) if origin else None
 
 
-def _fate(text: str) -> str:
-    if (reject := _REJECT.search(text)) is not None:
-        return _CODES[reject[1]]
-    status = _STATUS.search(text)
-    return _STATUSES.get(status[1], "") if status else ""
+def _fate(masked: str, text: str, begin: int) -> _Fate:
+    """What became of the mail; `masked` is the text without what quoted addresses say."""
+    if (reject := _REJECT.match(masked, begin)) is not None:
+        is_of_content = _OF_CONTENT.match(masked, reject.end())
+        found = (_OF_RULE if is_of_content else _REPLY).match(masked, reject.end())
+        if found is None:
+            return _Fate(REFUSED if is_of_content else "", is_reject=True)
+        return _Fate(_CODES[found[2]], reason=text[slice(*found.span(1))], is_reject=True)
+    if (status := _STATUS.match(masked, begin)) is None:
+        return _Fate()
+    reason = text[slice(*status.span("reason"))] if status["reason"] else ""
+    fate = _STATUSES.get(status["status"], "")
+    return _Fate(fate, status["status"], reason, status["relay"] or "")

@@ -36,6 +36,38 @@ def parse(text: str, identifier: str = "postfix/smtpd") -> line.Line:
         ("3F2A81C0: to=<b@c>, relay=x, status=sent (250 OK)", "3F2A81C0", ACCEPTED, ("b@c",)),
         ("3F2A81C0: to=<b@c>, relay=x, status=bounced (no)", "3F2A81C0", REFUSED, ("b@c",)),
         ("3F2A81C0: from=<a@x>, status=expired, returned", "3F2A81C0", REFUSED, ()),
+        ("3F2A81C0: from=<a@x>, status=force-expired, returned", "3F2A81C0", REFUSED, ()),
+        ("3F2A81C0: to=<b@c>, relay=x, status=SOFTBOUNCE (no)", "3F2A81C0", DEFERRED, ("b@c",)),
+        (
+            "NOQUEUE: reject: CONNECT from x[192.0.2.1]: 554 5.7.1 <x>: no; proto=SMTP",
+            "",
+            REFUSED,
+            (),
+        ),
+        (
+            (
+                "3F2A81C0: milter-reject: END-OF-MESSAGE from x[192.0.2.1]: 4.7.1 Try again; "
+                "from=<a@x> to=<b@c> proto=ESMTP helo=<mx>"
+            ),
+            "3F2A81C0",
+            DEFERRED,
+            ("b@c",),
+        ),
+        (
+            (
+                "3F2A81C0: reject: header Subject: x: 450 y from x[192.0.2.1]; from=<a@x> "
+                "to=<b@c> proto=ESMTP helo=<mx>: 5.7.1 No"
+            ),
+            "3F2A81C0",
+            REFUSED,
+            ("b@c",),
+        ),
+        (
+            f"3F2A81C0: to=<{'b' * 2000}@c>, relay=x, status=deferred (no)",
+            "3F2A81C0",
+            DEFERRED,
+            ("b" * 2000 + "@c",),
+        ),
         ("3F2A81C0: client=localhost[127.0.0.1]", "3F2A81C0", "", ()),
         ("statistics: max connection rate 1/60s", "", "", ()),
         ("connect from localhost[127.0.0.1]", "", "", ()),
@@ -93,6 +125,70 @@ def test_links(text, link):
     assert parse(text).link == link
 
 
+@pytest.mark.parametrize(
+    "text, fate, recipients",
+    [
+        (
+            "3F2A81C0: to=<status=sent@x>, relay=none, status=deferred (no)",
+            DEFERRED,
+            ("status=sent@x",),
+        ),
+        (
+            (
+                '3F2A81C0: to=<"b>, relay=x, status=sent (\\"to=<v@c>"@x>, relay=none, '
+                "status=bounced (no)"
+            ),
+            REFUSED,
+            ('"b>, relay=x, status=sent (\\"to=<v@c>"@x',),
+        ),
+        ("3F2A81C0: from=<status=sent@x>, size=1, nrcpt=1 (queue active)", "", ()),
+        ("3F2A81C0: from=<a@x>, size=1, nrcpt=1 (status=sent)", "", ()),
+        ("3F2A81C0: message-id=<status=sent@x>", "", ()),
+        ("3F2A81C0: warning: header Subject: reject: x: 550 y from local", "", ()),
+        (
+            (
+                'NOQUEUE: reject: RCPT from x[::1]: 450 4.7.1 <"; from=<v@x> to=<w@y>"@c>: no; '
+                'from=<a@x> to=<"; from=<v@x> to=<w@y>"@c> proto=SMTP helo=<mx>'
+            ),
+            DEFERRED,
+            ('"; from=<v@x> to=<w@y>"@c',),
+        ),
+    ],
+)
+def test_forged_words(text, fate, recipients):
+    """An address, a Message-ID or a header says nothing about what became of the mail."""
+    found = parse(text)
+    assert (found.fate, found.recipients) == (fate, recipients)
+    assert found.link is None
+    assert found.message_id in {"", "status=sent@x"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '3F2A81C0: from=<" orig_id=3F2A81C1 "@x>, size=1',
+        '3F2A81C0: to=<"status=sent (forwarded as 3F2A81C1)"@x>, relay=x, status=sent (ok)',
+        "3F2A81C0: message-id=<sender notification: 3F2A81C1@x>",
+        "3F2A81C0: warning: header Subject: sender x notification: 3F2A81C1 from local",
+        "3F2A81C0: from=<message-id=1@x>, size=1",
+    ],
+)
+def test_forged_links(text):
+    """Nor does it relate the mail to another one."""
+    found = parse(text)
+    assert found.link is None
+    assert found.message_id in {"", "sender notification: 3F2A81C1@x"}
+
+
+def test_reason():
+    """Why, in the words of Postfix."""
+    assert parse(f"NOQUEUE: {REJECT.format('554 5.7.1')}").reason == (
+        "554 5.7.1 <b@c>: Recipient address rejected: no"
+    )
+    forged = '3F2A81C0: to=<"status=sent (x"@c>, relay=x, dsn=4.0.0, status=deferred (a (b) c)'
+    assert parse(forged).reason == "a (b) c"
+
+
 def test_senders():
     """The null sender is a sender; a line without one has none."""
     assert parse("3F2A81C0: from=<>, size=1").sender == ""
@@ -110,6 +206,7 @@ def test_control_characters():
     """What a client made Postfix log cannot control a terminal."""
     assert parse("NOQUEUE: \x1b[2J\u202e\nx").text == r"NOQUEUE: \x1b[2J\u202e\nx"
     assert line.parse(b"\xff" * 9000, "postfix/smtpd", "", 1).text.startswith(r"\xff")
+    assert len(line.parse(b"x" * 7000, "postfix/smtpd", "", 1).text) == line.MAX_CHARACTERS + 1
     assert len(line.parse(b"x" * 9000, "postfix/smtpd", "", 1).text) == line.MAX_CHARACTERS + 1
 
 
