@@ -237,9 +237,11 @@ def _parsed(lines: list[_Raw], words: set[str], ids: set[str]) -> list[Line]:
 
 def _relevant(lines: list[_Raw], words: set[str], ids: set[str]) -> Iterator[_Raw]:
     """Those that can matter: to parse all of them takes longer than to read them."""
-    heads = {b"warning", b"error", b"fatal", b"panic", *(each.encode() for each in ids)}
+    heads = {b"warning", b"error", b"fatal", b"panic", *map(str.encode, ids)}
     needles = [each.lower().encode() for each in words]
-    lower = [message.lower() for _, message, *_ in lines]
+    # Only of ASCII are lower-case letters the same in bytes: RFC 6531 has other addresses as well.
+    is_ascii = all(map(str.isascii, words))
+    lower = [_lower(message, is_ascii=is_ascii) for _, message, *_ in lines]
     named = [any(needle in message for needle in needles) for message in lower]
     heads |= {
         raw[1].partition(b": ")[0] for raw, is_named in zip(lines, named, strict=True) if is_named
@@ -248,6 +250,10 @@ def _relevant(lines: list[_Raw], words: set[str], ids: set[str]) -> Iterator[_Ra
     for raw, is_named in zip(lines, named, strict=True):
         if is_named or raw[1].partition(b": ")[0] in heads:
             yield raw
+
+
+def _lower(message: bytes, *, is_ascii: bool) -> bytes:
+    return message.lower() if is_ascii else message.decode(errors="replace").lower().encode()
 
 
 def _value(fields: Fields, name: str) -> bytes:

@@ -33,6 +33,8 @@ def parse(text: str) -> Subject:
         ValueError: it is none of them; the error says what is expected.
     """
     text = text.strip().removeprefix("<").removesuffix(">")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError(f"{text!r} is not UTF-8")
     if "@" in text:
         return Subject(ADDRESS, text)
     if _REQUEST_ID.fullmatch(text):

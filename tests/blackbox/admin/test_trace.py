@@ -20,6 +20,7 @@ for identifier, message in json.loads(sys.argv[1]):
     journal.send(f"SYSLOG_IDENTIFIER={identifier}\\nMESSAGE={message}\\n".encode())
 """
 LINES = [
+    ("postfix/smtp", "3F2A81D0: to=<Äß@u.example>, relay=x, status=sent (250 OK)"),
     ("postfix/smtpd", "3F2A81C0: client=x[192.0.2.1]"),
     ("another", "3F2A81C0: to=<b@c.example>, relay=x, status=bounced (forged)"),
     ("postfix/qmgr", "3F2A81C0: from=<\x1b[2J@x.example>, size=1, nrcpt=1 (queue active)"),
@@ -72,6 +73,16 @@ def test_screen(journald):
     assert "\nDeferred by smtp for B@c.example: \\u202eno. Postfix decided" in done.stdout
     assert "forged" not in done.stdout
     assert "removed" not in done.stdout
+
+
+def test_not_ascii(journald):
+    """An address of RFC 6531 is found, in both cases; what is not UTF-8 is told so."""
+    for address in ("Äß@u.example", "äß@U.example"):
+        (mail,) = json.loads(trace(journald, address, "--json").stdout)["mails"]
+        assert (mail["queue_id"], mail["fate"]) == ("3F2A81D0", "accepted")
+    done = trace(journald, "\udcff@u.example")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is not UTF-8" in done.stderr
 
 
 def test_chain(journald):

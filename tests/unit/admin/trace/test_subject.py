@@ -32,6 +32,12 @@ def test_neither(text):
         subject.parse(text)
 
 
+def test_bytes():
+    """A shell may give any bytes; journald is asked for text."""
+    with pytest.raises(ValueError, match="is not UTF-8"):
+        subject.parse("\udcff@example.org")
+
+
 def test_keys():
     """An address, its domain, and both in lower case; the null sender has no key."""
     assert subject.keys_of({"Ann@B.Example", ""}) == {
