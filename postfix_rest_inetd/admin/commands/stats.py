@@ -18,6 +18,7 @@ from postfix_rest_inetd.admin.command_error import EXIT_FAILED, EXIT_INTERRUPTED
 from postfix_rest_inetd.admin.host import atomic_file
 from postfix_rest_inetd.admin.statistics import (
     groups,
+    latest,
     lost,
     period,
     permission,
@@ -125,11 +126,14 @@ def run(arguments: argparse.Namespace) -> int:
             _export(journal, arguments, since, until)
             return EXIT_OK
         totals = _report(journal, arguments, since, until)
-    if arguments.fail_above is not None and (
-        text := threshold.exceeded(totals, arguments.fail_above)
-    ):
+    if arguments.fail_above is None:
+        return EXIT_OK
+    if text := threshold.exceeded(totals, arguments.fail_above):
         terminal.complain(text)
         return EXIT_ABOVE
+    if arguments.directory is None and not latest.is_open(latest.journals()):
+        terminal.complain("this user cannot read the journal, so --fail-above tells nothing")
+        return EXIT_FAILED
     return EXIT_OK
 
 

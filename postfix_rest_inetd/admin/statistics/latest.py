@@ -27,11 +27,16 @@ WAIT_SEC = 2.0
 
 
 def journals() -> list[str]:
-    """The files in which this machine's journal is; none if there is no journal."""
+    """The files in which this machine's journal is; none if there is no journal.
+
+    A directory that this user may not look into has one: only root and the group systemd-journal
+    may enter that of a journal in /run (systemd.conf of systemd's tmpfiles.d).
+    """
     return [
-        path
+        f"{folder}/system.journal"
         for top in ("/var", "/run")
-        for path in glob.glob(f"{top}/log/journal/*/system.journal")
+        for folder in glob.glob(f"{top}/log/journal/*")
+        if os.path.exists(f"{folder}/system.journal") or not os.access(folder, os.X_OK)
     ]
 
 

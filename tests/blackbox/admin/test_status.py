@@ -219,3 +219,36 @@ def test_unreadable_config(tmp_path: Path) -> None:
     assert "-> postfix-rest-inetd check says what to do\n" in done.stdout
     assert "urllib3" in done.stdout
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("mode", ["755", "750"])
+def test_without_permission(journald: Journald, ask, mode: str) -> None:
+    """A user who may not read the journal is not told that nothing failed.
+
+    systemd's tmpfiles.d lets others not even into the directory of a journal in /run.
+    """
+    ask(BROKEN)
+    journald.entries()
+    change = ["sh", "-c", f"chmod {mode} /run/log/journal/*; chmod o= /run/log/journal/*/*.journal"]
+    subprocess.run([*journald.prefix, *change], check=True, timeout=WAIT_SEC)
+    program = (
+        "from postfix_rest_inetd.admin.cli import main; import sys; sys.exit(main(sys.argv[1:]))"
+    )
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        return subprocess.run(
+            [*journald.prefix, *user, sys.executable, "-c", program, *arguments],
+            cwd=package_parent(),
+            capture_output=True,
+            text=True,
+            timeout=WAIT_SEC,
+            check=False,
+        )
+
+    done = run("status", "--json", "--config=/nonexistent")
+    assert json.loads(done.stdout)["requests"] is None
+    assert run("stats").returncode == 0
+    done = run("stats", "--fail-above=1%")
+    assert (done.returncode, "No requests." in done.stdout) == (1, True)
+    assert "this user cannot read the journal, so --fail-above tells nothing" in done.stderr
