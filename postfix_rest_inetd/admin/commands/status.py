@@ -35,7 +35,7 @@ EXIT_UNSEEN = 77  # EX_NOPERM of sysexits.h
 EXIT_STATUS = {
     EXIT_GOOD: "all endpoints listen, nothing failed in the last hour, no backend is down",
     EXIT_BAD: "something is wrong",
-    EXIT_UNSEEN: "nothing is wrong, as far as this user may see",
+    EXIT_UNSEEN: "nothing is wrong, as far as this user may see, or the journal tells",
     EXIT_INTERRUPTED: "interrupted, without --watch",
 }
 

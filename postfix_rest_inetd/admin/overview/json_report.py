@@ -29,7 +29,7 @@ def document(overview: Overview) -> dict[str, Any]:
     hour = overview.hour
     return {
         "time": overview.when,
-        "ok": not overview.is_wrong,
+        "ok": False if overview.is_wrong else True if overview.is_complete else None,
         "since": None if hour is None else hour.since,
         "complete": None if hour is None else hour.is_whole,
         "requests": None if hour is None else hour.totals.requests,

@@ -61,29 +61,43 @@ class LastHour:
     """What was found.
 
     Attributes:
-        since: when the period begins (seconds since 1970).
+        begin: an hour ago (seconds since 1970).
+        since: when the period begins.
         is_whole: is that an hour ago? Otherwise, there were too many entries.
         totals: the requests of the period.
         answers: of the backends that were asked, by origin as `as_read` has it.
         last_failure: the last request that failed, maybe before the period; None if there is none.
         failed_id: the request id of that; empty if its entry has none.
         lost: the entries of the period that the journal does not have.
+        is_flooded: are most of the last entries with our identifier not from handlers?
     """
 
     def __init__(self, now: float) -> None:
         """Nothing was read yet."""
-        self.since = now - PERIOD_SEC
+        self.begin = self.since = now - PERIOD_SEC
         self.is_whole = True
         self.totals = Totals()
         self.answers: dict[str, Answers] = {}
         self.last_failure: JournalEntry | None = None
         self.failed_id = ""
         self.lost = Lost({}, 0, 0.0)
+        self.is_flooded = False
 
     @property
     def failures(self) -> int:
         """Requests that got no answer, whether an endpoint is known or not."""
         return self.totals.failures + sum(self.totals.others.values())
+
+    @property
+    def failed_before(self) -> float:
+        """When a request failed in the last hour, if it is too early to be counted; else 0."""
+        when = self.last_failure.when_usec / 1_000_000 if self.last_failure else 0.0
+        return when if self.begin <= when < self.since and not self.is_whole else 0.0
+
+    @property
+    def is_sure(self) -> bool:
+        """Does the journal have all that handlers have written, as far as it tells?"""
+        return not (self.is_flooded or self.lost.dropped or self.lost.not_taken)
 
 
 def as_read(name: str) -> str:
@@ -114,6 +128,7 @@ def read(endpoints: Iterable[Endpoint], now: float, directory: str | None = None
             _add_answer(found, entry, backends.get((entry.endpoint, entry.mode), []))
         if len(entries) + journal.alien >= MAX_ENTRIES:
             found.is_whole = False
+            found.is_flooded = journal.alien > len(entries)
             found.since = found.totals.first_usec / 1_000_000 or now
     with Journal(directory) as journal:
         journal.failures_only()
@@ -136,11 +151,14 @@ def _add_answer(found: LastHour, entry: JournalEntry, backends: list[str]) -> No
 
 
 def _add_last_failure(found: LastHour, journal: Journal) -> None:
+    looked_through = 0
     for when, fields in itertools.islice(journal.newest_first(0, None), _MAX_LOOKED_THROUGH):
         failed = request.parse(fields, when, "")
         if failed is not None and _matters(failed.entry):
             found.last_failure, found.failed_id = failed.entry, failed.request_id
             return
+        looked_through += failed is None
+    found.is_flooded = found.is_flooded or looked_through * 2 > _MAX_LOOKED_THROUGH
 
 
 def _matters(entry: JournalEntry) -> bool:

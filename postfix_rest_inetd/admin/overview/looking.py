@@ -19,6 +19,7 @@ from postfix_rest_inetd.admin.stored import down, place
 from postfix_rest_inetd.cache import clock
 from postfix_rest_inetd.config import loading
 from postfix_rest_inetd.errors import ConfigError
+from postfix_rest_inetd.journal import IDENTIFIER
 
 if TYPE_CHECKING:
     from postfix_rest_inetd.admin.host.connections import Count
@@ -94,13 +95,13 @@ class Overview(NamedTuple):
     @property
     def is_wrong(self) -> bool:
         """Is there an error, a silent endpoint, a failed request, or a failing backend?"""
-        failures = 0 if self.hour is None else self.hour.failures
-        return bool(self.errors or self.silent or failures or self.failing)
+        has_failures = self.hour is not None and (self.hour.failures or self.hour.failed_before)
+        return bool(self.errors or self.silent or has_failures or self.failing)
 
     @property
     def is_complete(self) -> bool:
         """Was everything seen on which `is_wrong` depends, apart from outages?"""
-        return self.hour is not None and self.is_config_known
+        return self.hour is not None and self.hour.is_sure and self.is_config_known
 
 
 def look(places: Places) -> Overview:
@@ -159,6 +160,11 @@ def _hour(
         notes.append(f"requests are not known: {error}")
         return None
     notes += [f"the numbers are too low: {text}" for text in found.lost.sentences()]
+    if found.is_flooded:
+        notes.append(
+            f"most entries of {IDENTIFIER} in the journal are not from handlers; journalctl "
+            f"-t {IDENTIFIER} -o verbose -n 3 shows which program writes them"
+        )
     return found
 
 

@@ -66,6 +66,8 @@ def _heading(overview: Overview, width: int) -> Iterator[str]:
         state, style = "all endpoints listen, and nothing failed", GOOD
     elif overview.is_complete:
         state, style = "no endpoints are configured", DOUBTFUL
+    elif overview.hour is not None and not overview.hour.is_sure:
+        state, style = "nothing is wrong, as far as the journal tells", DOUBTFUL
     else:
         state, style = "nothing is wrong, as far as this user may see", DOUBTFUL
     for line in wrapped(state, width):
@@ -87,6 +89,8 @@ def _reasons(overview: Overview) -> Iterator[str]:
         yield _number(overview.silent, "endpoint does not listen", "endpoints do not listen")
     if overview.hour is not None and overview.hour.failures:
         yield _number(overview.hour.failures, "request failed", "requests failed")
+    elif overview.hour is not None and overview.hour.failed_before:
+        yield f"a request failed at {_clock(overview.hour.failed_before, overview.when)}"
     if overview.failing:
         yield _number(len(overview.failing), "backend fails", "backends fail")
 

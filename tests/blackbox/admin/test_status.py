@@ -127,6 +127,48 @@ def test_no_more_than_it_says(ask, journald) -> None:
     assert read(2) == "2 0 False True server-error\n"
 
 
+FORGE = """
+import socket
+journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+journal.connect("/run/systemd/journal/socket")
+for _ in range(20):
+    journal.send(b"SYSLOG_IDENTIFIER=postfix-rest-inetd\\nPRIORITY=3\\nMESSAGE=x\\n")
+"""
+LIMITED = """
+import sys
+from postfix_rest_inetd.admin import cli
+from postfix_rest_inetd.admin.overview import last_hour
+last_hour.MAX_ENTRIES, last_hour._MAX_LOOKED_THROUGH = 10, int(sys.argv[1])
+sys.exit(cli.main(["status", "--json", "--directory=/run/log/journal", *sys.argv[2:]]))
+"""
+
+
+def test_flood(ask, journald: Journald, tmp_path: Path) -> None:
+    """Whoever forges entries can hide a failure behind them, but not that they are there."""
+    ask(BROKEN)
+    journald.entries()
+    subprocess.run([*journald.prefix, sys.executable, "-c", FORGE], check=True, timeout=WAIT_SEC)
+    journald.entries()
+    config = tmp_path / "none.json"
+    config.write_text('{"endpoints": []}')
+    for most, failed in ((10, False), (100, True)):
+        done = subprocess.run(
+            [
+                *(*journald.prefix, sys.executable, "-c", LIMITED, str(most)),
+                f"--config={config}",
+            ],
+            cwd=package_parent(),
+            capture_output=True,
+            text=True,
+            timeout=WAIT_SEC,
+            check=False,
+        )
+        document = json.loads(done.stdout)
+        assert (document["failures"], bool(document["last_failure"])) == (0, failed)
+        assert (done.returncode, document["ok"]) == ((1, False) if failed else (77, None))
+        assert "not from handlers" in " ".join(document["notes"])
+
+
 def interruptible() -> None:
     """Undo what a shell does to what it starts in the background: SIGINT is ignored there."""
     signal.signal(signal.SIGINT, signal.default_int_handler)

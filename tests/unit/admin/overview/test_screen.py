@@ -19,6 +19,7 @@ from postfix_rest_inetd.admin.overview import json_report, screen
 from postfix_rest_inetd.admin.overview.last_hour import Answers, LastHour
 from postfix_rest_inetd.admin.overview.looking import Listening, Overview
 from postfix_rest_inetd.admin.statistics.journal_entry import JournalEntry
+from postfix_rest_inetd.admin.statistics.lost import Lost
 from postfix_rest_inetd.admin.stored.down import Down
 from postfix_rest_inetd.admin.ui.draw import moment
 from postfix_rest_inetd.admin.ui.sections import text_of
@@ -178,11 +179,45 @@ def test_unseen() -> None:
     unseen = overview(hour=None, notes=["requests are not known: why"])
     assert not unseen.is_wrong
     assert not unseen.is_complete
+    assert json.loads(json_report.report(unseen))["ok"] is None
     shown = text(unseen)
     assert "nothing is wrong, as far as this user may see\n" in shown
     assert "requests since" not in shown
     assert "note: requests are not known: why\n" in shown
     assert "no endpoints are configured" in text(overview(endpoints=[]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"is_flooded": True},
+        {"lost": Lost({"postfix-rest-tcp@.service": 3}, 0, 0.0)},
+        {"lost": Lost({}, 1, 0.0)},
+    ],
+)
+def test_unsure(change: dict[str, object]) -> None:
+    """Nor what the journal may not have."""
+    unsure = hour(entry("domains", TCP))
+    for name, value in change.items():
+        setattr(unsure, name, value)
+    unseen = overview(hour=unsure)
+    assert not unseen.is_wrong
+    assert not unseen.is_complete
+    assert "nothing is wrong, as far as the journal tells\n" in text(unseen)
+    assert json.loads(json_report.report(unseen))["ok"] is None
+
+
+@pytest.mark.parametrize("ago, is_wrong", [(1800, True), (3700, False)])
+def test_failed_before(ago: float, *, is_wrong: bool) -> None:
+    """A failure of the last hour counts, though there are too many entries to count it."""
+    busy = hour(entry("domains", TCP))
+    busy.is_whole, busy.since = False, NOW - 60
+    busy.last_failure = entry("domains", TCP, model.TIMEOUT, ago=ago)
+    found = overview(hour=busy)
+    assert found.is_wrong == is_wrong
+    said = f"a request failed at {clock(NOW - ago)}\n"
+    assert (said in text(found)) == is_wrong
+    assert json.loads(json_report.report(found))["ok"] == (not is_wrong)
 
 
 def test_earlier_day() -> None:
