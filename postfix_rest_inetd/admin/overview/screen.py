@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _LISTENS, _SILENT = "listening", "not listening"
 _DAY_SEC = 86400
+_AHEAD_SEC = 60  # entries arrive while others are read; later ones, only by a wrong clock
 _PRODUCT = "postfix-rest-inetd"
 _KEPT = "\xa0"  # a blank at which no line breaks
 _SOCKETS = (
@@ -231,8 +232,8 @@ def _since(when: float, now: float) -> str:
 
 
 def _clock(when: float, now: float) -> str:
-    """A time, with the date if it is not within a day."""
-    if now - when >= _DAY_SEC:
+    """A time, with the date if it is not within the last day."""
+    if not -_AHEAD_SEC < now - when < _DAY_SEC:
         return moment(when)
     return time.strftime("%H:%M:%S", time.localtime(when))
 

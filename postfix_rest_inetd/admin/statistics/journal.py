@@ -6,6 +6,10 @@ Their SYSLOG_IDENTIFIER selects them, unless `select` says something else.
 systemd-python's own get_next() takes 73 us for an entry, most of it to convert fields that
 statistics do not use. The methods beneath it take 23 us.
 
+Entries are in the order in which journald got them. If the clock of the machine was set, their
+times are not. So reading does not end at the first entry outside of a period, but after MAX_STRAY
+of them in a row.
+
 A cursor marks an entry, across rotations and reboots. If that entry has been removed, reading
 begins at the next one that is left.
 """
@@ -25,6 +29,10 @@ if TYPE_CHECKING:
     from typing import Self
 
     from postfix_rest_inetd.admin.statistics.journal_entry import Fields, JournalEntry
+
+
+MAX_STRAY = 1000
+"""To skip as many takes half a millisecond."""
 
 
 class JournalError(CommandError):
@@ -120,7 +128,7 @@ class Journal:
         Raises:
             JournalError: the journal cannot be read.
         """
-        reader, begin = self._reader, int(since * 1_000_000)
+        reader, begin, stray = self._reader, int(since * 1_000_000), 0
         try:
             if until is None:
                 reader.seek_tail()
@@ -128,8 +136,11 @@ class Journal:
                 self.seek_time(until)
             while reader._previous():  # noqa: SLF001 - see the module
                 when = reader._get_realtime()  # noqa: SLF001
-                if when < begin:
+                stray = stray + 1 if when < begin else 0
+                if stray > MAX_STRAY:
                     return
+                if stray:
+                    continue
                 yield when, self._fields(names) if names else reader._get_all()  # noqa: SLF001
         except OSError as error:
             raise JournalError(f"the journal cannot be read: {error.strerror}") from None
@@ -188,12 +199,16 @@ class Journal:
         """
         reader = self._reader
         end = None if until is None else int(until * 1_000_000)
+        stray = 0
         try:
             while self._at_new or reader._next():  # noqa: SLF001
                 self._at_new = False
                 when = reader._get_realtime()  # noqa: SLF001
-                if end is not None and when > end:
+                stray = stray + 1 if end is not None and when > end else 0
+                if stray > MAX_STRAY:
                     return
+                if stray:
+                    continue
                 entry = journal_entry.parse(reader._get_all(), when)  # noqa: SLF001
                 if entry is None:
                     self.alien += 1

@@ -220,13 +220,12 @@ def test_failed_before(ago: float, *, is_wrong: bool) -> None:
     assert json.loads(json_report.report(found))["ok"] == (not is_wrong)
 
 
-def test_earlier_day() -> None:
-    """A failure of another day has its date."""
+@pytest.mark.parametrize("ago", [2 * 86400, -3600])
+def test_earlier_day(ago: float) -> None:
+    """A failure of another day has its date, and one of the future, by a clock that was wrong."""
     found = hour()
-    found.last_failure = entry("domains", TCP, model.TIMEOUT, ago=2 * 86400)
-    assert f"last failure: {moment(NOW - 2 * 86400)} domains: timeout\n" in text(
-        overview(hour=found)
-    )
+    found.last_failure = entry("domains", TCP, model.TIMEOUT, ago=ago)
+    assert f"last failure: {moment(NOW - ago)} domains: timeout\n" in text(overview(hour=found))
 
 
 def test_the_request_that_failed() -> None:
