@@ -9,6 +9,7 @@ cut: it is the most important, and may be longer than any screen.
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 
 from postfix_rest_inetd.admin.ui.terminal import DOUBTFUL, painted
@@ -81,5 +82,17 @@ def _beginning(lines: Sequence[str], columns: int, rows: int) -> list[str]:
 
 
 def height(lines: Sequence[str], columns: int) -> int:
-    """How many rows of so many columns the lines take; colours take no room."""
-    return sum(max(1, -(-len(_COLOUR.sub("", line)) // columns)) for line in lines)
+    """How many rows of so many columns the lines take, at most; colours take no room."""
+    return sum(_rows(_COLOUR.sub("", line), columns) for line in lines)
+
+
+def _rows(line: str, columns: int) -> int:
+    wide = 0 if line.isascii() else sum(map(_is_wide, line))
+    if wide:
+        columns = max(1, columns - 1)  # one that would begin in the last column is in the next row
+    return max(1, -(-(len(line) + wide) // columns))
+
+
+def _is_wide(character: str) -> bool:
+    """Does it take two columns? Keys and addresses may have such (Unicode's annex 11)."""
+    return unicodedata.east_asian_width(character) in "WF"

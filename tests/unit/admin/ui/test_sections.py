@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from postfix_rest_inetd.admin.ui.sections import Section, fitted, text_of
+from postfix_rest_inetd.admin.ui.sections import Section, fitted, height, text_of
 
 
 def lines(letter: str, count: int) -> list[str]:
@@ -56,6 +56,21 @@ def test_long_lines() -> None:
     found = fitted(wide, 40, 5)
     assert found[0] == wide[0].lines[0]
     assert found[1:] == ["Not shown: e; all of it takes 6 rows"]
+
+
+@pytest.mark.parametrize(
+    "line, columns, rows",
+    [
+        ("\u6f22" * 40, 80, 2),  # with 79 columns before the edge, as one may not be cut
+        ("\u6f22" * 39, 80, 1),
+        ("\u6f22" * 10, 1, 20),
+        ("\xe9" * 80, 80, 1),
+        ("", 80, 1),
+    ],
+)
+def test_wide_characters(line: str, columns: int, rows: int) -> None:
+    """A key of such characters, which anybody may send, takes more rows than it seems."""
+    assert height([line], columns) == rows
 
 
 @pytest.mark.parametrize("columns", [20, 40, 60, 80])
