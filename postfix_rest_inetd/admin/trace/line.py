@@ -42,7 +42,7 @@ _OF_CONTENT = re.compile(r"(?:header|body|mime-error) ")
 _OF_RULE = re.compile(r".* helo=<[^>]*>: (([45])\.\d+\.\d+ .*)")
 _STATUS = re.compile(
     r"(?:to=<[^>]*>, (?:orig_to=<[^>]*>, )?relay=(?P<relay>[^ ,]+).*?|from=<[^>]*>), "
-    r"status=(?P<status>[\w-]+)(?: \((?P<reason>.*)\)$)?"
+    r"status=(?P<status>[\w-]+)(?: \((?P<reason>.*?)\)?$)?"
 )
 _STATUSES = {
     "sent": ACCEPTED,

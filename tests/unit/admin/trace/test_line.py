@@ -187,6 +187,8 @@ def test_reason():
     )
     forged = '3F2A81C0: to=<"status=sent (x"@c>, relay=x, dsn=4.0.0, status=deferred (a (b) c)'
     assert parse(forged).reason == "a (b) c"
+    long = "3F2A81C0: to=<b@c>, relay=x, status=deferred (" + "a" * 9000 + ")"
+    assert parse(long).reason.startswith("aaa")
 
 
 def test_senders():
