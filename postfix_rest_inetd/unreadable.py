@@ -26,14 +26,14 @@ def reason(response: Response) -> str:
             "the body of the response is compressed, and the request has Accept-Encoding: "
             "identity; does a proxy or the backend compress whatever it is asked?"
         )
+    if response.body.removeprefix(_BYTE_ORDER_MARK).lstrip().startswith(b"<"):
+        return (
+            "the body of the response is HTML or XML; does the target lead to a web page, such as "
+            "a login or an error page?"
+        )
     if response.body.startswith(_BYTE_ORDER_MARK):
         return (
             "the body of the response begins with a byte order mark (EF BB BF); was a script or "
             "a file of the backend saved by an editor that adds one?"
-        )
-    if response.body.lstrip().startswith(b"<"):
-        return (
-            "the body of the response is HTML or XML; does the target lead to a web page, such as "
-            "a login or an error page?"
         )
     return ""

@@ -192,6 +192,13 @@ def test_byte_order_mark(mode, body):
         verdict.of_response(endpoint(mode), model.Response(200, b"\xef\xbb\xbf" + body))
 
 
+@pytest.mark.parametrize("mode", [TCP, SOCKETMAP, POLICY])
+def test_web_page_with_byte_order_mark(mode):
+    """It is a web page: without the mark, it would not be an answer either."""
+    with pytest.raises(InvalidDataError, match="is HTML or XML"):
+        verdict.of_response(endpoint(mode), model.Response(200, b"\xef\xbb\xbf\r\n<html>\n"))
+
+
 @pytest.mark.parametrize("mode, body", [(TCP, b'["v"]'), (SOCKETMAP, b"[]"), (POLICY, b"DUNNO")])
 def test_wrongly_labelled(mode, body):
     """A body that can be read is read, whatever its Content-Encoding says of it."""
