@@ -23,8 +23,17 @@ _MAX_READ = 8000  # two addresses as long as line_length_limit of Postfix, and t
 
 ACCEPTED, DEFERRED, REFUSED = "accepted", "deferred", "refused"
 
-IDENTIFIERS = re.compile(r"postfix[^/]*/[\w/.-]+", re.ASCII)
-"""What Postfix's syslog_name usually makes of SYSLOG_IDENTIFIER, also for a second instance."""
+_PROGRAMS = (
+    "bounce cleanup discard error lmtp local oqmgr pickup pipe postscreen postsuper proxymap qmgr "
+    "qmqpd smtp smtpd spawn trivial-rewrite verify virtual"
+).split()
+IDENTIFIERS = re.compile(
+    rf"postfix[^/]*/[\w/.-]+|[\w.-]+(?:/[\w.-]+)*/(?:{'|'.join(_PROGRAMS)})", re.ASCII
+)
+"""What Postfix's syslog_name makes of SYSLOG_IDENTIFIER, also for another instance or service.
+
+If it does not begin with `postfix`, these programs are known: their lines tell of mails.
+"""
 
 # info_log_addr_form.c quotes a local part with blanks or brackets, as RFC 5321 has it.
 _QUOTED = re.compile(r'<"(?:[^"\\]|\\.)*"')

@@ -218,6 +218,8 @@ def test_control_characters():
         ("postfix/smtpd", "smtpd"),
         ("postfix-out/qmgr", "qmgr"),
         ("postfix/submission/smtpd", "smtpd"),
+        ("mx-out/smtp", "smtp"),
+        ("mail/submission/cleanup", "cleanup"),
     ],
 )
 def test_identifier(identifier, program):
@@ -226,7 +228,9 @@ def test_identifier(identifier, program):
     assert parse("x", identifier).program == program
 
 
-@pytest.mark.parametrize("identifier", ["postfix-rest-inetd", "dovecot", "xpostfix/smtpd"])
+@pytest.mark.parametrize(
+    "identifier", ["postfix-rest-inetd", "dovecot", "x/other", "/smtpd", "smtpd", "a b/smtpd"]
+)
 def test_other_identifier(identifier):
     """Other programs."""
     assert not IDENTIFIERS.fullmatch(identifier)
