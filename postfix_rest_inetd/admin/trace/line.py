@@ -35,22 +35,26 @@ IDENTIFIERS = re.compile(
 If it does not begin with `postfix`, these programs are known: their lines tell of mails.
 """
 
-# info_log_addr_form.c quotes a local part with blanks or brackets, as RFC 5321 has it.
-_QUOTED = re.compile(r'<"(?:[^"\\]|\\.)*"')
+# info_log_addr_form.c quotes a local part with blanks or brackets, as RFC 5321 has it. The text of
+# a reply has it without quotes, and may read as if it were the end of the line.
+_ANGLED = r'<("(?:[^"\\]|\\.)*"(?:@[^>"]*)?|[^"<>]*)>'
+_WORDS = r'(?:,? (?!from=|to=)\w+=(?:<[^>]*>|[^\s<>",]+))*'
+_HEAD = re.compile(rf"(?:uid=\d+ )?(from|to)={_ANGLED}(?:, orig_to={_ANGLED})?")
+_TAIL = re.compile(rf";(?: from={_ANGLED})?(?:,? to={_ANGLED})?{_WORDS}$")
+_TAIL_OF_CONTENT = re.compile(rf"; from={_ANGLED}(?: to={_ANGLED})?{_WORDS}")
 
 # Where each text stands, so that an address such as status=sent@example.org is not one of them.
 _TROUBLE = re.compile(r"(?:warning|error|fatal|panic): ")
 _NAMED = re.compile(rf"({QUEUE_ID_PATTERN}|NOQUEUE): ", re.ASCII)
-_ADDRESS = re.compile(r"\b(from|to|orig_to)=<([^>]*)>")
 _MESSAGE_ID = re.compile(r"(?:resent-)?message-id=<?([^>]*)")
 _REJECT = re.compile(r"(?:milter-)?reject: ")
-_REPLY = re.compile(r".*?: (([45])(?:\d\d|\.\d+\.\d+) .*?)(?:; (?:from|to|proto|helo)=|;?$)")
+_REPLY = re.compile(r".*?: (([45])(?:\d\d|\.\d+\.\d+) .*)")
 # Of header_checks(5) and such: cleanup_act_log() in cleanup/cleanup_message.c. The text of the mail
 # comes before the sender, and that of the rule at the end.
-_OF_CONTENT = re.compile(r"(?:header|body|mime-error) ")
-_OF_RULE = re.compile(r".* helo=<[^>]*>: (([45])\.\d+\.\d+ .*)")
+_OF_CONTENT = re.compile(r"[a-z]+: (?:header|body|mime-error) ")
+_OF_RULE = re.compile(r": (([45])\.\d+\.\d+ .*)")
 _STATUS = re.compile(
-    r"(?:to=<[^>]*>, (?:orig_to=<[^>]*>, )?relay=(?P<relay>[^ ,]+).*?|from=<[^>]*>), "
+    rf"(?:to={_ANGLED}, (?:orig_to={_ANGLED}, )?relay=(?P<relay>[^ ,]+).*?|from={_ANGLED}), "
     r"status=(?P<status>[\w-]+)(?: \((?P<reason>.*?)\)?$)?"
 )
 _STATUSES = {
@@ -132,14 +136,13 @@ class _Fate(NamedTuple):
 def parse(message: bytes, identifier: str, pid: str, when_usec: int) -> Line:
     """The line that has this text."""
     text = printable(message[:_MAX_READ].decode(errors="backslashreplace"), _MAX_READ)
-    masked = _QUOTED.sub(lambda quoted: "<" + "x" * (len(quoted[0]) - 1), text)
     trouble = _TROUBLE.match(text)
     named = _NAMED.match(text, trouble.end() if trouble else 0)
     queue_id = named[1] if named and named[1] != "NOQUEUE" else ""
     begin = named.end() if named else 0
-    found = [(each[1], text[slice(*each.span(2))]) for each in _ADDRESS.finditer(masked)]
     message_id = _MESSAGE_ID.match(text, begin) if queue_id else None
-    fate = _fate(masked, text, begin) if named and not trouble else _Fate()
+    sender, recipients, end = _addresses(text, begin)
+    fate = _fate(text, begin, end) if named and not trouble else _Fate()
     return Line(
         when_usec,
         printable(identifier.rpartition("/")[2], 40),
@@ -148,37 +151,56 @@ def parse(message: bytes, identifier: str, pid: str, when_usec: int) -> Line:
         printable(text, MAX_CHARACTERS),
         trouble is not None,
         fate.fate,
-        next((address for name, address in found if name == "from"), None),
-        tuple(dict.fromkeys(address for name, address in found if name != "from")),
+        sender,
+        tuple(dict.fromkeys(recipients)),
         message_id[1] if message_id else "",
-        _link(masked, queue_id, begin, fate) if queue_id else None,
+        _link(text, queue_id, begin, fate) if queue_id else None,
         fate.relay,
         fate.reason,
         fate.is_reject,
     )
 
 
-def _link(masked: str, queue_id: str, begin: int, fate: _Fate) -> tuple[str, str, str] | None:
+def _addresses(text: str, begin: int) -> tuple[str | None, list[str], int]:
+    """The sender, if any, the recipients, and where the text before or after them ends."""
+    if head := _HEAD.match(text, begin):
+        if head[1] == "from":
+            return head[2], [], head.end()
+        return None, [each for each in head.groups()[1:] if each is not None], head.end()
+    is_of_content = _OF_CONTENT.match(text, begin)
+    pattern = _TAIL_OF_CONTENT if is_of_content else _TAIL
+    tails = list(pattern.finditer(text, begin))
+    if not tails:
+        return None, [], len(text)
+    tail = tails[-1]
+    end = tail.end() if is_of_content else tail.start()
+    return tail[1], [tail[2]] if tail[2] is not None else [], end
+
+
+def _link(text: str, queue_id: str, begin: int, fate: _Fate) -> tuple[str, str, str] | None:
     if fate.status == "sent":
         for kind, pattern in _LINKS.items():
             if (match := pattern.match(fate.reason)) is not None:
                 return queue_id, match[1], kind
-    if (notice := _NOTICE.match(masked, begin)) is not None:
+    if (notice := _NOTICE.match(text, begin)) is not None:
         return queue_id, notice[1], NOTICE
-    origin = _ORIGIN.search(masked, begin)
+    head = _HEAD.match(text, begin)
+    origin = _ORIGIN.match(text, head.end()) if head else None
     return (origin[1], queue_id, REQUEUED) if origin else None
 
 
-def _fate(masked: str, text: str, begin: int) -> _Fate:
-    """What became of the mail; `masked` is the text without what quoted addresses say."""
-    if (reject := _REJECT.match(masked, begin)) is not None:
-        is_of_content = _OF_CONTENT.match(masked, reject.end())
-        found = (_OF_RULE if is_of_content else _REPLY).match(masked, reject.end())
-        if found is None:
-            return _Fate(REFUSED if is_of_content else "", is_reject=True)
-        return _Fate(_CODES[found[2]], reason=text[slice(*found.span(1))], is_reject=True)
-    if (status := _STATUS.match(masked, begin)) is None:
+def _fate(text: str, begin: int, end: int) -> _Fate:
+    """What became of the mail; at `end`, the text of a reply ends, or that of a rule begins."""
+    if (reject := _REJECT.match(text, begin)) is not None:
+        if _OF_CONTENT.match(text, begin):
+            rule = _OF_RULE.match(text, end)
+            code, reason = (rule[2], rule[1]) if rule else ("5", text[end:].removeprefix(": "))
+            return _Fate(_CODES[code], reason=reason, is_reject=True)
+        reply = _REPLY.match(text, reject.end(), end)
+        if reply is None:
+            return _Fate(is_reject=True)
+        return _Fate(_CODES[reply[2]], reason=reply[1], is_reject=True)
+    if (status := _STATUS.match(text, begin)) is None:
         return _Fate()
-    reason = text[slice(*status.span("reason"))] if status["reason"] else ""
     fate = _STATUSES.get(status["status"], "")
-    return _Fate(fate, status["status"], reason, status["relay"] or "")
+    return _Fate(fate, status["status"], status["reason"] or "", status["relay"] or "")

@@ -153,6 +153,31 @@ def test_links(text, link):
             DEFERRED,
             ('"; from=<v@x> to=<w@y>"@c',),
         ),
+        (
+            (
+                "NOQUEUE: reject: RCPT from x[::1]: 450 4.7.1 <; from=<v@x> to=<w@y>@c>: no; "
+                'from=<"; from=<v@x> to=<w@y>"@x> to=<"; from=<v@x> to=<w@y>"@c> proto=SMTP '
+                "helo=<mx>"
+            ),
+            DEFERRED,
+            ('"; from=<v@x> to=<w@y>"@c',),
+        ),
+        (
+            (
+                'NOQUEUE: reject: RCPT from x[::1]: 550 5.1.1 <; from=<v@x> to=<"@c>: no; '
+                'from=<"@y> k=<"@x> to=<b@c> proto=SMTP helo=<mx>'
+            ),
+            REFUSED,
+            ("b@c",),
+        ),
+        (
+            (
+                "3F2A81C0: reject: header Subject: ; from=<v@x> to=<w@y> helo=<>: 4.1.1 x from "
+                "x[::1]; from=<a@x> to=<b@c> proto=SMTP helo=<mx>: spam"
+            ),
+            REFUSED,
+            ("b@c",),
+        ),
     ],
 )
 def test_forged_words(text, fate, recipients):
