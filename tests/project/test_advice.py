@@ -7,11 +7,15 @@ against a real smtpd by tests/postfix/test_migrate.py.
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from harness.advice import lists, offences
+from harness.programs import program
+from harness.readme import between
 
 ROOT = Path(__file__).parents[2]
 PLACES = ("README.md", "packaging/**/*", "systemd/**/*", "postfix_rest_inetd/**/*.py")
@@ -52,3 +56,34 @@ def test_no_open_relay() -> None:
     with_lists = {path.name for path, text in texts.items() if lists(text)}
     pages = {"README.md", "postfix-rest-inetd.7", "postfix-rest-inetd-handler.8"}
     assert {*pages, "screen.py"} <= with_lists
+
+
+TABLES = "socketmap:inet:127.0.0.1:9002"
+CONNECTED = [
+    "-e",
+    f"virtual_mailbox_domains = {TABLES}:domain",
+    f"virtual_mailbox_maps = {TABLES}:mailbox",
+    f"virtual_alias_maps = {TABLES}:alias",
+    "virtual_alias_domains =",
+    "virtual_transport = lmtp:inet:127.0.0.1:24",
+]
+
+
+@pytest.mark.parametrize("shell", [("bash",), ("dash",), ("zsh", "-f")], ids=lambda argv: argv[0])
+def test_each_shell_gives_postfix_the_same(shell: tuple[str, ...]) -> None:
+    """What README has for main.cf means the same in each shell that it names."""
+    (block,) = [step.text for step in between("Connect Postfix", "Verify") if step.kind == "run"]
+    recorded = "postconf() { printf '%s\\n' \"$@\"; }\nsystemctl() { :; }\n"
+    command = [program(shell[0]), *shell[1:], "-euc", recorded + block]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    *values, restrictions = done.stdout.splitlines()
+    assert values == CONNECTED
+    assert restrictions.split()[-3:] == [f"{CHECK},", *POLICY.split()]
+
+
+def test_no_modifiers() -> None:
+    """No `$name:alias` is shown: the `:a` is a modifier in zsh, also within double quotes."""
+    shown = [path for path in SHOWN if path.name != "backend-nginx.conf"]
+    texts = {str(path): path.read_text(encoding="utf-8") for path in shown}
+    modified = re.compile(r"\$[A-Za-z_]\w*:[A-Za-z&]")
+    assert {path: found for path, text in texts.items() if (found := modified.findall(text))} == {}
