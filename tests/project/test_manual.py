@@ -112,6 +112,13 @@ def test_name_of_the_command(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links(page: Path) -> None:
+    """A section that .Sx names is one of this page; in HTML, it is a link that leads there."""
+    named = re.findall(r"^\.Sx (.*?)(?: [.,)])?$", source(page.name), re.MULTILINE)
+    assert [title for title in named if title not in sections(page.name)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_examples_come_last(page: Path) -> None:
     """As man-pages(7) has the order: examples, and behind them only what else there is to read."""
     headings = re.findall(r"^\.Sh (.*)$", source(page.name), re.MULTILINE)
@@ -174,6 +181,15 @@ def test_exit_statuses() -> None:
     statuses = {status for text in told for status in re.findall(r"^  (\d+) ", text, re.MULTILINE)}
     tags = list_tags(sections(COMMAND_PAGE)["EXIT STATUS"])
     assert {tag for tag in tags if tag.isdigit()} == statuses
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_exit_statuses_in_a_section(name: str) -> None:
+    """A status that the section of a command mentions is one that its --help has."""
+    told = subcommands()[name].format_help().partition("\nexit status:\n")[2]
+    text = sections(COMMAND_PAGE)[name].replace("\n", " ")
+    mentioned = re.findall(r"(?:exit status is|exits? with) (\d+)", text, re.IGNORECASE)
+    assert set(mentioned) <= set(re.findall(r"^  (\d+) ", told, re.MULTILINE))
 
 
 def test_no_other_subcommands() -> None:
