@@ -26,10 +26,12 @@ class HelpFormatter(argparse.HelpFormatter):
     """Fills descriptions and epilogs as above; what is said of an option breaks at no hyphen."""
 
     def add_argument(self, action: argparse.Action) -> None:
-        """Leave room for the longest command: argparse forgets that commands are indented."""
+        """Leave room for the longest command, which argparse of Python 3.11 does not indent."""
         super().add_argument(action)
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
-            self._action_max_length += 2
+            indent = self._current_indent + self._indent_increment
+            length = indent + max(map(len, action.choices), default=0)
+            self._action_max_length = max(self._action_max_length, length)
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         return wrapped(" ".join(text.split()), width)
