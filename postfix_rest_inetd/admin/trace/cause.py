@@ -143,7 +143,7 @@ def _policy(line: Line, _mail: Mail, near: list[Related]) -> _Cause | None:
     for each in own:
         entry = each.request.entry
         if entry.failed and (_OUR_WORDS in line.text or each is newest):
-            what = f"The policy endpoint {entry.endpoint} could not answer: {_why(each)}."
+            what = f"The policy endpoint {entry.endpoint} could not answer: {_why(each)}"
             return _Cause(POLICY_FAILED, what, each)
         effects = {REFUSED: journal_entry.REFUSED, DEFERRED: journal_entry.DEFERRED}
         if entry.effect and entry.effect == effects.get(line.fate):
@@ -174,7 +174,7 @@ def _failed_lookup(line: Line, _mail: Mail, near: list[Related]) -> _Cause | Non
         entry = each.request.entry
         if each.request.key and entry.failed and line.fate != REFUSED:
             key = each.request.key
-            what = f"Near in time, the lookup of {key} at {entry.endpoint} failed: {_why(each)}."
+            what = f"Near in time, the lookup of {key} at {entry.endpoint} failed: {_why(each)}"
             return _Cause(LOOKUP_FAILED, what, each)
     return None
 
@@ -203,7 +203,7 @@ def _anonymous(line: Line, _mail: Mail, near: list[Related]) -> _Cause | None:
             what = f"Near in time, a request{where} failed that may be about this mail: "
             is_policy = entry.mode and not is_lookup(entry.mode)
             kind = POLICY_FAILED if is_policy else LOOKUP_FAILED
-            return _Cause(kind, f"{what}{_why(each)}.", each)
+            return _Cause(kind, f"{what}{_why(each)}", each)
     return None
 
 
@@ -220,11 +220,15 @@ def _value(line: Line, _mail: Mail, near: list[Related]) -> _Cause | None:
 
 
 def _why(each: Related) -> str:
-    """The outcome and the cause; where the status explains it, with the advice of the entry."""
+    """The outcome and the cause; where the status explains it, with the advice of the entry.
+
+    It ends a sentence.
+    """
     entry = each.request.entry
     what = entry.outcome.replace("-", " ") + (
         f" with status {entry.status}" if entry.status else ""
     )
     advised = advice(entry.outcome, entry.status, each.request.request_id)
     is_advice = entry.cause == advice(entry.outcome, entry.status, "...")
-    return ": ".join(filter(None, (what, advised if is_advice else entry.cause)))
+    why = ": ".join(filter(None, (what, advised if is_advice else entry.cause)))
+    return why if why.endswith(("?", ".", "!")) else f"{why}."

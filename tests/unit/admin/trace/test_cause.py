@@ -185,6 +185,21 @@ def test_request_id():
     assert f" at {TCP} failed: {why}{failed.request_id}." in found.verdict
 
 
+@pytest.mark.parametrize(
+    ("detail", "end"),
+    [
+        ("cannot connect; is it running?", "cannot connect; is it running?"),
+        ("the connection was lost", "the connection was lost."),
+    ],
+)
+def test_one_full_stop(detail: str, end: str):
+    """The cause ends the sentence, also if it is a question."""
+    failed = asked(TCP, model.UNREACHABLE)
+    entry = failed.entry._replace(cause=detail)
+    found = judged(REJECT.format("451 4.3.0", "Try later"), failed._replace(entry=entry))
+    assert found.verdict.endswith(f": unreachable: {end}")
+
+
 def test_relay_denied():
     """A domain that was not found, not an address."""
     missing = asked(TCP, model.NOT_FOUND, key=b"c.example")
