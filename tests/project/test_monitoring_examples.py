@@ -156,10 +156,10 @@ TRIALS = {
         {REQUESTS % '"user-error"': "0x15 1x15"},
         {REQUESTS % '"server-error"': "0x15 1x15"},
     ),
-    "PostfixRestStaleAnswers": ({STALE: "0+1x30"}, {STALE: "7x30"}),
+    "PostfixRestStaleAnswers": ({STALE: "0+1x30"}, {STALE: "7x11 8x18"}),
     "PostfixRestTargetFails": (
         {TARGETS % '"failed"': "0+1x30"},
-        {TARGETS % '"answered"': "0+1x30"},
+        {TARGETS % '"answered"': "0+1x30", TARGETS % '"failed"': "0x11 1x18"},
     ),
     "PostfixRestUnusable": (
         {OTHERS % '"unusable-config"': "0x15 3x15"},
