@@ -20,8 +20,12 @@ INSTALLED = "/usr/share/doc/postfix-rest-inetd/examples"
 
 
 def run(container: Container, program: str) -> str:
-    """What the commands of a block print; one that fails fails the test."""
-    return container.run("bash", "-euo", "pipefail", "-c", program).stdout
+    """What the commands of a block print; one that fails fails the test.
+
+    Some machines have a umask with which new files are root's alone.
+    """
+    strict = f"umask 077\n{program}"
+    return container.run("bash", "-euo", "pipefail", "-c", strict).stdout
 
 
 def wait_for_backend(container: Container) -> None:
