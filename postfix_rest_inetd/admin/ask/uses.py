@@ -47,7 +47,7 @@ class Use(NamedTuple):
 def find(is_asked: IsAsked) -> list[Use]:
     """All places of the tables or policy services for which `is_asked` is true."""
     found: dict[Use, None] = {}
-    for settings in _instances():
+    for settings in instances():
         for service, parameter, value in references.places(settings):
             for reference in references.in_value(value, settings, service):
                 if is_asked(reference, settings):
@@ -55,7 +55,7 @@ def find(is_asked: IsAsked) -> list[Use]:
     return list(found)
 
 
-def _instances() -> Iterator[Settings]:
+def instances() -> Iterator[Settings]:
     """The settings of each instance that postconf(1) can read."""
     if not postconf.is_configured():
         return

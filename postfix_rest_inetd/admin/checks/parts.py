@@ -180,7 +180,7 @@ def _probe(
     cache_directory: str,
 ) -> Iterator[Finding]:
     """Ask the backends and, where handlers use this configuration, its sockets and the journal."""
-    names = _map_names(loaded.endpoints, postfix)
+    names = map_names(loaded.endpoints, postfix)
     failed = set()
     if python.is_usable():
         from postfix_rest_inetd.admin.checks import probe
@@ -200,7 +200,7 @@ def _probe(
         yield from failures.findings(loaded.endpoints, began)
 
 
-def _map_names(endpoints: list[Endpoint], postfix: list[Settings]) -> dict[Endpoint, list[str]]:
+def map_names(endpoints: list[Endpoint], postfix: list[Settings]) -> dict[Endpoint, list[str]]:
     """The names of the maps that Postfix asks each socketmap endpoint for."""
     names: dict[Endpoint, list[str]] = {}
     for settings in postfix:

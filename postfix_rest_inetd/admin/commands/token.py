@@ -151,14 +151,18 @@ def _make(path: str, source: str | None) -> None:
 
 def _accept(users: Sequence[Endpoint], token: str, loaded: Config, config: str) -> bool:
     """Do the backends of all endpoints accept the new token? Prints what they answer."""
-    from postfix_rest_inetd.admin.checks import probe, report
+    from postfix_rest_inetd.admin.ask import uses
+    from postfix_rest_inetd.admin.checks import parts, probe, report
     from postfix_rest_inetd.admin.checks.finding import ERROR
 
     good = True
+    # A backend may answer 404 to a map that it does not have before it looks at the token.
+    in_use = parts.map_names(loaded.endpoints, list(uses.instances()))
     for each in users:
         changed = copy.copy(each)
         changed.auth_token, changed.auth_token_file = token, None
-        found = list(probe.findings(changed, loaded, config, {}))
+        maps = {changed: in_use[each]} if each in in_use else {}
+        found = list(probe.findings(changed, loaded, config, maps))
         report.listed(found)
         # Nothing is found if another file of the endpoint, such as a certificate, is not usable.
         good = good and bool(found) and all(finding.severity != ERROR for finding in found)

@@ -20,6 +20,8 @@ import pytest
 
 from harness.endpoints import raw_endpoint
 from harness.manual_page import displays
+from harness.modes import SOCKETMAP
+from harness.programs import program
 from harness.scripted_backend import ScriptedBackend, answer
 
 OLD = "the-old-token-of-the-backend"
@@ -48,9 +50,9 @@ def configure(file: Path | str, backend: ScriptedBackend | None = None, count: i
 
 def token(*words: str) -> subprocess.CompletedProcess[str]:
     """What the command says, and never a token."""
-    program = [sys.executable, "-m", "postfix_rest_inetd.admin.cli", "token"]
+    command = [sys.executable, "-m", "postfix_rest_inetd.admin.cli", "token"]
     done = subprocess.run(
-        [*program, "--config=config.json", *words],
+        [*command, "--config=config.json", *words],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -135,6 +137,29 @@ def test_refused(file: Path) -> None:
     assert file.read_text() == f"{OLD}\n"
     assert token("use", "--no-probe", "e0").returncode == 0
     assert file.read_text() == f"{new}\n"
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, b"[]"), (404, b"no such table")])
+def test_maps_of_postfix(
+    file: Path, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes
+) -> None:
+    """It is asked for the maps that main.cf has: a 404 to another says nothing about the token."""
+    program("postconf")
+    table = "socketmap:inet:127.0.0.1:9001:alias"
+    Path("main.cf").write_text(f"compatibility_level = 3.6\nvirtual_alias_maps = {table}\n")
+    Path("master.cf").touch()
+    monkeypatch.setenv("MAIL_CONFIG", str(Path.cwd()))
+    with ScriptedBackend(answer(status, body)) as backend:
+        keys = {"auth_token": ..., "auth_token_file": str(file), "temporary_statuses": [404]}
+        entry = raw_endpoint(
+            name="e0", mode=SOCKETMAP, bind_port=9001, target=backend.url(), **keys
+        )
+        Path("config.json").write_text(json.dumps({"endpoints": [entry]}))
+        new = made(file)
+        done = token("use", "e0")
+        assert b"name=alias&" in backend.requests[0].target
+    assert done.returncode == (0 if status == 200 else 1), done.stdout
+    assert file.read_text().strip() == (new if status == 200 else OLD)
 
 
 def test_unreachable(file: Path) -> None:
