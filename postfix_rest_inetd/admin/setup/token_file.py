@@ -39,7 +39,7 @@ def read(path: str) -> str:
 def read_waiting(path: str) -> str:
     """The token in the file that is going to be copied to the present one.
 
-    Who may write to the directory must not get a copy of a file that only root can read, so this is
+    A user who may write to the directory must not get a copy of a file of root, so this is
     neither a symbolic link nor another name of a file.
 
     Raises:

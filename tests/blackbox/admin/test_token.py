@@ -193,7 +193,7 @@ def test_link(file: Path) -> None:
 
 
 def test_rights(file: Path) -> None:
-    """Who reads the present file, reads the new one as well, even if that is from hand."""
+    """The new file has the rights of the present one, even if it was made by hand."""
     file.chmod(0o604)
     configure(file)
     new = Path(f"{file}.new")
@@ -231,7 +231,7 @@ def test_link_of_another_user(file: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["symbolic link", "hard link"])
 def test_link_in_place_of_the_new_token(file: Path, kind: str) -> None:
-    """Who may write to the directory does not get a secret of root's copied to the token file."""
+    """A secret of root is not copied to the token file, which another user may read."""
     configure(file)
     secret = file.parent / "secret"
     secret.write_text("a-secret-of-root")
