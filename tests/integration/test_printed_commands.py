@@ -61,6 +61,7 @@ def test_remedies(machine: Machine) -> None:
     assert "The backend" in entry
     for line in [*failures.MORE.splitlines(), query.JOURNAL]:
         assert "domains" in machine.shell(line)
+    machine.shell("journalctl -t postfix-rest-inetd -o verbose -n 3")
     traced = machine.shell("postfix-rest-inetd trace x.example || :")
     for line in re.findall(r"(?m)^ *(journalctl -x .*)$", traced):
         assert "x.example" in machine.shell(line)

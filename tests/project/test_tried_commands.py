@@ -132,6 +132,7 @@ TRIED: dict[str, dict[str, str]] = {
         "postfix-rest-inetd check --only": MIGRATE,
         "systemctl": MIGRATE,
     },
+    "admin/overview/looking.py": {"journalctl -t {} -o verbose -n 3": REMEDIES},
     "admin/overview/remedies.py": {"journalctl -x": REMEDIES, "postfix-rest-inetd": REMEDIES},
     "admin/schema/document.py": {"postfix-rest-inetd check": REMEDIES},
     "admin/setup/session.py": {
