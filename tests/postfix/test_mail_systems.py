@@ -15,7 +15,7 @@ import pytest
 from postfix.mail_systems import MAIL_SYSTEMS, MailSystem
 
 from postfix_rest_inetd.admin.checks import capacity, postfix
-from postfix_rest_inetd.admin.host import postconf
+from postfix_rest_inetd.admin.host import destination, postconf
 from postfix_rest_inetd.admin.host import references as postfix_references
 from postfix_rest_inetd.admin.host.listeners import Listeners
 from postfix_rest_inetd.admin.host.postconf import Settings
@@ -118,7 +118,7 @@ def test_no_alarm_where_we_answer(tmp_path, system):
     findings = list(postfix.findings(endpoints, around, [settings]))
     assert {finding.severity for finding in findings} <= {"note"}
     for reference in found:
-        assert postfix.endpoint_of(reference, endpoints, settings) is not None
+        assert destination.endpoint_of(reference, endpoints, settings) is not None
     assert list(capacity.findings([], endpoints, [settings])) == []
 
 

@@ -68,7 +68,7 @@ TRIED: dict[str, dict[str, str]] = {
         "mkdir -p {}": f"{FIXES}::test_too_few_connections",
         "printf": f"{FIXES}::test_too_few_connections",
     },
-    "admin/checks/postfix.py": {
+    "admin/checks/misfits.py": {
         "postconf{} -e": f"{FIXES}::test_commands[proxy: in a parameter of one's own]",
         "postconf{} -h": f"{FIXES}::test_commands[proxy: in a parameter of one's own]",
         "postfix{} reload": f"{FIXES}::test_commands[proxy: in an override]",

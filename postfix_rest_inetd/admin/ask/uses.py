@@ -15,17 +15,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from postfix_rest_inetd.admin.ask import effects, keys
 from postfix_rest_inetd.admin.ask.actions import DOUBTFUL
-from postfix_rest_inetd.admin.host import postconf, references
+from postfix_rest_inetd.admin.host import destination, postconf, references
 from postfix_rest_inetd.admin.host.tokens import words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from postfix_rest_inetd.admin.ask.effects import Rule
     from postfix_rest_inetd.admin.host.postconf import Settings
-    from postfix_rest_inetd.admin.host.references import Reference
-
-    IsAsked = Callable[[Reference, Settings], bool]
+    from postfix_rest_inetd.config.endpoint import Endpoint
 
 _CHECK = re.compile(r"check_\w+_access|check_policy_service", re.IGNORECASE)
 _UNKNOWN = "query does not know what Postfix does with the reply there"
@@ -44,13 +42,23 @@ class Use(NamedTuple):
     shown: str
 
 
-def find(is_asked: IsAsked) -> list[Use]:
-    """All places of the tables or policy services for which `is_asked` is true."""
+def find(endpoint: Endpoint, endpoints: list[Endpoint], map_name: str) -> list[Use]:
+    """All places where this machine's Postfix asks an endpoint for a map, if it has maps.
+
+    Args:
+        endpoint: one of `endpoints`.
+        endpoints: of the configuration.
+        map_name: empty without one.
+    """
     found: dict[Use, None] = {}
     for settings in instances():
         for service, parameter, value in references.places(settings):
             for reference in references.in_value(value, settings, service):
-                if is_asked(reference, settings):
+                if (
+                    reference.mode == endpoint.mode
+                    and (reference.map_name or "") == map_name
+                    and destination.endpoint_of(reference, endpoints, settings) is endpoint
+                ):
                     found.update(dict.fromkeys(_uses(service, parameter, value, reference.text)))
     return list(found)
 

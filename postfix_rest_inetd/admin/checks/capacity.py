@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd.admin.checks import postfix
 from postfix_rest_inetd.admin.checks.finding import WARNING, Finding
 from postfix_rest_inetd.admin.checks.loaded_units import raising_max_connections
-from postfix_rest_inetd.admin.host import references
+from postfix_rest_inetd.admin.host import destination, references
 from postfix_rest_inetd.admin.protocols import has_maps
 
 if TYPE_CHECKING:
@@ -47,12 +46,12 @@ def findings(
 def _connections(endpoints: list[Endpoint], settings: Settings) -> Connections:
     found: Connections = {}
     for reference in references.find(settings):
-        target = postfix.endpoint_of(reference, endpoints, settings)
+        target = destination.endpoint_of(reference, endpoints, settings)
         if target is None or reference.is_proxied:
             continue
         # The maps of a socketmap share one connection of a process.
         is_map = has_maps(target.mode)
         apart = () if is_map else (reference.text, reference.timeout_sec, reference.default_action)
-        for service in postfix.askers(reference, settings):
+        for service in destination.askers(reference, settings):
             found[target, apart, settings.instance, service.name] = service.max_processes
     return found

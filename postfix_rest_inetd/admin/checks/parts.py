@@ -33,7 +33,7 @@ from postfix_rest_inetd.admin.checks import (
     postfix as postfix_checks,
 )
 from postfix_rest_inetd.admin.checks.finding import ERROR, NOTE, Finding
-from postfix_rest_inetd.admin.host import handler_units, references, systemd
+from postfix_rest_inetd.admin.host import destination, handler_units, references, systemd
 from postfix_rest_inetd.admin.host import selinux as selinux_policy
 from postfix_rest_inetd.admin.host.listeners import Listeners
 from postfix_rest_inetd.admin.ui.options import CACHE_DIRECTORY
@@ -205,7 +205,7 @@ def map_names(endpoints: list[Endpoint], postfix: list[Settings]) -> dict[Endpoi
     names: dict[Endpoint, list[str]] = {}
     for settings in postfix:
         for reference in references.find(settings):
-            target = postfix_checks.endpoint_of(reference, endpoints, settings)
+            target = destination.endpoint_of(reference, endpoints, settings)
             if target is None or reference.map_name is None:
                 continue
             known = names.setdefault(target, [])

@@ -47,8 +47,6 @@ if TYPE_CHECKING:
 
     from postfix_rest_inetd.admin.ask import direct_client
     from postfix_rest_inetd.admin.ask.codec import Answer
-    from postfix_rest_inetd.admin.host.postconf import Settings
-    from postfix_rest_inetd.admin.host.references import Reference
     from postfix_rest_inetd.config.endpoint import Endpoint
 
     AnyClient = socket_client.SocketClient | direct_client.DirectClient
@@ -279,20 +277,8 @@ def _ask_as_json(
 
 def _uses(endpoint: Endpoint, endpoints: list[Endpoint], request: model.Request) -> list[uses.Use]:
     """Where this machine's Postfix asks the endpoint, for the map of the request."""
-    from postfix_rest_inetd.admin.checks import postfix
-
-    map_name = ""
-    if isinstance(request, model.LookupRequest):
-        map_name = os.fsdecode(request.map_name or b"")
-
-    def is_asked(reference: Reference, settings: Settings) -> bool:
-        return (
-            reference.mode == endpoint.mode
-            and (reference.map_name or "") == map_name
-            and postfix.endpoint_of(reference, endpoints, settings) is endpoint
-        )
-
-    return uses.find(is_asked)
+    name = request.map_name if isinstance(request, model.LookupRequest) else None
+    return uses.find(endpoint, endpoints, os.fsdecode(name or b""))
 
 
 def _tell_source(endpoint: Endpoint, request: model.Request, began: float) -> None:

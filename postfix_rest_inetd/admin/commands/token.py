@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
         print("Nothing was changed. When the backend accepts the new token as well as the old one,")
         print("run this command again.")
         return EXIT_FAILED
-    # Not by renaming, because the new file may be from hand, with rights that stop the handlers.
+    # Not renamed: a file that was made by hand may have rights that stop the handlers.
     place = os.path.realpath(path)
     token_file.write(place, token, like=place)
     token_file.remove(_beside(path))

@@ -11,9 +11,9 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from postfix_rest_inetd.admin.checks import asking, postfix, unlisted
+from postfix_rest_inetd.admin.checks import asking, misfits, unlisted
 from postfix_rest_inetd.admin.checks import relaying as relaying_checks
-from postfix_rest_inetd.admin.host import postconf, references, restriction_lists
+from postfix_rest_inetd.admin.host import destination, postconf, references, restriction_lists
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -52,7 +52,7 @@ def warnings(endpoints: list[Endpoint], settings: Settings | None) -> Iterator[F
 def _used(endpoints: list[Endpoint], settings: Settings) -> list[tuple[Reference, Endpoint]]:
     """The references that Postfix has already, each with the endpoint that it leads to."""
     found = (
-        (reference, postfix.endpoint_of(reference, endpoints, settings))
+        (reference, destination.endpoint_of(reference, endpoints, settings))
         for reference in references.find(settings)
     )
     return [(reference, endpoint) for reference, endpoint in found if endpoint is not None]
@@ -169,7 +169,7 @@ def _unreachable(
     """What keeps a chrooted program of Postfix from an endpoint, and what helps; "" for nothing."""
     if settings is None:
         return ""
-    found = postfix.unreachable(endpoint, parameter, element, settings)
+    found = misfits.unreachable(endpoint, parameter, element, settings)
     return f"{found.what}. {found.advice}" if found else ""
 
 

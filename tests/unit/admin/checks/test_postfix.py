@@ -14,7 +14,7 @@ import pytest
 from harness.endpoints import raw_endpoint
 from harness.modes import POLICY, SOCKETMAP, TCP
 from harness.wire import table
-from postfix_rest_inetd.admin.checks import capacity, postfix
+from postfix_rest_inetd.admin.checks import capacity, misfits, postfix
 from postfix_rest_inetd.admin.host import references as postfix_references
 from postfix_rest_inetd.admin.host.listeners import Listeners
 from postfix_rest_inetd.admin.host.postconf import Service, Settings, seconds
@@ -516,7 +516,7 @@ def test_a_path_for_an_odd_name():
     (endpoint,) = endpoints(
         raw_endpoint(name="mä ps", mode=POLICY, bind_path=OUTSIDE, bind_port=...)
     )
-    found = postfix.unreachable(
+    found = misfits.unreachable(
         endpoint, "smtpd_x", f"check_policy_service unix:{OUTSIDE}", settings()
     )
     assert "/rest/m-ps, and use unix:rest/m-ps" in found.advice
