@@ -49,7 +49,8 @@ def before_step(number: int, action: Callable[[], object]) -> Iterator[list[str]
     try:
         yield steps
     finally:
-        for module, name, real in before:
-            setattr(module, name, real)
+        # In this order: shutil.rmtree() of Python 3.13 compares functions of os with each other.
         if actor.ident is not None:
             actor.join()
+        for module, name, real in before:
+            setattr(module, name, real)
