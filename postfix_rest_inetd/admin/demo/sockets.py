@@ -38,7 +38,7 @@ LISTENING = "Listening on "
 HANDLER_STARTED = re.compile(r"Spawned .* as PID (\d+)\.")
 HANDLER_ENDED = re.compile(r"Child (\d+) died")
 CHATTER = re.compile(
-    r"Listening on |Communication attempt |Connection from |Spawned |Execing |Child "
+    r"Listening on |Communication attempt |Connection from |Spawned |Execing |Executing: |Child "
 )
 
 START_TIMEOUT_SEC = 10.0

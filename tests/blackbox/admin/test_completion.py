@@ -12,7 +12,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -78,26 +78,28 @@ def journald(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journald]:
         yield running
 
 
-def of_journal(journald: Journald, typed: str) -> dict[str, str]:
+def of_journal(journald: Journald, typed: str, least: Collection[str] = ()) -> dict[str, str]:
     """What is offered for `trace`."""
-    return offered("subjects", "", typed, "/run/log/journal", prefix=tuple(journald.prefix))
+    asked = ("subjects", "", typed, "/run/log/journal")
+    return offered(*asked, least=least, prefix=tuple(journald.prefix))
 
 
 def test_subjects(journald: Journald) -> None:
     """Ids and addresses of late are offered, with what became of the mail; nothing hostile is."""
-    assert of_journal(journald, "") == {
+    expected = {
         "4dCkzq1RVQz1y": "action Recipient+x@e.example",
         "3F2A81C0": r"deferred \x1b[2J@c.example",
         "sender@e.example": "address",
         "Recipient+x@e.example": "address",
         "a@b.example": "address",
     }
+    assert of_journal(journald, "", least=expected) == expected
 
 
 def test_begun(journald: Journald) -> None:
     """What was begun is offered, in either case of letters, and only then request ids."""
-    assert set(of_journal(journald, "01")) == {REQUEST_ID}
-    assert set(of_journal(journald, "recip")) == {"Recipient+x@e.example"}
+    for typed, word in (("01", REQUEST_ID), ("recip", "Recipient+x@e.example")):
+        assert set(of_journal(journald, typed, least={word})) == {word}
     assert of_journal(journald, "nothing") == {}
 
 
