@@ -76,8 +76,11 @@ def restart(connection: Connection) -> None:
     """Become a fresh interpreter; returns only if that is not possible."""
     if not sys.executable:
         return
-    journal.hand_over()
-    connection.hold_termination()
+    try:
+        journal.hand_over()
+        connection.hold_termination()
+    except AttributeError:
+        pass  # modules of two versions, loaded while the package was replaced: a reason to restart
     # sys.orig_argv has the options of the interpreter as well. The interpreter finds a virtual
     # environment by its own name, so the name is passed with its path.
     command = [sys.executable, *map(_where_it_is, sys.orig_argv[1:])]

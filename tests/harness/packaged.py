@@ -139,7 +139,10 @@ def check_under_load(
 
 def hibernates(machine: Container, mode: str) -> bool:
     """Does the only handler of MODE hibernate? It has half of the memory then, in any version."""
-    (pid,) = machine.run("pgrep", "-u", USER, "-f", f"handler --mode {mode}").stdout.split()
+    found = machine.run("pgrep", "-u", USER, "-f", f"handler --mode {mode}", check=False)
+    if not found.stdout:
+        return False  # just then, it becomes a fresh interpreter
+    (pid,) = found.stdout.split()
     memory = re.findall(
         r"(?m)^Private_Dirty: +(\d+) kB$", machine.read(f"/proc/{pid}/smaps_rollup")
     )

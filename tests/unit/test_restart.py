@@ -187,3 +187,12 @@ def test_another_program_stays(tmp_path: Path, monkeypatch) -> None:
         assert restart._where_it_is(argument) == argument
     (tmp_path / "new").touch()
     assert restart._where_it_is(other) == other
+
+
+def test_modules_of_two_versions(monkeypatch) -> None:
+    """What one of them does not have is no obstacle: the fresh interpreter has one version."""
+    executed: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda _path, command: executed.append(command))
+    monkeypatch.delattr(restart.journal, "hand_over")
+    restart.restart(object())
+    assert len(executed) == 1
