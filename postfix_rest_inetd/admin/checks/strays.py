@@ -7,7 +7,6 @@ nothing listens, and that no endpoint has, is reported as a wrong port.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from postfix_rest_inetd.admin.checks import typos, unread, wrong_kind
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.admin.host.references import Reference
     from postfix_rest_inetd.config.endpoint import Endpoint
 
-_URL = re.compile("https?:", re.IGNORECASE)
-
 
 def findings(
     reference: Reference,
@@ -35,8 +32,10 @@ def findings(
     ours: frozenset[str],
 ) -> Iterator[Finding]:
     """What is wrong with one of them; `ours` are the addresses of our socket units."""
-    if not is_lookup(reference.mode) and _URL.match(reference.text):
-        yield _url(endpoints, reference, settings)
+    if not is_lookup(reference.mode) and wrong_kind.URL.match(reference.text):
+        what = "check_policy_service has a URL, but Postfix can only ask an endpoint"
+        advice = wrong_kind.instead_of_url(endpoints, settings, wants_lookup=False)
+        yield Finding(ERROR, destination.shown(reference, settings), what, advice)
         return
     for problem, meant in typos.readings(reference, settings):
         target = destination.endpoint_of(meant, endpoints, settings)
@@ -62,20 +61,14 @@ def findings(
         return
     if reference.path is not None and _is_service(reference.path, settings):
         return
+    yield _wrong_port(reference, endpoints, settings)
+
+
+def _wrong_port(reference: Reference, endpoints: list[Endpoint], settings: Settings) -> Finding:
     what = f"{reference.text}: nothing listens there, and no endpoint has this address"
     there = [e for e in endpoints if e.mode == reference.mode]
     known = ", ".join(f"{e.name} at {e.address}" for e in there) or "none"
     advice = f"The {reference.mode} endpoints of config.json: {known}."
-    yield Finding(ERROR, destination.shown(reference, settings), what, advice)
-
-
-def _url(endpoints: list[Endpoint], reference: Reference, settings: Settings) -> Finding:
-    """A URL as a policy service; it may have a password, so it is not shown."""
-    what = "check_policy_service has a URL, but Postfix can only ask an endpoint"
-    own = [endpoint for endpoint in endpoints if not endpoint.is_lookup]
-    advice = "Make the URL the target of a policy endpoint, and use the address of that."
-    if len(own) == 1:
-        advice = wrong_kind.right(own[0], settings)
     return Finding(ERROR, destination.shown(reference, settings), what, advice)
 
 

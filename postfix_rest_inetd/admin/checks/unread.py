@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.admin.host.references import Reference
     from postfix_rest_inetd.config.endpoint import Endpoint
 
-_URL = re.compile(r"https?:", re.IGNORECASE)
+_WITH_URL = "has a URL in the place of a table, but Postfix can only ask an endpoint"
 # Parameters whose elements are tables; in others, a URL may be a text for people.
 _OF_TABLES = re.compile(r"\w+_maps|\w+_domains|mydestination|mynetworks")
 _ACCESS = re.compile(r"check_\w+_(access|maps)", re.IGNORECASE)
@@ -55,9 +55,9 @@ def _in_value(
     before = ""
     for word in words(value):
         is_table = bool(_OF_TABLES.fullmatch(parameter) or _ACCESS.fullmatch(before))
-        if _URL.match(word):
+        if wrong_kind.URL.match(word):
             if is_table:
-                yield _url(endpoints, settings)
+                yield _WITH_URL, wrong_kind.instead_of_url(endpoints, settings, wants_lookup=True)
         elif not _is_read(word, before, settings):
             found = meant(word, endpoints)
             if found is not None:
@@ -101,12 +101,3 @@ def _unread(word: str, before: str, endpoint: Endpoint, settings: Settings) -> t
     map_name = name[1] if name and has_maps(endpoint.mode) else wrong_kind.MAP
     what = f"{shown}: Postfix does not ask {endpoint.name} in this form"
     return what, wrong_kind.right(endpoint, settings, map_name)
-
-
-def _url(endpoints: list[Endpoint], settings: Settings) -> tuple[str, str]:
-    """A URL may have a password, so it is not shown."""
-    own = [endpoint for endpoint in endpoints if endpoint.is_lookup]
-    advice = "Make the URL the target of a lookup endpoint, and use the address of that."
-    if len(own) == 1:
-        advice = wrong_kind.right(own[0], settings)
-    return "has a URL in the place of a table, but Postfix can only ask an endpoint", advice

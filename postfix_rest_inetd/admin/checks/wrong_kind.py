@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The advice for a reference to an endpoint that has another mode.
+"""The advice for a reference to an endpoint that has another mode, or for a URL.
 
 A lookup endpoint of another mode has another element in the same place. Where a table asks a policy
 endpoint, or check_policy_service a lookup endpoint, the element belongs into another place, or it
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from postfix_rest_inetd.config.endpoint import Endpoint
 
 MAP = "NAME"
+URL = re.compile("https?:", re.IGNORECASE)
+"""A word that begins so may have a password, and is not shown."""
 _RESTRICTIONS = re.compile(r"(.*: )?smtpd_\w+_restrictions")
 # What Postfix's kind of reference asks, and what it is.
 _KINDS = {True: ("A table", "lookup endpoint"), False: ("check_policy_service", "policy endpoint")}
@@ -45,6 +47,14 @@ def advice(
         return right(same[0], settings)
     known = ", ".join(f"{e.name} at {e.address}" for e in same) or "none"
     return f"{kind} asks a {what}. Those of config.json: {known}."
+
+
+def instead_of_url(endpoints: Iterable[Endpoint], settings: Settings, *, wants_lookup: bool) -> str:
+    """What to use instead of a URL, as a table or as a policy service."""
+    own = [endpoint for endpoint in endpoints if endpoint.is_lookup == wants_lookup]
+    if len(own) == 1:
+        return right(own[0], settings)
+    return f"Make the URL the target of a {_KINDS[wants_lookup][1]}, and use the address of that."
 
 
 def right(endpoint: Endpoint, settings: Settings, map_name: str = MAP) -> str:
